@@ -1,0 +1,100 @@
+"""Proves a rule's example with the real compiler: what `tests/rules/test_examples.py` does for every rule."""
+
+import importlib.util
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.forked import forked
+from tsrefactor.cases import Inputs, ModelCase
+from tsrefactor.facts.observations import Observations
+from tsrefactor.rewrite import rewrite
+from tsrefactor.rules import Example, Rule, Settings
+from tsrefactor.source.document import Document
+from tsrefactor.source.file import SourceFile
+from tsrefactor.verify.results import Examination
+
+ROUNDS = 8
+
+
+@dataclass
+class Rewritten:
+    text: str
+    before: Examination
+    after: Examination
+    observations: Observations | None
+
+
+def case_of(path: Path, example: Example) -> ModelCase:
+    """The example's model as a case; its file is imported anew by whoever builds it."""
+
+    def module():
+        spec = importlib.util.spec_from_file_location("example_module", path)
+        loaded = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(loaded)
+        return loaded
+
+    def build():
+        return eval(example.model, vars(module())).eval()
+
+    def inputs():
+        import torch
+
+        return [Inputs(*args) for args in eval(example.inputs, {"torch": torch})]
+
+    return ModelCase("example", build, inputs)
+
+
+def examine(path: Path, text: str, example: Example, thorough: bool) -> Examination:
+    from tsrefactor.verify.worker import examine as examine_case
+
+    path.write_text(text, encoding="utf-8")
+    return forked(examine_case, case_of(path, example), example.breaks.value, thorough, (str(path.parent),))
+
+
+def observe(path: Path, text: str, example: Example) -> Observations:
+    from tsrefactor.record.worker import survey
+
+    path.write_text(text, encoding="utf-8")
+    result = forked(survey, case_of(path, example), (str(path.parent),))
+    assert result.error is None, result.error
+    return result.observations
+
+
+def settings_of(example: Example) -> Settings:
+    return Settings(example.breaks, example.settings.placement, example.settings.container_style)
+
+
+def run_rule(rule: Rule, example: Example, folder: Path) -> Rewritten:
+    """Applies one rule to an example until it passes or the rule has nothing more to say, as the loop does."""
+    path = (folder / "model.py").resolve()
+    before = after = examine(path, example.before, example, thorough=True)
+    observations = observe(path, example.before, example) if example.recorded else None
+    path.write_text(example.before, encoding="utf-8")
+    document = Document(SourceFile.read(path))
+    for _ in range(ROUNDS):
+        diagnoses = [after.diagnosis] if after.diagnosis is not None else []
+        result = rewrite(document, [rule], settings_of(example), observations, diagnoses)
+        if result.document.text == document.text:
+            break
+        document = result.document
+        after = examine(path, document.text, example, thorough=True)
+        if after.passed_as is not None:
+            break
+    return Rewritten(document.text, before, after, observations)
+
+
+def prove(rule: Rule, example: Example, folder: Path) -> None:
+    done = run_rule(rule, example, folder)
+    verdict = done.before.verdicts[example.breaks.value]
+    assert verdict.outcome.value == example.outcome, f"before: {verdict}"
+    assert re.search(example.error, verdict.message + (done.before.diagnosis.text if done.before.diagnosis else ""))
+    assert done.text == example.after
+    assert done.after.passed_as == example.breaks.value, done.after.verdicts
+    assert done.before.fingerprint is not None and done.after.fingerprint is not None
+    assert done.before.fingerprint.differences(done.after.fingerprint) == []
+    assert done.before.fingerprint.keys == done.after.fingerprint.keys
+    path = (folder / "model.py").resolve()
+    observations = observe(path, example.after, example) if example.recorded else None
+    again = rewrite(Document(SourceFile.read(path)), [rule], settings_of(example), observations)
+    assert again.document.text == example.after, "a second application changes the text"

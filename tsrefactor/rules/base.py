@@ -1,0 +1,137 @@
+"""What a rule is: one kind of rewrite, with its explanation and the examples that prove it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tsrefactor.facts.diagnosis import Diagnosis
+from tsrefactor.facts.file import FileFacts
+from tsrefactor.source.edits import Edit
+from tsrefactor.source.imports import Import
+from tsrefactor.vocabulary import ContainerStyle, Placement, Safety, Target
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user chose that changes how a rewrite looks."""
+
+    target: Target | None = None
+    placement: Placement = Placement.INNER
+    container_style: ContainerStyle = ContainerStyle.CALL
+
+
+@dataclass(frozen=True)
+class Example:
+    """A rule's documentation and its test in one.
+
+    ``before`` and ``after`` are whole files that define ``Model``; ``inputs`` is the source of a list of argument
+    tuples (``torch`` is at hand), of more than one size where the rule is about sizes. ``before`` must fail under the
+    target ``breaks`` with the outcome ``outcome`` and a message that ``error`` (a regular expression) finds; ``after``
+    must pass. ``model`` builds the module. ``recorded`` says that the rule needs facts of a run of ``inputs``.
+    """
+
+    before: str
+    after: str
+    inputs: str
+    breaks: Target
+    outcome: str = "compile-error"
+    error: str = ""
+    model: str = "Model()"
+    recorded: bool = False
+    settings: Settings = Settings()
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """A place where a rule applies.
+
+    Without edits it is advice. ``presumed``: it rests on the presumption that a parameter is a tensor, and is unsafe
+    until a case proves it. ``caveat``: what the user must know though the edit is safe. ``partial``: a path that no
+    run reached raises under script. ``answers``: the diagnosis that called for it, if one did.
+    """
+
+    rule: str
+    message: str
+    node: ast.AST
+    edits: tuple[Edit, ...] = ()
+    imports: frozenset[Import] = frozenset()
+    safety: Safety = Safety.SAFE
+    presumed: bool = False
+    caveat: str | None = None
+    partial: bool = False
+    answers: Diagnosis | None = None
+
+    @property
+    def fixable(self) -> bool:
+        return bool(self.edits)
+
+    @property
+    def line(self) -> int:
+        return getattr(self.node, "lineno", 1)
+
+    @property
+    def column(self) -> int:
+        """1-based, in characters of an ASCII line."""
+        return getattr(self.node, "col_offset", 0) + 1
+
+
+class Rule(ABC):
+    """One kind of rewrite.
+
+    The docstring is the rule's page: what it does, why TorchScript needs it and the source that says so, what it
+    leaves alone. ``answers`` names the kinds of `Diagnosis` that it can mend; a rule with ``needs_diagnosis`` finds
+    nothing without one. ``fallback`` rules come after all others.
+    """
+
+    name: ClassVar[str]
+    targets: ClassVar[frozenset[Target]]
+    safety: ClassVar[Safety] = Safety.SAFE
+    answers: ClassVar[frozenset[str]] = frozenset()
+    needs_diagnosis: ClassVar[bool] = False
+    fallback: ClassVar[bool] = False
+    examples: ClassVar[Sequence[Example]]
+
+    @abstractmethod
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        """The places in the file where the rule applies."""
+
+    def finding(
+        self,
+        node: ast.AST,
+        message: str,
+        *edits: Edit,
+        imports: Iterable[Import] = (),
+        presumed: bool = False,
+        caveat: str | None = None,
+        partial: bool = False,
+        answers: Diagnosis | None = None,
+        safety: Safety | None = None,
+    ) -> Finding:
+        """A finding of this rule."""
+        return Finding(
+            self.name,
+            message,
+            node,
+            edits,
+            frozenset(imports),
+            safety or self.safety,
+            presumed,
+            caveat,
+            partial,
+            answers,
+        )
+
+    def diagnoses(self, file: FileFacts) -> Iterator[Diagnosis]:
+        """The diagnoses in this file that the rule answers."""
+        here = str(file.source.path)
+        return (d for d in file.diagnoses if d.kind in self.answers and d.place is not None and d.place.file == here)
+
+    @classmethod
+    def summary(cls) -> str:
+        """The docstring's first line."""
+        return inspect.getdoc(cls).partition("\n")[0]  # type: ignore[union-attr]

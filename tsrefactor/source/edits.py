@@ -1,0 +1,103 @@
+"""Edits: what a rule wants changed, described on `ast` nodes.
+
+A template is Python source with ``{name}`` placeholders for the pieces of the author's code that it keeps, with their
+formatting and comments; braces are doubled as in `str.format`. `tsrefactor.source.surgery` makes the edits with
+libcst and finds each node there by its position.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+Node = ast.expr | ast.stmt
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Code that a template keeps: an expression or consecutive statements of one block.
+
+    ``changes`` gives new source for expressions inside it (``self.threshold`` → ``threshold``).
+    """
+
+    kept: ast.expr | Sequence[ast.stmt]
+    changes: Mapping[ast.expr, str] = field(default_factory=dict)
+
+
+# A string is put into the template as it is: a name, a type.
+Pieces = Mapping[str, "Piece | ast.expr | Sequence[ast.stmt] | str"]
+
+
+@dataclass(frozen=True, eq=False)
+class Replace:
+    """Puts a template in the place of an expression, or of consecutive statements of one block."""
+
+    target: ast.expr | Sequence[ast.stmt]
+    template: str
+    pieces: Pieces = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class InsertBefore:
+    """Puts statements before a statement (above the comment that stands directly over it)."""
+
+    anchor: ast.stmt
+    template: str
+    pieces: Pieces = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class InsertAfter:
+    """Puts statements after a statement, in the same block."""
+
+    anchor: ast.stmt
+    template: str
+    pieces: Pieces = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class AddToClass:
+    """Puts declarations at the head of a class body, after the docstring."""
+
+    cls: ast.ClassDef
+    template: str
+
+
+@dataclass(frozen=True, eq=False)
+class AnnotateParameter:
+    """Gives a parameter of a function an annotation (or replaces the one it has)."""
+
+    function: ast.FunctionDef | ast.AsyncFunctionDef
+    parameter: str
+    annotation: str
+
+
+@dataclass(frozen=True, eq=False)
+class AnnotateReturn:
+    """Gives a function a return annotation (or replaces the one it has)."""
+
+    function: ast.FunctionDef | ast.AsyncFunctionDef
+    annotation: str
+
+
+Edit = Replace | InsertBefore | InsertAfter | AddToClass | AnnotateParameter | AnnotateReturn
+
+
+def target_of(edit: Edit) -> ast.AST:
+    """The (first) node that an edit is about: where it is reported."""
+    match edit:
+        case Replace(target=ast.AST() as node):
+            return node
+        case Replace(target=statements):
+            return statements[0]
+        case InsertBefore(anchor=anchor) | InsertAfter(anchor=anchor):
+            return anchor
+        case AddToClass(cls=cls):
+            return cls
+        case AnnotateParameter(function=function, parameter=name):
+            arguments = function.args
+            every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+            return next(a for a in every if a is not None and a.arg == name)
+        case AnnotateReturn(function=function):
+            return function

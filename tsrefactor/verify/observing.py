@@ -1,0 +1,169 @@
+"""All that eager has to say about one case: its observations, and how far they can be relied on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+
+from ..cases import ModelCase
+from .eager import Call, EagerModel, Observation, given_calls, mode_name
+from .errors import short
+from .fingerprints import fingerprint, gradient_digests, outputs_digest
+from .results import Fingerprint
+from .values import digest
+from .variations import Variation, variations
+
+VARIATION_SECONDS = 15.0  # of eager runs on generated inputs, both modes
+VARIATION_COUNT = 32
+VARIATION_BYTES = 1 << 30  # of their outputs, which are kept for the comparison
+
+VARYING = "eager results vary from run to run: compared in shape and dtype only"
+
+
+@dataclass
+class Observed:
+    """``observations``: the given inputs in the mode as built, then generated ones, then the other mode."""
+
+    observations: list[Observation]
+    training: bool
+    fingerprint: Fingerprint
+    notes: list[str] = field(default_factory=list)
+
+
+class _Budget:
+    """What the generated inputs may cost."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + VARIATION_SECONDS
+        self._bytes = 0
+
+    def spent(self) -> bool:
+        return time.monotonic() > self._until or self._bytes > VARIATION_BYTES
+
+    def add(self, seen: Observation) -> None:
+        values = [leaf.value for outputs in seen.outputs for leaf in outputs]
+        self._bytes += sum(v.numel() * v.element_size() for v in values if isinstance(v, torch.Tensor))
+
+
+def observe_case(
+    case: ModelCase, thorough: bool, is_user_file: Callable[[str], bool], progress: Callable[[str], None]
+) -> Observed:
+    """Builds the case twice and runs it in eager. Raises EagerError where it does not run."""
+    progress("build")
+    model = EagerModel(case, is_user_file)
+    progress("inputs")
+    calls = given_calls(case, is_user_file)
+    progress("eager")
+    observations = [model.observe_given(wanted, model.training) for wanted in calls]
+    notes = _custom_objects(observations)
+    refused: list[tuple[str, str]] = []
+    budget = _Budget()
+    if thorough:
+        progress("eager on variations")
+        generated = _observe_variations(model, calls[0], budget, refused, notes)
+        observations += generated
+        progress(f"eager in {mode_name(not model.training)} mode")
+        observations += _observe_other_mode(model, observations, budget, refused, notes)
+    progress("eager again")
+    again = EagerModel(case, is_user_file)
+    unstable_buffers = _mark_unstable(again, observations)
+    if not all(seen.stable for seen in observations):
+        notes.append(VARYING)
+    gradients: dict[str, str] = {}
+    if thorough:
+        progress("gradients")
+        trainings = list(dict.fromkeys(seen.training for seen in observations))
+        gradients = gradient_digests([model, again], calls, trainings)
+    result = fingerprint(model, observations, unstable_buffers, refused, gradients)
+    return Observed(observations, model.training, result, notes)
+
+
+def _custom_objects(observations: list[Observation]) -> list[str]:
+    kinds = {
+        type(leaf.value).__name__
+        for seen in observations
+        for leaf in seen.outputs[0]
+        if not leaf.comparable and leaf.value is not None
+    }
+    return [f"outputs of type {', '.join(sorted(kinds))} are compared by type only"] if kinds else []
+
+
+def _observe_variations(
+    model: EagerModel, example: Call, budget: _Budget, refused: list[tuple[str, str]], notes: list[str]
+) -> list[Observation]:
+    found: list[Observation] = []
+    groups = variations(example.inputs)
+    sized = tried = 0
+    for group in groups:
+        if budget.spent() or len(found) >= VARIATION_COUNT:
+            break
+        tried += 1
+        accepted = _first_accepted(model, group, refused)
+        if accepted is not None:
+            variation, seen = accepted
+            budget.add(seen)
+            found.append(seen)
+            sized += variation.resized
+    cut = "" if tried == len(groups) else f"; {len(groups) - tried} not tried (limits of time, number and memory)"
+    notes.append(
+        f"variations: {len(found) - sized} of values, {sized} of sizes; {tried - len(found)} that eager refuses{cut}"
+    )
+    return found
+
+
+def _first_accepted(
+    model: EagerModel, group: list[Variation], refused: list[tuple[str, str]]
+) -> tuple[Variation, Observation] | None:
+    for variation in group:
+        wanted = Call(variation.label, variation.inputs, generated=True)
+        try:
+            return variation, model.observe(wanted, model.training)
+        except Exception:  # eager is the judge of what the model takes
+            refused.append((mode_name(model.training), variation.label))
+    return None
+
+
+def _observe_other_mode(
+    model: EagerModel,
+    observations: list[Observation],
+    budget: _Budget,
+    refused: list[tuple[str, str]],
+    notes: list[str],
+) -> list[Observation]:
+    """The same calls in the mode that the model was not built in; none where the example does not run there."""
+    training = not model.training
+    found: list[Observation] = []
+    for seen in observations:
+        if seen.call.generated and budget.spent():
+            break
+        try:
+            found.append(model.observe(seen.call, training))
+        except Exception as error:
+            refused.append((mode_name(training), seen.call.label))
+            if not found:
+                notes.append(f"not run in {mode_name(training)} mode, where eager raises {short(error, 120)}")
+                break
+        else:
+            budget.add(found[-1])
+    return found
+
+
+def _mark_unstable(again: EagerModel, observations: list[Observation]) -> set[str]:
+    """Runs everything on a second build; returns the modes in which buffers came out otherwise."""
+    unstable: set[str] = set()
+    for seen in observations:
+        if seen.call.generated or seen.training != again.training:
+            try:
+                second = again.observe(seen.call, seen.training)
+            except Exception:  # it ran before: that too is a result that varies
+                seen.stable = False
+                continue
+        else:
+            second = again.observe_given(seen.call, seen.training)
+        seen.stable = outputs_digest(second) == outputs_digest(seen)
+        if digest(second.buffers) != digest(seen.buffers):
+            unstable.add(seen.mode)
+    return unstable

@@ -1,0 +1,103 @@
+"""What an examination of one case found, as plain picklable data. The command's own process reads it: no torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..facts.diagnosis import Diagnosis
+from ..vocabulary import Verdict
+
+UNSTABLE = "~"
+REFUSED = "raises"
+BUFFERS, GRADIENTS = "buffers", "gradients"
+
+
+@dataclass
+class Fingerprint:
+    """What eager does with a case; the rewritten source must have the same one.
+
+    ``modes``: "eval" and "train" → input label → digest of the outputs, and under "buffers" and "gradients" those
+    of all buffers after the calls and of the gradients of parameters and inputs. A digest is ``structure:bits``
+    (structure: paths, dtypes, shapes; bits is ``~`` where two seeded runs of one source already differ), or
+    ``raises`` where eager refuses a generated input. ``keys``: state_dict keys in order. ``signature``: that of
+    forward without annotations. ``deterministic``: same seed, two builds and runs, same bits everywhere.
+    """
+
+    modes: dict[str, dict[str, str]]
+    keys: tuple[str, ...]
+    signature: str
+    deterministic: bool = True
+
+    def differences(self, other: Fingerprint) -> list[str]:
+        """What a user would notice between this source (the old one) and ``other``, one line each; empty when equal.
+
+        Compared is what both have: a quick fingerprint holds fewer inputs and no gradients.
+        """
+        found = []
+        for mode in sorted(self.modes.keys() & other.modes.keys()):
+            mine, theirs = self.modes[mode], other.modes[mode]
+            for label in mine:
+                if label in theirs and not _agree(mine[label], theirs[label]):
+                    found.append(_describe(label, mode, mine[label], theirs[label]))
+        if self.keys != other.keys:
+            found.append(f"state_dict keys differ: {_key_changes(self.keys, other.keys)}")
+        if self.signature != other.signature:
+            found.append(f"the signature of forward changed from {self.signature} to {other.signature}")
+        return found
+
+
+def _agree(a: str, b: str) -> bool:
+    structure, _, bits = a.partition(":")
+    other_structure, _, other_bits = b.partition(":")
+    return structure == other_structure and (bits == other_bits or UNSTABLE in (bits, other_bits))
+
+
+def _describe(label: str, mode: str, old: str, new: str) -> str:
+    where = f"in {mode} mode"
+    if label == BUFFERS:
+        return f"buffers differ after the calls {where}"
+    if label == GRADIENTS:
+        return f"gradients differ {where}"
+    if REFUSED in (old, new):
+        change = "no longer runs" if new == REFUSED else "now runs, which raised before,"
+        return f"eager {change} on {label} {where}"
+    kind = "outputs" if old.partition(":")[0] == new.partition(":")[0] else "structure, shape or dtype of the outputs"
+    return f"{kind} differ on {label} {where}"
+
+
+def _key_changes(old: tuple[str, ...], new: tuple[str, ...], shown: int = 3) -> str:
+    gone, come = [k for k in old if k not in new], [k for k in new if k not in old]
+    if not gone and not come:
+        return "another order"
+    parts = []
+    for keys, word in ((gone, "lost"), (come, "new")):
+        if keys:
+            more = f" and {len(keys) - shown} more" if len(keys) > shown else ""
+            parts.append(f"{word} {', '.join(keys[:shown])}{more}")
+    return "; ".join(parts)
+
+
+@dataclass
+class Examination:
+    """The verdicts on one case under one target.
+
+    ``verdicts``: "script", "trace" and "reload", those that were run; one that stands for a model that does not run
+    in eager is alone. ``diagnosis``: of the first failure, unless the target passed another way. ``passed_as``:
+    under what the target passed, reload apart. ``warnings``: the tracer's, in user files, as (message, file, line).
+    ``raised_at``: (file, line) that raise under script by an edit; filled by whoever made the edits. ``seconds``:
+    wall time.
+    """
+
+    verdicts: dict[str, Verdict]
+    diagnosis: Diagnosis | None = None
+    fingerprint: Fingerprint | None = None
+    passed_as: str | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[tuple[str, str, int], ...] = ()
+    raised_at: tuple[tuple[str, int], ...] = field(default=())
+    seconds: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        """The target passes and, where that was tried, so does the saved and reloaded program."""
+        return self.passed_as is not None and all(v.passed for k, v in self.verdicts.items() if k == "reload")

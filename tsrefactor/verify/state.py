@@ -1,0 +1,66 @@
+"""What a forward may change in an eager module, so that every input meets the module as it was built."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from .values import Leaf, leaves
+
+CONTAINERS = (list, dict, set, OrderedDict, defaultdict)
+
+
+class ModuleState:
+    """A snapshot of a module: attributes of it and its submodules, what their lists, dicts and sets hold, and the
+    values of all tensors among these. Taken when made; `restore` puts it back in place, keeping identities."""
+
+    def __init__(self, module: nn.Module):
+        self._module = module
+        self._attributes = [(m, dict(m.__dict__)) for m in module.modules()]
+        self._containers = [
+            (value, value.copy())
+            for _, attributes in self._attributes
+            for value in attributes.values()
+            if type(value) in CONTAINERS
+        ]
+        tensors = {id(t): t for t in self._tensors()}
+        self._values = [(t, t.detach().clone()) for t in tensors.values()]
+
+    def _tensors(self) -> Iterator[torch.Tensor]:
+        held = [attributes for _, attributes in self._attributes] + [content for _, content in self._containers]
+        for content in held:
+            for value in content.values() if isinstance(content, dict) else content:
+                if isinstance(value, torch.Tensor) and not value.is_meta:
+                    yield value
+
+    def restore(self) -> None:
+        for module, attributes in self._attributes:
+            module.__dict__.clear()
+            module.__dict__.update(attributes)
+        for container, content in self._containers:
+            container.clear()
+            container.extend(content) if isinstance(container, list) else container.update(content)
+        for tensor, value in self._values:
+            if tensor.shape != value.shape or tensor.layout is not torch.strided:
+                tensor.data = value.clone()
+            elif not torch.equal(tensor, value):
+                tensor.detach().copy_(value)
+
+    def buffers(self) -> list[Leaf]:
+        """The module's buffers as they are now."""
+        return leaves(dict(self._module.named_buffers()))
+
+
+def modes_of(module: Any) -> dict[str, bool]:
+    """Submodule name → whether it is in train mode; the module itself is the empty name."""
+    return {name: m.training for name, m in module.named_modules()}
+
+
+def set_modes(module: Any, modes: dict[str, bool]) -> None:
+    for name, m in module.named_modules():
+        if name in modes and m.training != modes[name]:
+            m.training = modes[name]

@@ -1,0 +1,78 @@
+"""What a forked process does with its one task."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import importlib
+import os
+import pickle
+import resource
+from typing import Any
+
+from ..cases import ModelCase
+from ..errors import UserError
+from . import overlay, wire
+from .blame import one_line
+from .messages import Request
+from .spec import CaseSpec
+from .task import Task, out_of_memory, resolve
+
+
+def perform(request: int, result: int, cases: dict[str, ModelCase] | None) -> None:
+    """Runs the `Request` in memory file ``request`` and pickles (value, failure, message) into ``result``.
+
+    ``cases`` are those of a parent that has imported CASES; None means to import it now, under the task's overlay.
+    """
+    asked: Request = wire.read_pickle(request)
+    faulthandler.enable()  # to stderr, which is the task's output
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit_memory(asked.task.memory_gib)
+    wire.write(result, _outcome(asked, cases))
+
+
+def _outcome(asked: Request, cases: dict[str, ModelCase] | None) -> bytes:
+    try:
+        return pickle.dumps((_call(asked.spec, asked.task, cases), None, ""))
+    except SystemExit as exit_:
+        answer = (None, "crash", f"the code called sys.exit({'' if exit_.code is None else repr(exit_.code)})")
+    except UserError as error:
+        answer = (None, "error", str(error))
+    except BaseException as error:  # whatever user code raises is the task's outcome
+        with contextlib.suppress(ValueError):  # the hard limit, where user code lowered it, cannot be raised again
+            resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+        memory = out_of_memory(error)
+        answer = (None, "memory" if memory else "error", ("out of memory: " if memory else "") + one_line(error))
+    return pickle.dumps(answer)
+
+
+def _call(spec: CaseSpec, task: Task, cases: dict[str, ModelCase] | None) -> Any:
+    function = resolve(task.function)
+    overlay.serve(task.overlay)
+    if spec.kind == "recording":
+        replay = importlib.import_module("tsrefactor.record.replay")
+        return replay.run(spec.path, task.case, function, task.arguments)
+    if cases is None:
+        from .loading import load
+
+        cases = load(spec)
+    if task.case is None:
+        return function(cases, **task.arguments)
+    if task.case not in cases:
+        raise UserError(
+            f"{spec.text} has no case named {task.case!r} any more", "cases() must always yield the same names"
+        )
+    return function(cases[task.case], **task.arguments)
+
+
+def recorded_names(cases: dict[str, ModelCase]) -> list[tuple[str, str | None]]:
+    """The task that lists the cases of a recording."""
+    return [(name, case.target) for name, case in cases.items()]
+
+
+def _limit_memory(gib: float) -> None:
+    with open("/proc/self/statm", encoding="ascii") as file:
+        mapped = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    wanted = mapped + int(gib * 2**30)
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))

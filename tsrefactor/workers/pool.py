@@ -1,0 +1,257 @@
+"""The main process's side: a queue of tasks, at most ``jobs`` children at once, their limits and ends. Torch-free."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+import pickle
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import UserError
+from . import wire
+from .link import Output, Reactor, Server, start_pristine
+from .messages import Load, Loaded, Request
+from .spec import CaseSpec
+from .task import Failure, Result, Task, speaks_of_memory
+
+_TORCH_SECONDS = 300.0
+
+
+@dataclass
+class _Running:
+    task: Task
+    server: Server
+    start: float
+    deadline: float
+    result: int
+    output: Output
+    late: bool = False
+
+
+class Workers:
+    """Processes that run user code, for the cases of one ``spec``; a context manager.
+
+    At most ``jobs`` tasks run at once, the rest wait in order. Importing CASES may take ``import_seconds``. On leaving,
+    by an exception or Ctrl-C too, every process is killed and reaped. Nothing the user's code does reaches this
+    process: it prints, exits, crashes and hangs in its own. Raises UserError where torch or CASES does not import.
+    """
+
+    def __init__(self, spec: CaseSpec, jobs: int, import_seconds: float = 300.0):
+        self._spec, self._jobs, self._import_seconds = spec, jobs, import_seconds
+        self._numbers = itertools.count(1)
+        self._queue: deque[tuple[int, Task]] = deque()
+        self._running: dict[int, _Running] = {}
+        self._done: dict[int, Result] = {}
+        self._reactor = Reactor()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._forked: dict[int, Server] = {}  # by number, until they end
+        self._with_cases: Server | None = None
+        self._with_packages: Server | None = None
+
+    def __enter__(self) -> Workers:
+        if importlib.util.find_spec("torch") is None:
+            raise UserError("torch is not installed, and models run in it", "pip install torch")
+        self._pristine, self._process = start_pristine(self._reactor, self._on_ended)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def case_names(self) -> list[tuple[str, str | None]]:
+        """Names and own targets of the cases, in order. Raises UserError, with the user's line, for a bad CASES."""
+        if self._spec.kind != "recording":
+            return self._cases_server().loaded.cases
+        result = self.run(Task("tsrefactor.workers.child:recorded_names", None, seconds=self._import_seconds))
+        if result.failure:
+            raise UserError(f"{self._spec.text} cannot be run again: {result.message}", "record it again")
+        return list(result.value or [])
+
+    def submit(self, task: Task) -> int:
+        """Queues a task, starts it where there is room, and returns its number."""
+        number = next(self._numbers)
+        self._queue.append((number, task))
+        self._start_queued()
+        return number
+
+    def completed(self) -> Iterator[tuple[int, Result]]:
+        """Yields (number, result) as tasks end, until none is left; more may be submitted meanwhile."""
+        while self._done or self._running or self._queue:
+            while not self._done:
+                self._step()
+            number = next(iter(self._done))
+            yield number, self._done.pop(number)
+
+    def run(self, task: Task) -> Result:
+        """Submits one task and waits for it; others that end meanwhile are kept for `completed`."""
+        number = self.submit(task)
+        while number not in self._done:
+            self._step()
+        return self._done.pop(number)
+
+    def cancel(self) -> None:
+        """Forgets what is queued, kills what runs, drops results not yet taken. The workers stay usable."""
+        self._queue.clear()
+        for number, running in self._running.items():
+            running.server.send({"do": "kill", "id": number})
+        while self._running:
+            self._step()
+        self._done.clear()
+
+    def close(self) -> None:
+        """Kills and reaps every process. Idempotent."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        self._reactor.close()  # at which the servers kill their children and end
+        for running in self._running.values():
+            os.close(running.result)
+        self._queue.clear()
+        self._running.clear()
+        try:
+            process.wait(timeout=10)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    # Tasks
+
+    def _start_queued(self) -> None:
+        while self._queue and len(self._running) < self._jobs:
+            number, task = self._queue.popleft()
+            self._start(number, task)
+
+    def _start(self, number: int, task: Task) -> None:
+        server, allowance = self._server_for(task)
+        request = wire.memory_file(pickle.dumps(Request(self._spec, task)))
+        result, output = wire.memory_file(), Output(self._reactor)
+        module = task.function.partition(":")[0]
+        server.send({"do": "run", "id": number, "module": module}, [request, result, output.given])
+        os.close(request)
+        os.close(output.given)
+        now = time.monotonic()
+        self._running[number] = _Running(task, server, now, now + task.seconds + allowance, result, output)
+
+    def _step(self) -> None:
+        """Waits for something to happen to a running task."""
+        self._start_queued()
+        now = time.monotonic()
+        waiting = [running.deadline for running in self._running.values() if not running.late]
+        self._reactor.poll(min(waiting, default=now + 1.0) - now)
+        for number, running in list(self._running.items()):
+            if running.server.closed:
+                self._end(number, "crash", "the process that it was forked from ended")
+            elif not running.late and time.monotonic() > running.deadline:
+                running.late = True
+                running.server.send({"do": "kill", "id": number})
+        self._start_queued()
+
+    def _on_ended(self, message: dict[str, Any]) -> None:
+        number, status = message["id"], message["status"]
+        if number in self._forked:
+            self._forked.pop(number).status = status
+            return
+        running = self._running[number]
+        running.output.close()
+        if running.late:
+            self._end(number, "timeout", f"no end within {running.task.seconds:g} s")
+            return
+        answer = wire.read_pickle(running.result) if status == 0 else None
+        if answer is None:
+            memory = speaks_of_memory(running.output.text())
+            self._end(number, "memory" if memory else "crash", ("out of memory: " if memory else "") + _how(status))
+        else:
+            value, failure, text = answer
+            self._end(number, failure, text, value)
+
+    def _end(self, number: int, failure: Failure | None, message: str, value: Any = None) -> None:
+        running = self._running.pop(number)
+        running.output.close()
+        os.close(running.result)
+        seconds = time.monotonic() - running.start
+        self._done[number] = Result(value, failure, message, seconds, running.output.text())
+
+    # Servers
+
+    def _server_for(self, task: Task) -> tuple[Server, float]:
+        """The one with most loaded that holds no stale copy of a changed file; seconds allowed for importing there."""
+        if self._spec.kind == "recording":
+            return self._torch_server(), 0.0
+        changed = {os.path.realpath(path) for path in task.overlay}
+        server = self._cases_server()
+        if not changed & server.loaded.files:
+            return server, 0.0
+        allowance = 5.0 + 2 * server.loaded.seconds
+        packages = self._packages_server()
+        stale = packages.loaded.error or packages.closed or changed & packages.loaded.files
+        return (self._torch_server() if stale else packages), allowance
+
+    def _cases_server(self) -> Server:
+        """The one that has imported CASES."""
+        if self._with_cases is None or self._with_cases.closed:
+            server = self._fork_server(Load(self._spec))
+            if server.loaded.error:
+                raise server.loaded.error
+            self._with_cases = server
+        return self._with_cases
+
+    def _packages_server(self) -> Server:
+        """The one that has imported the installed packages which CASES imported, and nothing of the user's."""
+        if self._with_packages is None:
+            self._with_packages = self._fork_server(Load(None, self._cases_server().loaded.modules))
+        return self._with_packages
+
+    def _torch_server(self) -> Server:
+        """The one that has imported torch only."""
+        if self._process is None:
+            raise RuntimeError("Workers are used inside `with Workers(…)`")
+        server = self._pristine
+        self._reactor.wait(lambda: server.ready or server.closed, _TORCH_SECONDS)
+        if server.closed or not server.ready:
+            server.output.close()
+            reason = server.failed or server.output.last_line() or "its process ended or hangs"
+            raise UserError(f"torch cannot be imported: {reason}", "pip install torch")
+        return server
+
+    def _fork_server(self, wanted: Load) -> Server:
+        parent, number = self._torch_server(), next(self._numbers)
+        server = self._forked[number] = Server(self._reactor, self._on_ended)
+        request, result = wire.memory_file(pickle.dumps(wanted)), wire.memory_file()
+        try:
+            descriptors = [request, result, server.output.given, server.given.fileno()]
+            parent.send({"do": "serve", "id": number}, descriptors)
+            server.handed_over()
+            ended = self._reactor.wait(lambda: server.ready or server.status is not None, self._import_seconds)
+            if not ended:
+                parent.send({"do": "kill", "id": number})
+            server.loaded = wire.read_pickle(result) or Loaded(error=self._import_failure(server))
+        finally:
+            os.close(request)
+            os.close(result)
+        return server
+
+    def _import_failure(self, server: Server) -> UserError:
+        file = self._spec.text.partition("::")[0]
+        if server.status is None:
+            message = f"importing it took more than {self._import_seconds:g} s"
+            return UserError(message, "let it do less on import", file=file)
+        server.output.close()
+        printed = server.output.last_line()
+        message = f"importing it ended the process: {_how(server.status)}" + (f", after {printed!r}" if printed else "")
+        return UserError(message, "let it import without that", file=file)
+
+
+def _how(status: int) -> str:
+    """What an exit status says, where a process ended before its work was done."""
+    if status >= 0:
+        return f"the code ended the process with exit status {status}, as os._exit({status}) does"
+    name = signal.Signals(-status).name if -status in signal.valid_signals() else str(-status)
+    hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
+    return f"the process was ended by {name}{hint}"
