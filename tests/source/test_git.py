@@ -110,6 +110,6 @@ def test_a_hook_does_not_mislead_it(tmp_path, monkeypatch):
 def test_a_git_that_will_not_answer_is_an_error(tmp_path):
     root = repository(tmp_path / "r", "m.py")
     (root / ".git/config").write_text("[core\n")
-    with pytest.raises(UserError, match="git status: .*bad config") as caught:
+    with pytest.raises(UserError, match=r"git status: .*bad config") as caught:
         dirty([root / "m.py"])
     assert "--allow-dirty" in caught.value.remedy

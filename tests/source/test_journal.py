@@ -168,7 +168,7 @@ def test_add_refuses_at_once(root):
         pending.add(file, "# coding: latin-1\n'漢'\n")
     file.path.chmod(0o444)
     with pytest.raises(UserError, match="read-only"):
-        pending.add(file, "x = 1\n")
+        pending.add(file, "# coding: latin-1\nx = 1\n")
     assert pending.commit() == (None, [])
 
 
