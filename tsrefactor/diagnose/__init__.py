@@ -43,12 +43,18 @@ def diagnose(error: BaseException, is_user_file: Callable[[str], bool]) -> Diagn
     place = callers[at] if at is not None else None
     chain = callers[at + 1 :] if at is not None else []
     if place is None:
-        place, chain = _place_from_trail(trail, is_user_file)
+        place, chain = _place_from_trail(trail, is_user_file, located=bool(frames))
         if place is not None and trail.modules and (held := owner(trail, is_user_file)):
             names |= {"owner": _qualified(held[0])} | ({"owner_attribute": held[1]} if held[1] else {})
     cls = trail.module_class
     return Diagnosis(
-        kind, message, text, _place(place) if place else None, tuple(map(_place, chain)), names, cls and _qualified(cls)
+        kind,
+        message,
+        text,
+        _place(place) if place else None,
+        tuple(map(_place, chain)),
+        names,
+        _qualified(cls) if cls else None,
     )
 
 
@@ -84,7 +90,11 @@ def _resolve(parts: ErrorText, trail: Trail) -> list[Frame]:
     return frames
 
 
-def _place_from_trail(trail: Trail, is_user_file: Callable[[str], bool]) -> tuple[Frame | None, list[Frame]]:
+def _place_from_trail(
+    trail: Trail, is_user_file: Callable[[str], bool], located: bool
+) -> tuple[Frame | None, list[Frame]]:
+    """Where no frame of the text is the user's. ``located``: it had frames, in the code of a library's module, whose
+    constructor call then is to blame; without, the whole value that the attribute was given is."""
     for site in trail.sites:
         if is_user_file(site.file):
             return site, []
@@ -95,7 +105,7 @@ def _place_from_trail(trail: Trail, is_user_file: Callable[[str], bool]) -> tupl
     if trail.python:
         return trail.python[0], trail.python[1:]
     if held := owner(trail, is_user_file):
-        return construction(*held, is_user_file), []
+        return construction(*held, is_user_file, narrow=located), []
     if trail.running is not None:
         frame = definition(trail.running.forward)
         if frame is not None and is_user_file(frame.file):

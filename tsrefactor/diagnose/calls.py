@@ -9,15 +9,27 @@ _SIGNATURE = re.compile(r"^(?P<callee>[\w.:]+)\((?P<parameters>.*)\) -> .*$")
 _COMPARISON = re.compile(r"^(?:aten::)?(?:eq|ne|lt|le|gt|ge|__contains__|__is__|__isnot__)(?:\.|$)")
 
 # What a schema says when an argument list does not fit it, most telling first.
-_REASONS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("argument-type", re.compile(r"Expected a value of type '(?P<expected>[^\n]*)' for argument '(?P<argument>[^']*)' but instead found type '(?P<found>[^\n]*?)'\.")),
-    ("argument-missing", re.compile(r"Argument (?P<argument>\w+) not provided")),
-    ("argument-missing", re.compile(r"is missing value for argument '(?P<argument>\w+)'")),
-    ("argument-unknown", re.compile(r"Keyword argument (?P<argument>\w+) unknown|Unknown keyword argument '(?P<argument_>\w+)'")),
-    ("argument-twice", re.compile(r"[Aa]rgument (?P<argument>\w+) specified twice")),
-    ("argument-count", re.compile(r"[Ee]xpected at most (?P<expected>\d+) (?:arguments|argument\(s\)) but (?:found|received) (?P<found>\d+)")),
-    ("argument-match", re.compile(r"Could not match type (?P<found>.+?) to (?P<expected>.+?) in argument '(?P<argument>[^']*)'")),
-)  # fmt: skip
+_REASONS: tuple[tuple[str, str], ...] = (
+    (
+        "argument-type",
+        r"Expected a value of type '(?P<expected>[^\n]*)' for argument '(?P<argument>[^']*)'"
+        r" but instead found type '(?P<found>[^\n]*?)'\.",
+    ),
+    ("argument-missing", r"Argument (?P<argument>\w+) not provided"),
+    ("argument-missing", r"is missing value for argument '(?P<argument>\w+)'"),
+    ("argument-unknown", r"Keyword argument (?P<argument>\w+) unknown"),
+    ("argument-unknown", r"Unknown keyword argument '(?P<argument>\w+)'"),
+    ("argument-twice", r"[Aa]rgument (?P<argument>\w+) specified twice"),
+    (
+        "argument-count",
+        r"[Ee]xpected at most (?P<expected>\d+) (?:arguments|argument\(s\))"
+        r" but (?:found|received) (?P<found>\d+)",
+    ),
+    (
+        "argument-match",
+        r"Could not match type (?P<found>.+?) to (?P<expected>.+?) in argument '(?P<argument>[^']*)'",
+    ),
+)
 _RANK = {"argument-type": 0, "argument-missing": 2, "argument-unknown": 2, "argument-twice": 2, "argument-count": 1}
 
 
@@ -55,8 +67,8 @@ def read_reason(text: str) -> tuple[str, dict[str, str]] | None:
     ``found_inferred`` the same of the value passed, ``empty_list`` that the value is an untyped ``[]``.
     """
     for slug, pattern in _REASONS:
-        if match := pattern.search(text):
-            names = {role.rstrip("_"): value for role, value in match.groupdict().items() if value is not None}
+        if match := re.search(pattern, text):
+            names: dict[str, str] = match.groupdict()
             if "found" in names and slug != "argument-count":
                 names["inferred"] = _yes("(inferred)" in names["expected"] or "Inferred '" in text)
                 names["found_inferred"] = _yes("(inferred)" in names["found"])

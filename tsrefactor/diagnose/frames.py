@@ -102,20 +102,17 @@ def _frame_starts(lines: list[str]) -> list[int]:
 def _frames(lines: list[str], starts: list[int], source_line: SourceLine) -> list[Frame]:
     frames: list[Frame] = []
     caller: str | None = None
+    use = False
     for start, following in zip(starts, [*starts[1:], len(lines)], strict=False):
         match = FRAME.match(lines[start])
         assert match is not None
-        excerpt, callee_of_next = _excerpt(lines[start + 1 : following])
-        use = start > 0 and lines[start - 1].strip() == USED_HERE
+        excerpt, chain = _excerpt(lines[start + 1 : following])
+        if start and lines[start - 1].strip() == USED_HERE:  # its callers are given once more below it
+            use, caller = True, None
+        callee, called_from = chain or (None, None)
         frame = _locate(match[1], int(match[2]), excerpt, source_line)
-        frame = replace(frame, function=match[3] or caller, use=use)
-        caller = frame.function
-        if callee_of_next:
-            callee, caller = callee_of_next
-            # "and was used here" locations belong to the same function as the fault before them
-            frames = [replace(f, function=f.function or callee) for f in frames] if use else frames
-            frame = replace(frame, function=frame.function or callee)
-        frames.append(frame)
+        frames.append(replace(frame, function=match[3] or caller or callee, use=use))
+        caller = called_from
     return frames
 
 

@@ -6,7 +6,8 @@ The tables are tried in order, first fit wins; a pattern is searched in the erro
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections import defaultdict
+from functools import cache
 
 from .calls import classify_call
 from .compile_kinds import COMPILE_KINDS
@@ -38,8 +39,8 @@ def classify(head: str, runtime: bool = False, exception: str | None = None) -> 
     for kind, pattern, message in (entry for table in tables for entry in table):
         if match := _compiled(pattern).search(head):
             names = {role.rstrip("_"): value for role, value in match.groupdict().items() if value is not None}
-            values = {role: names.get(role, "") for role in map(lambda r: r.rstrip("_"), match.groupdict())}
-            return kind, names, shorten(message.format_map(values) if message else head)
+            telling = message.format_map(defaultdict(str, names)) if message else head
+            return kind, _plain_names(names), shorten(telling)
     if runtime:
         if exception and exception not in ("RuntimeError", "torch.jit.Error"):
             return "python-exception", {"exception": exception}, shorten(f"raises {exception}: {head}")
@@ -47,7 +48,13 @@ def classify(head: str, runtime: bool = False, exception: str | None = None) -> 
     return UNKNOWN, {}, shorten(head)
 
 
-@lru_cache(maxsize=None)
+def _plain_names(names: dict[str, str]) -> dict[str, str]:
+    """Types without TorchScript's "(inferred)"; ``inferred`` is ``yes`` where one had it: nothing annotates a value."""
+    plain = {role: value.replace(" (inferred)", "") for role, value in names.items()}
+    return plain if plain == names else {**plain, "inferred": "yes"}
+
+
+@cache
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
@@ -68,8 +75,10 @@ def plain_types(text: str) -> str:
 
 def shorten(text: str) -> str:
     """The first line that says something, without its closing colon and the compiler's advice, < 200 characters."""
-    lines = [" ".join(line.split()) for line in text.split("\n") if line.strip(" :")]
+    lines = [" ".join(line.split()) for line in text.replace(" (inferred)", "").split("\n") if line.strip(" :")]
     line = lines[0] if lines else ""
-    line = re.split(r"(?<=[.)\]'\w])\.? (?:Perhaps it is|Did you forget|Its type was inferred|Because \"|If so, please)", line)[0]
+    line = re.split(
+        r"(?<=[.)\]'\w])\.? (?:Perhaps it is|Did you forget|Its type was inferred|Because \"|If so, please)", line
+    )[0]
     line = line.rstrip(" :").removesuffix("(")
     return line if len(line) <= LIMIT else line[: LIMIT - 1] + "…"

@@ -6,7 +6,6 @@ from __future__ import annotations
 CONSTRUCTS: tuple[tuple[str, str | None], ...] = (
     (r"^try blocks aren't supported", "try"),
     (r"^Lambda aren't supported", "lambda"),
-    (r"^GeneratorExp aren't supported", "generator"),
     (r"^NamedExpr aren't supported", "walrus"),
     (r"^SetComp aren't supported", "set-comprehension"),
     (r"^YieldFrom aren't supported|^Yield aren't supported", "yield"),
@@ -30,7 +29,10 @@ CONSTRUCTS: tuple[tuple[str, str | None], ...] = (
     (r"^keyword-arg expansion", "keyword-expansion"),
     (r"^Don't support (?:conversion|formatting) in JoinedStr|^Unsupported value in JoinedStr", "f-string"),
     (r"^slicing multiple dimensions with", "tuple-slice"),
-    (r"^unsupported (?:binary|unary|boolean|comparison) operator|^unsupported kind of augmented assignment", "operator"),
+    (
+        r"^unsupported (?:binary|unary|boolean|comparison) operator|^unsupported kind of augmented assignment",
+        "operator",
+    ),
     (r"^print statements with non-default|^print doesn't accept any keyword", "print"),
     (r"^names of variables used in JIT-ed functions", "reserved-name"),
     (r"^Unknown Constant expression type|^Name constant value unsupported", "constant"),
@@ -47,11 +49,28 @@ CONSTRUCTS: tuple[tuple[str, str | None], ...] = (
 
 # Kind, pattern, message (None: the head's first line).
 SYNTAX_KINDS: tuple[tuple[str, str, str | None], ...] = (
-    ("variable-arguments", r"^Compiled functions can't take variable number of arguments", "takes *args, **kwargs or keyword-only arguments with defaults"),
+    (
+        "variable-arguments",
+        r"^Compiled functions can't take variable number of arguments",
+        "takes *args, **kwargs or keyword-only arguments with defaults",
+    ),
     ("function-definition", r"^function definitions aren't supported", "defines a function inside a function"),
-    ("lambda-function", r"^Expected a single top-level function(?:: (?P<defined_at>.+:\d+))?", "calls a lambda (its source is no single function)"),
+    (
+        "lambda-function",
+        r"^Expected a single top-level function(?:: (?P<defined_at>.+:\d+))?",
+        "calls a lambda (its source is no single function)",
+    ),
     ("cannot-instantiate-class", r"^Cannot instantiate class '(?P<class_>\w+)'", "creates an instance of {class}"),
-    ("cannot-instantiate-class", r"^Class (?P<class_>\w+) does not have an __init__ function defined", "creates an instance of {class}"),
-    ("type-comment", r"Return type line '# type|Syntax error in type annotation|The annotation prefix in line|Failed to parse the (?:argument list|return type)|Type annotation should not contain calls", None),
+    (
+        "cannot-instantiate-class",
+        r"^Class (?P<class_>\w+) does not have an __init__ function defined",
+        "creates an instance of {class}",
+    ),
+    (
+        "type-comment",
+        r"Return type line '# type|Syntax error in type annotation|The annotation prefix in line|Failed "
+        r"to parse the (?:argument list|return type)|Type annotation should not contain calls",
+        None,
+    ),
     ("source-unparsable", r"^(?:invalid syntax|unindent does not match|unexpected indent|unterminated)", None),
-)  # fmt: skip
+)

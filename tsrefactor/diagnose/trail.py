@@ -155,7 +155,8 @@ def behind_decorator(frame: Frame, functions: list[Any]) -> str | None:
         code = code_of(function)
         if code is None or not hasattr(getattr(function, "__func__", function), "__wrapped__"):
             continue
-        if _covers(code, frame.line) and linecache.getline(code.co_filename, frame.line).strip() == frame.source.strip():
+        here = linecache.getline(code.co_filename, frame.line)
+        if _covers(code, frame.line) and here.strip() == frame.source.strip():
             return code.co_filename
     return None
 
@@ -179,16 +180,16 @@ def owner(trail: Trail, is_user_file: IsUserFile) -> tuple[type, str | None, Any
     return None
 
 
-def construction(cls: type, attribute: str | None, child: Any, is_user_file: IsUserFile) -> Frame | None:
-    """Where ``cls`` (or a base of it) assigns ``self.attribute``: the call that builds ``child`` in it when there is
-    only one such call, else the value; without such an assignment, the class statement."""
+def construction(cls: type, attribute: str | None, child: Any, is_user_file: IsUserFile, narrow: bool) -> Frame | None:
+    """Where ``cls`` (or a base of it) assigns ``self.attribute``: the value, or in it (``narrow``) the call that
+    builds ``child`` when only one there does; without such an assignment, the class statement."""
     bases = [base for base in cls.__mro__ if not _is_torch(base) and is_user_file(class_file(base) or "")]
     for base in bases:
         node = _class_node(base)
         value = attribute and node and _assigned(node, attribute)
         if value:
             calls = [n for n in ast.walk(value) if isinstance(n, ast.Call) and _last_name(n) == type(child).__name__]
-            at = calls[0] if len(calls) == 1 else value
+            at = calls[0] if narrow and len(calls) == 1 else value
             end = at.end_col_offset if at.end_lineno == at.lineno else None
             return Frame(class_file(base) or "", at.lineno, at.col_offset, end, f"{base.__qualname__}.__init__")
     node = _class_node(bases[0]) if bases else None
@@ -200,15 +201,13 @@ def _class_node(cls: type) -> ast.ClassDef | None:
         tree: ast.AST = ast.parse("".join(linecache.getlines(class_file(cls) or "")))
     except SyntaxError:  # changed on disk since it was imported
         return None
-    wanted = cls.__qualname__.split(".")
-    found = [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name == wanted[-1]]
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name == cls.__name__]
     return found[0] if found else None
 
 
 def _assigned(node: ast.ClassDef, attribute: str) -> ast.expr | None:
     for child in ast.walk(node):
-        targets = child.targets if isinstance(child, ast.Assign) else [child.target] if isinstance(child, ast.AnnAssign) else []
-        for target in targets:
+        for target in getattr(child, "targets", [getattr(child, "target", None)]):
             if isinstance(target, ast.Attribute) and target.attr == attribute and isinstance(target.value, ast.Name):
                 return getattr(child, "value", None)
     return None

@@ -245,19 +245,26 @@ class Class:
 
 
 class FileFacts:
-    """All that is known of one version of a file. Facts are computed when a rule first asks for them."""
+    """All that is known of one version of a file. Facts are computed when a rule first asks for them.
+
+    ``focus`` names the functions to look at, as (qualified name, first line in the original); None means all.
+    """
 
     def __init__(
-        self, document: Document, observations: Observations | None = None, diagnoses: Sequence[Diagnosis] = ()
+        self,
+        document: Document,
+        observations: Observations | None = None,
+        diagnoses: Sequence[Diagnosis] = (),
+        focus: frozenset[tuple[str, int]] | None = None,
     ):
         self.document, self.observations, self.diagnoses = document, observations, tuple(diagnoses)
+        self.focus = focus
         self.source: SourceFile = document.current
         self.tree = self.source.tree
         self.all_functions: list[Function] = []
         self.classes: list[Class] = []
         self._classes: dict[str, Class] = {}
         self._collect(self.tree.body, "", None)
-        self._spellings: set[Import] = set()
 
     def _collect(self, body: Sequence[ast.stmt], prefix: str, cls: Class | None) -> None:
         for node in body:
@@ -389,9 +396,15 @@ class FileFacts:
 
     @cached_property
     def functions(self) -> list[Function]:
-        """Methods of nn.Modules (set-up code aside), jit-decorated functions, functions that use torch, and what these call."""
+        """Those that TorchScript could see, of those in focus.
+
+        Methods of nn.Modules (set-up code aside), jit-decorated functions, functions that use torch, and what these
+        call.
+        """
         if not self.mentions_torch:
             return []
+        if self.focus is not None:
+            return [f for f in self.all_functions if (f.qualname, self.first_original_line(f)) in self.focus and self._visible(f)]
         seen = [f for f in self.all_functions if self._visible(f)]
         for function in seen:  # grows while it is walked
             for node in function.nodes:
@@ -425,9 +438,11 @@ class FileFacts:
     def observed_function(self, function: Function) -> FunctionObservations | None:
         if self.observations is None:
             return None
+        line = self.first_original_line(function)
+        return self.observations.functions.get((str(self.source.path), function.qualname, line)) if line else None
+
+    def first_original_line(self, function: Function) -> int | None:
+        """The original's line where a function, with its decorators, begins; None for one that a change inserted."""
         node = function.node
         first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-        line = self.document.original_line(first) or self.document.original_line(node.lineno)
-        if line is None:
-            return None
-        return self.observations.functions.get((str(self.source.path), function.qualname, line))
+        return self.document.original_line(first) or self.document.original_line(node.lineno)

@@ -6,7 +6,6 @@ import collections
 import enum
 import keyword
 import sys
-from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -33,10 +32,12 @@ from tsrefactor.facts.types import (
 
 # The annotation `torch.dtype` compiles (as int) alone and in Optional; `torch.layout` and `torch.memory_format` do not.
 DTYPE, GENERATOR = Type("torch.dtype"), Type("torch.Generator")
-_EXACT = {
+_EXACT: dict[type, Type] = {
     type(None): NONE, bool: BOOL, int: INT, float: FLOAT, str: STR, complex: COMPLEX, torch.device: DEVICE,
     torch.dtype: DTYPE, torch.Generator: GENERATOR, torch.Size: list_of(INT),
 }  # fmt: skip
+# By identity, for a metaclass may have its own hash or none; the class is kept, so that its identity stays its own.
+_leaves: dict[int, tuple[type, Type | None]] = {id(cls): (cls, type_) for cls, type_ in _EXACT.items()}
 _DICTS = (dict, collections.OrderedDict, collections.defaultdict)
 _KEYS = {STR, INT, FLOAT, BOOL, COMPLEX, TENSOR, DEVICE}
 _DEPTH = 8
@@ -54,18 +55,22 @@ def describe(value: Any) -> Type:
     return leaf(type(value)) or _container(value, 0, {})
 
 
-@lru_cache(maxsize=8192)
 def leaf(cls: type) -> Type | None:
     """The type of every instance of `cls`, or None where it depends on what the instance holds."""
-    if cls in _EXACT:
-        return _EXACT[cls]
+    found = _leaves.get(id(cls))
+    if found is None:
+        found = _leaves[id(cls)] = (cls, _classify(cls))
+    return found[1]
+
+
+def _classify(cls: type) -> Type | None:
     if issubclass(cls, torch.Tensor):
         return TENSOR
     if issubclass(cls, torch.nn.Module):
         return MODULE
     if issubclass(cls, enum.Enum):
         return _named(cls)
-    if cls is list or cls in _DICTS or cls is tuple or cls.__module__ == "torch.return_types":
+    if cls is list or cls is tuple or any(cls is known for known in _DICTS) or cls.__module__ == "torch.return_types":
         return None
     if issubclass(cls, tuple):
         return _named(cls) if isinstance(getattr(cls, "_fields", None), tuple) else TOP
@@ -120,10 +125,10 @@ def _element(item: Any, depth: int, memo: dict[int, Type]) -> Type:
 
 
 def _joined(items: Any, depth: int, memo: dict[int, Type]) -> Type:
-    kinds = {cls: leaf(cls) for cls in set(map(type, islice(items, _SCAN)))}
+    kinds = {id(cls): leaf(cls) for cls in {id(cls): cls for cls in map(type, islice(items, _SCAN))}.values()}
     result = join_all(sorted((kind for kind in kinds.values() if kind is not None), key=str))
     if None in kinds.values():
-        nested = (item for item in islice(items, _SCAN) if kinds[type(item)] is None)
+        nested = (item for item in islice(items, _SCAN) if kinds[id(type(item))] is None)
         for item in islice(nested, _SAMPLE):
             result = join(result, _container(item, depth + 1, memo))
     return result

@@ -29,7 +29,7 @@ from .spans import FileSpans, Span, spans_of
 _TYPED_CALLS = 50
 _LINED_CALLS = 1000
 _TYPED_VISITS = 3
-_RETURNS = {dis.opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST", "INSTRUMENTED_RETURN_VALUE") if name in dis.opmap}
+_RETURNS = {dis.opmap.get("RETURN_VALUE"), dis.opmap.get("RETURN_CONST")}
 _SUSPENDS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _MODULE_CALL = torch.nn.Module._call_impl.__code__
 
@@ -108,7 +108,7 @@ class _Watch:
         self.arguments: dict[str, Type] = {}
         self.returns = TOP if self.suspends else UNKNOWN
         self.locals: dict[str, Type] = {}
-        self._seen: dict[str, set[type]] = {}
+        self._seen: dict[str, set[int]] = {}
         count = code.co_argcount + code.co_kwonlyargcount
         self._parameters = code.co_varnames[:count]
         rest = code.co_varnames[count:]
@@ -152,14 +152,13 @@ class _Watch:
         return self._slim
 
     def _take_arguments(self, values: dict[str, Any]) -> None:
-        for name in self._parameters:
+        # An empty *args says nothing: the empty tuple is no type in TorchScript and would hide what other calls pass.
+        rest = (self._star,) if self._star is not None and values[self._star] else ()
+        named = () if self._stars is None else (self._stars,)
+        for name in (*self._parameters, *rest, *named):
             self.arguments[name] = join(self.arguments.get(name, UNKNOWN), describe(values[name]))
         if self._star is not None:
-            rest = values[self._star]
-            # Nothing passed says nothing: the empty tuple is no type in TorchScript and would hide what others pass.
-            self.arguments[self._star] = join(self.arguments.get(self._star, UNKNOWN), describe(rest) if rest else UNKNOWN)
-        if self._stars is not None:
-            self.arguments[self._stars] = join(self.arguments.get(self._stars, UNKNOWN), describe(values[self._stars]))
+            self.arguments.setdefault(self._star, UNKNOWN)
 
     def _take_locals(self, values: dict[str, Any]) -> None:
         for name, value in values.items():
@@ -172,10 +171,10 @@ class _Watch:
         """Joins what `value` is, at once where a value of its class was already seen under this name."""
         cls = type(value)
         seen = self._seen.setdefault(name, set())
-        if cls in seen:
+        if id(cls) in seen:
             return known
-        if leaf(cls) is not None:
-            seen.add(cls)
+        if leaf(cls) is not None:  # which keeps the class, and so its identity
+            seen.add(id(cls))
         return join(known, describe(value))
 
     def seen(self) -> FunctionObservations:

@@ -37,7 +37,7 @@ After = Callable[[Outermost, torch.nn.Module], None]
 
 @contextmanager
 def outermost_calls(sources: Sources, before: Before, after: After) -> Iterator[None]:
-    """Calls `before` and `after` around every outermost call, in any thread, of a module that has a class of the user's.
+    """Calls `before` and `after` around every outermost call, in any thread, of a module with a class of the user's.
 
     Wraps ``nn.Module.__call__`` for as long as it lasts. What `before` raises goes into the calling code; `after` runs
     after a failed call, too.
@@ -75,8 +75,8 @@ def outermost_calls(sources: Sources, before: Before, after: After) -> Iterator[
         finally:
             state.inside = False
 
-    torch.nn.Module.__call__ = call
+    torch.nn.Module.__call__ = call  # type: ignore[method-assign]
     try:
         yield
     finally:
-        torch.nn.Module.__call__ = original
+        torch.nn.Module.__call__ = original  # type: ignore[method-assign]

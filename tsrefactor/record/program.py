@@ -10,8 +10,8 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.abc import InspectLoader
 from importlib.machinery import ModuleSpec, SourceFileLoader
-from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Literal
 
@@ -124,7 +124,8 @@ def _module(name: str) -> tuple[ModuleSpec, CodeType]:
             spec = importlib.util.find_spec(f"{name}.__main__")
     except ModuleNotFoundError as error:
         sys.exit(f"{sys.executable}: Error while finding module specification for {name!r} ({error})")
-    code = spec.loader.get_code(spec.name) if spec is not None and hasattr(spec.loader, "get_code") else None
+    loader = spec.loader if spec is not None else None
+    code = loader.get_code(spec.name) if spec is not None and isinstance(loader, InspectLoader) else None
     if spec is None or code is None:
         sys.exit(f"{sys.executable}: No module named {name}")
     return spec, code

@@ -1,4 +1,4 @@
-"""The recording file: what a user's own run showed, as JSON. Loading it executes nothing; this module needs no torch."""
+"""The recording file: what a user's own run showed, as JSON. Loading it executes nothing and needs no torch."""
 
 from __future__ import annotations
 

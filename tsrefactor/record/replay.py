@@ -46,7 +46,9 @@ def run(path: str | Path, case: str | None, function: Callable[..., Any], argume
     recording = load(path)
     known = names(recording)
     if case is not None and case not in known:
-        raise UserError(f"has no case named {case!r}", f"use one of {', '.join(known) or 'none: no module was called'}", path)
+        raise UserError(
+            f"has no case named {case!r}", f"use one of {', '.join(known) or 'none: no module was called'}", path
+        )
     taken, ending = _capture(recording, known if case is None else [case])
     if case is None:
         return function({name: held.case(name) for name, held in taken.items()}, **arguments)

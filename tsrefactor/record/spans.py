@@ -50,8 +50,8 @@ def spans_of(lines: Sequence[str]) -> FileSpans:
         return FileSpans({}, frozenset())
     codes: dict[tuple[int, str], Span] = {}
     classes: set[str] = set()
-    # A stack and no recursion: expressions of generated code nest deeper than Python calls may. An entry is a node, what
-    # the qualname of a definition starts with there, and the innermost function around it.
+    # A stack and no recursion: expressions of generated code nest deeper than Python calls may. An entry is a node,
+    # what the qualname of a definition starts with there, and the innermost function around it.
     todo: list[tuple[ast.AST, str, Span | None]] = [(tree, "", None)]
     while todo:
         node, prefix, owner = todo.pop()
@@ -68,7 +68,7 @@ def spans_of(lines: Sequence[str]) -> FileSpans:
             outside = [*node.decorator_list, *node.bases, *node.keywords]
             todo.extend((part, f"{prefix}{node.name}.", None) for part in node.body)
         else:
-            if owner and isinstance(node, tuple(_COMPREHENSIONS)):
+            if owner and isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
                 codes.setdefault((node.lineno, _COMPREHENSIONS[type(node)]), owner)
             outside = list(ast.iter_child_nodes(node))
         todo.extend((part, prefix, owner) for part in outside)

@@ -40,7 +40,7 @@ def _details(case: CaseReport) -> str:
     parts += [f"<p>{escape(note)}</p>" for note in case.notes]
     edits = [
         f"<li>{escape(edit.rule)} {_place(edit.file, edit.line)} {'verified' if edit.verified else 'not verified'}"
-        + (f' <span class="caveat">{escape(edit.caveat)}</span>' if edit.caveat else "")
+        + (f' <span class="caveat">{escape(edit.caveat)}</span></li>' if edit.caveat else "</li>")
         for edit in case.edits
     ]
     return "".join(parts) + (f"<ul>{''.join(edits)}</ul>" if edits else "")

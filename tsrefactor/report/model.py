@@ -24,7 +24,7 @@ class Place:
 
 @dataclass(frozen=True)
 class EditReport:
-    """One edit. ``line`` is 1-based in the original file; ``caveat`` is what a reviewer must know of it, if anything."""
+    """One edit. ``line`` is 1-based in the original file; ``caveat``: what a reviewer must know, if anything."""
 
     rule: str
     file: str
@@ -100,7 +100,7 @@ class FindingReport:
     def __str__(self) -> str:
         unsafe = " [unsafe]" if self.safety is Safety.UNSAFE else ""
         kind = "fixable" if self.fixable else "advice"
-        return f"{self.file}:{self.line}:{self.column}: {self.rule} {' '.join(self.message.split())} [{kind}]{unsafe}"
+        return one_line(f"{self.file}:{self.line}:{self.column}: {self.rule} {self.message} [{kind}]{unsafe}")
 
 
 def described(verdicts: Verdicts, target: Target) -> str:
@@ -120,3 +120,9 @@ def described(verdicts: Verdicts, target: Target) -> str:
     if outcomes == {Outcome.EAGER_ERROR}:
         return Outcome.EAGER_ERROR.value
     return ", ".join(words) or Outcome.PASS.value
+
+
+def one_line(text: str) -> str:
+    """A text as a terminal may show it: in one line, what is not printable escaped (models print what they like)."""
+    words = " ".join(text.split())
+    return words if words.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)

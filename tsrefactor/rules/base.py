@@ -52,7 +52,8 @@ class Finding:
 
     Without edits it is advice. ``presumed``: it rests on the presumption that a parameter is a tensor, and is unsafe
     until a case proves it. ``caveat``: what the user must know though the edit is safe. ``partial``: a path that no
-    run reached raises under script. ``answers``: the diagnosis that called for it, if one did.
+    run reached raises under script. ``trap``: without it the model may compile and be silently wrong, so that it stays
+    even where the proof passes without it. ``answers``: the diagnosis that called for it, if one did.
     """
 
     rule: str
@@ -64,6 +65,7 @@ class Finding:
     presumed: bool = False
     caveat: str | None = None
     partial: bool = False
+    trap: bool = False
     answers: Diagnosis | None = None
 
     @property
@@ -109,6 +111,7 @@ class Rule(ABC):
         presumed: bool = False,
         caveat: str | None = None,
         partial: bool = False,
+        trap: bool = False,
         answers: Diagnosis | None = None,
         safety: Safety | None = None,
     ) -> Finding:
@@ -123,6 +126,7 @@ class Rule(ABC):
             presumed,
             caveat,
             partial,
+            trap,
             answers,
         )
 

@@ -25,7 +25,7 @@ def perform(request: int, result: int, cases: dict[str, ModelCase] | None) -> No
     ``cases`` are those of a parent that has imported CASES; None means to import it now, under the task's overlay.
     """
     asked: Request = wire.read_pickle(request)
-    faulthandler.enable()  # to stderr, which is the task's output
+    faulthandler.enable(2)  # not sys.stderr, which may be anything by now
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _limit_memory(asked.task.memory_gib)
     wire.write(result, _outcome(asked, cases))

@@ -121,7 +121,8 @@ class ForkServer:
             self._become_child(parent, output)
             work()
             for stream in (sys.stdout, sys.stderr):
-                stream.flush()
+                with contextlib.suppress(Exception):  # user code may have put anything there; the work is done
+                    stream.flush()
         except BaseException as error:
             os.write(2, f"{what(error)}\n".encode(errors="replace"))
             os._exit(70)
@@ -156,8 +157,9 @@ class ForkServer:
 
     def _kill(self, number: int) -> None:
         if number in self.pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pids[number], signal.SIGKILL)
+            for kill in (os.killpg, os.kill):  # it may have left its group
+                with contextlib.suppress(ProcessLookupError):
+                    kill(self.pids[number], signal.SIGKILL)
 
     def _end_children(self) -> None:
         for number in self.pids.keys() - self.servers:

@@ -33,8 +33,9 @@ def identity(case):
     return os.getpid(), os.getpgid(0), os.getcwd()
 
 
-def source_of(case):
-    return inspect.getsource(case.build())
+def source_of_class(case):
+    model = case.build()
+    return inspect.getsource(model if inspect.isclass(model) else type(model))
 
 
 def scripted(case):
@@ -113,9 +114,20 @@ def dereferences_nothing(case):
     ctypes.string_at(0)
 
 
-def sleeps(case, seconds):
-    time.sleep(seconds)
-    return seconds
+def moves_to_another_group_and_hangs(case):
+    os.setpgid(0, os.getpgid(os.getppid()))
+    time.sleep(1000)
+
+
+def replaces_its_streams(case):
+    sys.stdout = sys.stderr = None
+    os.close(1)
+    return "done"
+
+
+def sleeps(case, length):
+    time.sleep(length)
+    return length
 
 
 def hangs_deaf(case):
@@ -153,3 +165,7 @@ def starts_a_sleeper(case, pid_file, then="return"):
         file.write(str(sleeper.pid))
     if then == "sleep":
         time.sleep(1000)
+
+
+def parent_of(case):
+    return os.getppid()

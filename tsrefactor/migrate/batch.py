@@ -1,0 +1,252 @@
+"""Migrates a zoo: a first look at every case, then group by group of cases that share files, then the merged proof."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from tsrefactor.facts.observations import Observations
+from tsrefactor.rewrite import Applied
+from tsrefactor.source.document import Document
+from tsrefactor.verify.results import Examination, Fingerprint
+from tsrefactor.vocabulary import Outcome, Status, Target
+from tsrefactor.workers.pool import Workers
+from tsrefactor.workers.task import Task
+
+from .case import CaseLoop, as_examination, case_task
+from .project import Draft, Options, Rewritable
+from .reach import runs
+from .schedule import Work, run_all
+from .worker import Look
+
+
+@dataclass(eq=False)
+class CaseState:
+    """One case on its way through a batch.
+
+    ``changes`` were made for it; ``needs`` are all changes in code that it runs, whoever they were made for.
+    ``observations`` is None until its eager run was recorded; ``files`` are the user's files that were loaded for it.
+    """
+
+    name: str
+    target: Target
+    before: Examination = field(default_factory=lambda: Examination({}))
+    after: Examination | None = None
+    observations: Observations | None = None
+    files: frozenset[str] = frozenset()
+    changes: list[Applied] = field(default_factory=list)
+    needs: list[Applied] = field(default_factory=list)
+    rounds: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def fingerprint(self) -> Fingerprint | None:
+        """What eager did before any change."""
+        return self.before.fingerprint
+
+    @property
+    def passes(self) -> bool:
+        return (self.after or self.before).passed
+
+    @property
+    def status(self) -> Status:
+        if self.error is not None or any(v.outcome is Outcome.EAGER_ERROR for v in self.before.verdicts.values()):
+            return Status.ERROR
+        if not self.passes:
+            return Status.FAILED
+        if any(a.finding.partial for a in self.needs):
+            return Status.PARTIAL
+        return Status.ALREADY if self.before.passed else Status.MIGRATED
+
+
+@dataclass(eq=False)
+class Group:
+    """Failing cases whose code lies in common files, and the passing ones (``relatives``) that load these files.
+
+    ``draft`` is the text with what was kept so far; ``settled`` says that all its cases hold on it.
+    """
+
+    cases: list[CaseState]
+    relatives: list[CaseState]
+    draft: Draft = field(default_factory=Draft)
+    settled: bool = False
+
+
+@dataclass
+class Batch:
+    """The outcome of a run: the cases that were finished, and the groups they were migrated in."""
+
+    cases: list[CaseState]
+    groups: list[Group] = field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def documents(self) -> dict[str, Document]:
+        """Path → document of every file that was rewritten and proven."""
+        return {p: d for g in self.groups if g.settled for p, d in g.draft.documents.items() if d.changed}
+
+
+Watcher = Callable[[CaseState], None]
+
+
+def migrate_all(
+    workers: Workers, names: Sequence[tuple[str, str | None]], options: Options, jobs: int, done: Watcher
+) -> Batch:
+    """Migrates the named cases (with their own targets) and tells ``done`` of each one as it is finished.
+
+    KeyboardInterrupt ends the work early: what is finished stays, and the batch says that it was interrupted.
+    """
+    cases = [CaseState(name, options.target_of(own)) for name, own in names]
+    batch, finished = Batch(cases), []
+
+    def tell(case: CaseState) -> None:
+        finished.append(case)
+        done(case)
+
+    try:
+        run_all(workers, [_first_look(case, options) for case in cases], 2 * jobs)
+        batch.groups = _groups(cases, options)
+        waiting = {id(c) for g in batch.groups for c in (*g.cases, *g.relatives)}
+        for case in cases:
+            if id(case) not in waiting:
+                tell(case)
+        run_all(workers, [_migrate_group(group, options, tell) for group in batch.groups], jobs)
+    except KeyboardInterrupt:
+        workers.cancel()
+        batch.interrupted = True
+        batch.cases = [c for c in cases if c in finished]
+    return batch
+
+
+def _first_look(case: CaseState, options: Options) -> Work[None]:
+    began = time.monotonic()
+    arguments = {"target": case.target.value, "source": tuple(map(str, options.source))}
+    task = Task("tsrefactor.migrate.worker:look", case.name, arguments, {}, options.seconds, options.memory_gib)
+    [result] = yield [task]
+    if isinstance(result.value, Look):
+        look = result.value
+        case.before, case.observations, case.files = look.examination, look.observations, look.files
+    else:
+        case.before = as_examination(result, case.target)
+        [result] = yield [_observe(case, options)]  # the compile ended the process: eager alone may run
+        if isinstance(result.value, Observations):
+            case.observations = result.value
+        else:
+            case.error = result.message
+    case.notes += case.before.notes
+    case.seconds += time.monotonic() - began
+
+
+def _observe(case: CaseState, options: Options) -> Task:
+    arguments = {"source": tuple(map(str, options.source))}
+    return Task("tsrefactor.migrate.worker:observe", case.name, arguments, {}, options.seconds, options.memory_gib)
+
+
+def _groups(cases: Sequence[CaseState], options: Options) -> list[Group]:
+    """The failing cases by the connected files of the code they ran, each with the passing cases that load these."""
+    rewritable = Rewritable(options)
+    groups: list[tuple[set[str], list[CaseState]]] = []
+    for case in cases:
+        if case.before.passed or case.status is Status.ERROR or case.observations is None:
+            continue
+        files = {f for f in case.observations.files if rewritable(f)}
+        touching = [g for g in groups if g[0] & files]
+        merged = (files.union(*(g[0] for g in touching)), [c for g in touching for c in g[1]] + [case])
+        groups = [g for g in groups if g not in touching] + [merged]
+    passing = [c for c in cases if c.before.passed]
+    return [Group(members, [c for c in passing if c.files & files]) for files, members in groups]
+
+
+def _migrate_group(group: Group, options: Options, done: Watcher) -> Work[None]:
+    """Migrates cases that share files, one after the other, each on top of what was kept for those before it."""
+    observed = yield [_observe(relative, options) for relative in group.relatives]
+    for relative, result in zip(group.relatives, observed, strict=True):
+        if isinstance(result.value, Observations):
+            relative.observations = result.value
+    joined = Observations()
+    for case in (*group.cases, *group.relatives):
+        if case.observations is not None:
+            joined.join(case.observations)
+    for case in group.cases:
+        began = time.monotonic()
+        yield from _migrate_case(case, group, joined, options)
+        case.seconds += time.monotonic() - began
+    while (yield from _backed_out(group, options)):
+        pass
+    for case in (*group.cases, *group.relatives):
+        case.needs = [a for a in group.draft.applied if a in case.changes or _runs(case, a, group.draft)]
+    group.settled = True
+    for case in (*group.cases, *group.relatives):
+        done(case)
+
+
+def _migrate_case(case: CaseState, group: Group, joined: Observations, options: Options) -> Work[None]:
+    assert case.observations is not None
+    start, examined = case.before, Target.SCRIPT if case.target is Target.ANY else case.target
+    for target in [Target.SCRIPT, Target.TRACE] if case.target is Target.ANY else [case.target]:
+        if target is not examined or any(_runs(case, a, group.draft) for a in group.draft.applied):
+            [result] = yield [case_task(options, case.name, target, group.draft, False)]
+            start = as_examination(result, target)
+        loop = CaseLoop(case.name, target, options, joined, case.observations, case.fingerprint)
+        outcome = yield from loop.run(group.draft, start)
+        case.after, case.rounds = outcome.examination, case.rounds + outcome.rounds
+        case.changes, group.draft = outcome.changes, outcome.draft
+        case.notes += [n for n in (*outcome.notes, *outcome.examination.notes) if n not in case.notes]
+        if outcome.examination.passed_as is not None:
+            return
+
+
+def _runs(case: CaseState, change: Applied, draft: Draft) -> bool:
+    return runs(case.observations, change, draft.documents[change.file].source)
+
+
+def _backed_out(group: Group, options: Options) -> Work[bool]:
+    """Examines on the group's draft every case that runs a change not made for it; backs out what breaks one of them.
+
+    Returns whether something was backed out, so that all must be looked at again.
+    """
+    others = [
+        c for c in (*group.cases, *group.relatives)
+        if any(a not in c.changes and _runs(c, a, group.draft) for a in group.draft.applied)
+    ]  # fmt: skip
+    results = yield [case_task(options, c.name, c.target, group.draft, False) for c in others]
+    broken = []
+    for case, result in zip(others, results, strict=True):
+        after = as_examination(result, case.target)
+        if _holds(case, after):
+            if case.after is None or not case.after.passed:
+                case.after = after
+        else:
+            broken.append(case)
+    for case in broken:
+        for culprit in reversed([c for c in group.cases if c.changes and c is not case]):
+            if not any(_runs(case, a, group.draft) for a in culprit.changes):
+                continue
+            smaller = group.draft.without(a.change for a in culprit.changes)
+            [result] = yield [case_task(options, case.name, case.target, smaller, False)]
+            if _holds(case, as_examination(result, case.target)):
+                group.draft = smaller
+                culprit.changes, culprit.after = [], culprit.before
+                culprit.notes.append(f"its edits broke {case.name} and were backed out")
+                return True
+        if case.changes:  # what it needs does not stand beside the others' edits
+            group.draft = group.draft.without(a.change for a in case.changes)
+            case.changes, case.after = [], case.before
+            case.notes.append("its edits do not hold together with those of other cases and were backed out")
+            return True
+    return False
+
+
+def _holds(case: CaseState, after: Examination) -> bool:
+    """Whether a case is no worse than it was: it passes if it passed, and eager does what it did."""
+    expected = case.after or case.before
+    if expected.passed_as is not None and after.passed_as is None:
+        return False
+    if expected.passed and not after.passed:
+        return False
+    if case.fingerprint is None or after.fingerprint is None:
+        return after.fingerprint is None and case.fingerprint is None
+    return not case.fingerprint.differences(after.fingerprint)

@@ -1,0 +1,43 @@
+"""Which cases run the code that a change was made in."""
+
+from __future__ import annotations
+
+import ast
+from functools import lru_cache
+
+from tsrefactor.facts.observations import Observations
+from tsrefactor.rewrite import Applied
+from tsrefactor.source.file import SourceFile
+
+
+def runs(observations: Observations | None, change: Applied, original: SourceFile) -> bool:
+    """Whether a case with these observations entered the function, or has an instance of the class, of a change.
+
+    True as well where nothing was observed: then nothing speaks against it.
+    """
+    if observations is None:
+        return True
+    scopes = _scopes(original, change.line)
+    if not scopes:
+        return any(f.file == change.file for f in observations.functions.values())
+    return any((change.file, *scope) in observations.functions or (change.file, scope[0]) in observations.classes for scope in scopes)
+
+
+@lru_cache(maxsize=4096)
+def _scopes(original: SourceFile, line: int) -> tuple[tuple[str, int], ...]:
+    """(qualified name, first line) of the functions and classes around a line of the original."""
+    found: list[tuple[str, int]] = []
+
+    def search(body: list[ast.stmt], prefix: str) -> None:
+        for node in body:
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+                if first <= line <= (node.end_lineno or first):
+                    found.append((prefix + node.name, first))
+                    search(node.body, f"{prefix}{node.name}." + ("" if isinstance(node, ast.ClassDef) else "<locals>."))
+            elif hasattr(node, "body"):
+                for block in ("body", "orelse", "finalbody"):
+                    search(getattr(node, block, []), prefix)
+
+    search(original.tree.body, "")
+    return tuple(found)

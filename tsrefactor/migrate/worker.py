@@ -1,0 +1,57 @@
+"""What the batch asks a worker process to do with one case. Imported in worker processes only, for its functions."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+
+from tsrefactor.cases import ModelCase
+from tsrefactor.facts.observations import Observations
+from tsrefactor.verify.results import Examination, Fingerprint
+
+
+@dataclass
+class Look:
+    """The first look at a case: its verdict, and, where that is no pass, what its eager run showed.
+
+    ``files``: the user's own files that were loaded to run it.
+    """
+
+    examination: Examination
+    observations: Observations | None
+    files: frozenset[str]
+
+
+def look(case: ModelCase, target: str, source: tuple[str, ...]) -> Look:
+    """Examines a case as it stands and, if it does not pass, records its eager run in the same process."""
+    from tsrefactor.verify.worker import examine
+
+    examination = examine(case, target, False, source)
+    observations = None if examination.passed else observe(case, source)
+    return Look(examination, observations, frozenset(_loaded(source)))
+
+
+def observe(case: ModelCase, source: tuple[str, ...]) -> Observations:
+    """Records the eager run of a case."""
+    from tsrefactor.record.worker import survey
+
+    return survey(case, source).observations
+
+
+def fingerprint(case: ModelCase, source: tuple[str, ...]) -> Fingerprint | None:
+    """What eager does with a case on all inputs and variations, in both modes; None when it does not run."""
+    from tsrefactor.verify.errors import EagerError, user_files
+    from tsrefactor.verify.observing import observe_case
+
+    try:
+        return observe_case(case, True, user_files(source), lambda stage: None).fingerprint
+    except EagerError:
+        return None
+
+
+def _loaded(source: tuple[str, ...]) -> set[str]:
+    roots = tuple(os.path.join(os.path.realpath(folder), "") for folder in source)
+    files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    real = {os.path.realpath(file) for file in files if isinstance(file, str) and file.endswith(".py")}
+    return {file for file in real if file.startswith(roots)}
