@@ -187,7 +187,7 @@ CASES = {
     ),
     "branch": (
         "not-defined-in-branch",
-        {"variable": "y", "branch": "false", "used_line": "13"},
+        {"variable": "y", "branch": "false", "used_line": "14"},
         "if bool(x.sum() > 0):  # here",
         """
         class M(nn.Module):

@@ -1,4 +1,7 @@
-"""Modules that fail over containers, in the parser, at run time, or inside TorchScript itself. See test_diagnose_kinds.py for the form of a case."""
+"""Modules that fail over containers, in the parser, at run time, or inside TorchScript itself.
+
+See test_diagnose_kinds.py for the form of a case.
+"""
 
 CASES = {
     "size": (

@@ -145,10 +145,8 @@ def test_a_pytest_run_is_recorded_and_replayed(project, capfd):
     assert record("run.tsr", ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_net.py"]) == 1
     assert "1 failed, 1 passed" in capfd.readouterr().out
     recording = load("run.tsr")
-    assert [(module.name, module.training) for module in recording.modules] == [
-        ("net.Net#1", True),
-        ("net.Net#2", False),
-    ]
+    modes = {module.name: module.training for module in recording.modules}
+    assert modes == {"net.Net#1": True, "net.Net#2": False}
     assert "test_passes" in {function.qualname for function in recording.observations.functions.values()}
     (folder / "json.py").unlink()
     (folder / "late").unlink()
@@ -218,9 +216,5 @@ def test_an_output_that_cannot_be_written_is_said_before_the_run(project, output
 
 def test_the_recording_process_needs_no_torch():
     code = "import sys, tsrefactor.record.command, tsrefactor.record.recording; sys.exit('torch' in sys.modules)"
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False
-        ).returncode
-        == 0
-    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    assert subprocess.run([sys.executable, "-c", code], env=env, check=False).returncode == 0

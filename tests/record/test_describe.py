@@ -43,6 +43,17 @@ class Hostile(list):
     __hash__ = None
 
 
+class Unhashable(type):
+    def __eq__(cls, other):
+        raise AssertionError("describe ran user code")
+
+    __hash__ = None
+
+
+class Strange(metaclass=Unhashable):
+    pass
+
+
 class Local(dict):
     pass
 
@@ -85,6 +96,8 @@ TABLE = [
     (len, "!"),
     (torch, "!"),
     (Magic(), "!"),
+    (Strange(), "!"),
+    ([Strange(), Strange()], "!"),
     (Hostile([1]), "!"),
     (Mode.FAST, f"{HERE}.Mode"),
     (Pair(torch.ones(1), 2), f"{HERE}.Pair"),
@@ -133,7 +146,7 @@ VALUES = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.lists(inner, max_size=3).map(tuple)
-        | st.dictionaries(st.text(max_size=2), inner)
+        | st.dictionaries(st.text(max_size=2), inner, max_size=3)
     ),
     max_leaves=8,
 )

@@ -1,5 +1,6 @@
 """What a function was called with, held, returned and reached."""
 
+import contextlib
 import os
 import sys
 import threading
@@ -51,10 +52,8 @@ def seen(tmp_path):
 
     def run(function):
         with observe([str(tmp_path)]) as observer:
-            try:
+            with contextlib.suppress(ZeroDivisionError):
                 function()
-            except ZeroDivisionError:
-                pass
         functions = observer.observations().functions.values()
         assert len({f.qualname for f in functions}) == len(functions)
         return {f.qualname: f for f in functions}
@@ -75,7 +74,8 @@ def test_arguments_locals_returns_and_lines_of_nested_modules(make_module, seen,
         "self": "Module", "x": "Tensor", "mask": "None", "rest": "?", "flag": "bool", "named": "Dict[?, ?]",
     }  # fmt: skip
     assert types(forward.locals) == {
-        "self": "Module", "x": "Tensor", "mask": "Optional[Tensor]", "flag": "bool", "out": "List[Tensor]", "row": "Tensor",
+        "self": "Module", "x": "Tensor", "mask": "Optional[Tensor]", "flag": "bool", "out": "List[Tensor]",
+        "row": "Tensor",
     }  # fmt: skip
     assert str(forward.returns) == "Tuple[Tensor, float]"
     lines = (tmp_path / "observed.py").read_text().splitlines()

@@ -77,7 +77,7 @@ def test_a_program_runs_as_python_runs_it(tmp_path, monkeypatch, way):
 import sys
 def f(x: int): pass
 main = sys.modules["__main__"].__dict__ is globals()
-print(__name__, sys.argv[1:], sys.argv[0], sys.path[0], __spec__ and __spec__.name, __package__, main, f.__annotations__)
+print(__name__, sys.argv, sys.path[0], __spec__ and __spec__.name, __package__, main, f.__annotations__)
 print(globals().get("__file__"), type(__loader__).__name__ if __spec__ else "")
 import neighbour
 """

@@ -53,7 +53,7 @@ def test_what_is_saved_is_loaded(recording, tmp_path):
 
 
 def test_saving_where_nothing_can_be_written(recording, tmp_path):
-    with pytest.raises(UserError, match="cannot be written: .*; give -o"):
+    with pytest.raises(UserError, match=r"cannot be written: .*; give -o"):
         recording.save(tmp_path / "no" / "run.tsr")
     (tmp_path / "folder.tsr").mkdir()
     with pytest.raises(UserError):

@@ -101,7 +101,7 @@ def test_torch_missing_is_said_with_the_remedy(folder: Path, monkeypatch: pytest
     monkeypatch.setenv("PYTHONPATH", str(folder / "fake"))
     with (
         Workers(parse_spec("zoo.py"), jobs=1) as workers,
-        pytest.raises(UserError, match="libtorch.so: not found") as e,
+        pytest.raises(UserError, match=r"libtorch\.so: not found") as e,
     ):
         workers.case_names()
     assert e.value.remedy == "pip install torch"

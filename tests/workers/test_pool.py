@@ -168,7 +168,6 @@ def test_cancelling_forgets_all_and_keeps_the_workers(workers: Workers) -> None:
 def test_leaving_ends_every_process(workers_for: Callable[..., Workers], folder: Path, tmp_path: Path) -> None:
     write(folder, {"zoo.py": ZOO})
     workers = workers_for("zoo.py")
-    _, server, _ = workers.run(task("identity")).value
     for name in ("a", "b"):
         workers.submit(task("starts_a_sleeper", pid_file=str(tmp_path / name), then="sleep"))
     pids = [_read_pid(tmp_path / name) for name in ("a", "b")]

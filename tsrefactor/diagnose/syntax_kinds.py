@@ -37,7 +37,7 @@ CONSTRUCTS: tuple[tuple[str, str | None], ...] = (
     (r"^names of variables used in JIT-ed functions", "reserved-name"),
     (r"^Unknown Constant expression type|^Name constant value unsupported", "constant"),
     (r"^exceptions must derive from BaseException|^Expected a class or exception", "raise"),
-    (r"starred expression|Starred expression|starred assignment|[Ss]tarred", "star"),
+    (r"[Ss]tarred expression", "star"),
     (r"^Annotated multiple assignment", "annotated-tuple-assignment"),
     (r"^Type annotations on instance attributes must be declared in", "attribute-annotation"),
     (r"we do not support break or continue inside the body of these loops", "break-in-unrolled-loop"),

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
 from tsrefactor.cases import Inputs
-
-T = TypeVar("T")
 
 
 def copy_inputs(inputs: Inputs) -> Inputs:
@@ -21,14 +19,13 @@ def copy_inputs(inputs: Inputs) -> Inputs:
     return Inputs(*_copy(inputs.args, memo), **_copy(inputs.kwargs, memo))
 
 
-def _copy(value: T, memo: dict[int, Any]) -> T:
+def _copy(value: Any, memo: dict[int, Any]) -> Any:
     if id(value) in memo:
         return memo[id(value)]
-    result: Any
     if isinstance(value, torch.Tensor):
         result = _copy_tensor(value)
     elif type(value) in (list, tuple):
-        result = type(value)(_copy(item, memo) for item in value)  # type: ignore[call-arg, attr-defined]
+        result = type(value)(_copy(item, memo) for item in value)
     elif type(value) is dict:
         result = {key: _copy(item, memo) for key, item in value.items()}
     elif isinstance(value, tuple) and hasattr(value, "_fields"):

@@ -34,21 +34,20 @@ def names(recording: Recording) -> list[str]:
 
 
 def run(path: str | Path, case: str | None, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    """Runs the recording's command again in this process until `case` is at hand, and returns ``function(case, **arguments)``.
+    """Runs the recording's command again in this process until `case` is at hand; returns ``function(case, **arguments)``.
 
     The `ModelCase` builds copies of the module as it was before its first call (the live module where it cannot be
     copied), in the mode it was in; its inputs are copies of the arguments of its first calls, three at most. The
     command is stopped there, gets no interpreter flags and starts from the seed of every attempt. Where `case` is None
     the function gets a dict of all cases by name, those not reached again left out.
 
-    Raises UserError when the recording cannot be read or run, names no such case, or the command does not call it again.
+    Raises UserError when the recording cannot be read or run, has no such case, or the command does not call it again.
     """
     recording = load(path)
     known = names(recording)
     if case is not None and case not in known:
-        raise UserError(
-            f"has no case named {case!r}", f"use one of {', '.join(known) or 'none: no module was called'}", path
-        )
+        remedy = f"use one of {', '.join(known)}" if known else "record a command that calls a model"
+        raise UserError(f"has no case named {case!r}", remedy, path)
     taken, ending = _capture(recording, known if case is None else [case])
     if case is None:
         return function({name: held.case(name) for name, held in taken.items()}, **arguments)

@@ -124,7 +124,7 @@ def migrate_all(
 def _first_look(case: CaseState, options: Options) -> Work[None]:
     began = time.monotonic()
     arguments = {"target": case.target.value, "source": tuple(map(str, options.source))}
-    task = Task("tsrefactor.migrate.worker:look", case.name, arguments, {}, options.seconds, options.memory_gib)
+    task = Task("tsrefactor.migration.worker:look", case.name, arguments, {}, options.seconds, options.memory_gib)
     [result] = yield [task]
     if isinstance(result.value, Look):
         look = result.value
@@ -142,7 +142,7 @@ def _first_look(case: CaseState, options: Options) -> Work[None]:
 
 def _observe(case: CaseState, options: Options) -> Task:
     arguments = {"source": tuple(map(str, options.source))}
-    return Task("tsrefactor.migrate.worker:observe", case.name, arguments, {}, options.seconds, options.memory_gib)
+    return Task("tsrefactor.migration.worker:observe", case.name, arguments, {}, options.seconds, options.memory_gib)
 
 
 def _groups(cases: Sequence[CaseState], options: Options) -> list[Group]:

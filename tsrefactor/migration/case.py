@@ -107,7 +107,7 @@ class CaseLoop:
     def _proof(self, base: Draft, draft: Draft) -> Generator[Sequence[Task], list[Result], Examination]:
         """The thorough examination of the final text, against the thorough fingerprint of the text before."""
         arguments = {"source": tuple(map(str, self.options.source))}
-        first = Task("tsrefactor.migrate.worker:fingerprint", self.name, arguments, {}, 3 * self.options.seconds, self.options.memory_gib)
+        first = Task("tsrefactor.migration.worker:fingerprint", self.name, arguments, {}, 3 * self.options.seconds, self.options.memory_gib)
         old, new = yield [first, self.attempt(draft, thorough=True)]
         return self._examined(new, old.value)
 
