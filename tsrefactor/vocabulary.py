@@ -15,7 +15,7 @@ class Target(str, Enum):
 
 
 class Safety(str, Enum):
-    """``SAFE`` keeps eager results, buffers, gradients, state_dict keys and signatures; ``UNSAFE`` needs ``--unsafe``."""
+    """``SAFE`` keeps eager results, buffers, gradients, state_dict keys, signatures; ``UNSAFE`` needs ``--unsafe``."""
 
     SAFE = "safe"
     UNSAFE = "unsafe"

@@ -156,7 +156,7 @@ def test_reproduced_error(diagnosed, span):
     assert found.kind == "variable-arguments"
     assert (found.names["via_module"], found.names["via_attribute"]) == ("M", "f")
     assert span(found.place)[1]
-    assert [p.line for p in found.chain] == [found.place.line + 7]
+    assert where(found) == [("subject", "variadic"), ("subject", "M.forward")]
 
 
 def test_decorated_function_lies_in_its_own_file(diagnosed, span):
@@ -355,6 +355,43 @@ def test_error_while_tracing_is_where_python_was(diagnosed, span):
     assert found.kind == "shape-mismatch"
     assert span(found.place) == ("torch.mm(x, x)", True)
     assert len(found.chain) == 1
+
+
+def test_exception_of_python_code_while_tracing(diagnosed, span):
+    found = diagnosed(
+        """
+        class M(nn.Module):
+            def forward(self, x):
+                return x + {}["gain"]  # here
+        """,
+        act=lambda torch, module: torch.jit.trace(module.M(), torch.ones(2, 3)),
+    )
+    assert (found.kind, found.names, found.message) == (
+        "python-exception",
+        {"exception": "KeyError"},
+        "raises KeyError: 'gain'",
+    )
+    assert span(found.place) == ('{}["gain"]', True)
+
+
+def test_property_that_raises_while_tracing(diagnosed, span):
+    found = diagnosed(
+        """
+        class M(nn.Module):
+            @property
+            def device(self):
+                return next(self.parameters()).device  # here
+            def forward(self, x):
+                return x
+        """,
+        act=lambda torch, module: torch.jit.trace(module.M(), torch.ones(2, 3)),
+    )
+    assert (found.kind, found.names["property"], found.names["exception"]) == (
+        "property-raised",
+        "device",
+        "StopIteration",
+    )
+    assert span(found.place) == ("next(self.parameters())", True)
 
 
 def test_trace_that_fails_on_another_size(diagnosed, span):

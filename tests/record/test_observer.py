@@ -51,9 +51,8 @@ def seen(tmp_path):
     """Runs a function under observation; gives the functions seen, by qualname."""
 
     def run(function):
-        with observe([str(tmp_path)]) as observer:
-            with contextlib.suppress(ZeroDivisionError):
-                function()
+        with observe([str(tmp_path)]) as observer, contextlib.suppress(ZeroDivisionError):
+            function()
         functions = observer.observations().functions.values()
         assert len({f.qualname for f in functions}) == len(functions)
         return {f.qualname: f for f in functions}

@@ -29,11 +29,14 @@ def diagnose(error: BaseException, is_user_file: Callable[[str], bool]) -> Diagn
     parts = parse_error(text)
     trail = follow(error, is_user_file)
     kind, names, message = classify(parts.head, parts.runtime, parts.exception)
-    raised_in_property = trail.modules and trail.python and not parts.frames
+    raised_in_property = (trail.modules or trail.listing) and trail.python and not parts.frames
     if raised_in_property:
         name = (trail.python[0].function or "").rpartition(".")[2]
         kind, names = "property-raised", {"property": name, "exception": type(error).__name__}
         message = shorten(f"'{name}' raises {type(error).__name__} while the module is inspected: {parts.head}")
+    elif kind == UNKNOWN and trail.python:  # the user's Python raised while torch ran it, as in a trace
+        kind, names = "python-exception", {"exception": type(error).__name__}
+        message = shorten(f"raises {type(error).__name__}: {message}")
     elif kind == UNKNOWN:
         message = shorten(f"{type(error).__name__}: {message}")
     names |= _also_named(parts, trail)

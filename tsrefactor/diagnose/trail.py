@@ -24,7 +24,8 @@ class Trail:
     ``sites``: where functions were called that were then compiled. ``functions``: those being compiled or parsed.
     ``modules``: instances being compiled, each with the name under which the next outer one holds it (None at the
     root). ``inspected``: the attribute whose type was being read. ``python``: user frames that ran below torch.
-    ``parsing``: the front end failed on ``functions[0]``.
+    ``parsing``: the front end failed on ``functions[0]``. ``running``: the class of the scripted module that was
+    called. ``listing``: the tracer was reading every attribute of a module.
     """
 
     sites: list[Frame] = field(default_factory=list)
@@ -34,6 +35,7 @@ class Trail:
     python: list[Frame] = field(default_factory=list)
     parsing: bool = False
     running: Any = None
+    listing: bool = False
 
     @property
     def module_class(self) -> type | None:
@@ -53,6 +55,8 @@ def follow(error: BaseException, is_user_file: IsUserFile) -> Trail:
         trail.parsing = False if package == "torch.jit._recursive" else trail.parsing
         if package.startswith("torch.jit"):
             held_as = _compiler_frame(trail, code.co_name, local, held_as)
+        elif package == "torch._jit_internal" and code.co_name == "module_has_exports":
+            trail.listing = True
         elif package == "torch.nn.modules.module" and code.co_name == "_call_impl":
             trail.running = getattr(getattr(local.get("self"), "_concrete_type", None), "py_class", None)
         elif below_torch and is_user_file(code.co_filename):
@@ -127,6 +131,7 @@ def known_functions(trail: Trail) -> list[Any]:
     """The functions on the trail, and those of the classes of its modules: where a text's frame may lie."""
     classes = [type(m) for m, _ in trail.modules] + ([trail.running] if trail.running else [])
     members = [m for c in classes for base in c.__mro__ if not _is_torch(base) for m in vars(base).values()]
+    members += [v for module, _ in trail.modules for v in vars(module).values() if inspect.isroutine(v)]
     return [f for f in (*trail.functions, *members) if callable(f) or isinstance(f, (property, staticmethod))]
 
 

@@ -18,7 +18,8 @@ from .types import Type, from_annotation, render
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _JIT_DECORATORS = {
-    "torch.jit.script", "torch.jit.script_if_tracing", "torch.jit.export", "torch.jit.script_method", "torch.jit.interface",
+    "torch.jit.script", "torch.jit.script_if_tracing", "torch.jit.export", "torch.jit.script_method",
+    "torch.jit.interface",
 }  # fmt: skip
 _JIT_SKIPS = {"torch.jit.ignore", "torch.jit.unused"}
 
@@ -404,7 +405,11 @@ class FileFacts:
         if not self.mentions_torch:
             return []
         if self.focus is not None:
-            return [f for f in self.all_functions if (f.qualname, self.first_original_line(f)) in self.focus and self._visible(f)]
+            return [
+                f
+                for f in self.all_functions
+                if (f.qualname, self.first_original_line(f)) in self.focus and self._visible(f)
+            ]
         seen = [f for f in self.all_functions if self._visible(f)]
         for function in seen:  # grows while it is walked
             for node in function.nodes:
@@ -431,8 +436,7 @@ class FileFacts:
             return True
         return any(
             isinstance(n, (ast.Name, ast.Attribute)) and self.origin(n).startswith("torch.")
-            for part in (function.nodes, [p.annotation for p in function.parameters if p.annotation])
-            for n in part
+            for n in (*function.nodes, *(p.annotation for p in function.parameters if p.annotation))
         )
 
     def observed_function(self, function: Function) -> FunctionObservations | None:

@@ -94,20 +94,23 @@ class Observations:
         return {key[0] for key in self.functions} | {key[0] for key in self.classes}
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "functions": [
-                {"file": f.file, "qualname": f.qualname, "line": f.line, "digest": f.digest, "calls": f.calls,
-                 "scripted": f.scripted, "arguments": {k: str(t) for k, t in f.arguments.items()},
-                 "returns": str(f.returns), "locals": {k: str(t) for k, t in f.locals.items()}, "lines": sorted(f.lines)}
-                for f in self.functions.values()
-            ],
-            "classes": [
-                {"file": c.file, "qualname": c.qualname, "instances": c.instances, "mro": list(c.mro),
-                 "attributes": {k: str(t) for k, t in c.attributes.items()},
-                 "children": {k: sorted(v) for k, v in c.children.items()}, "absent": sorted(c.absent)}
-                for c in self.classes.values()
-            ],
-        }  # fmt: skip
+        functions = [
+            {
+                **{"file": f.file, "qualname": f.qualname, "line": f.line, "digest": f.digest},
+                **{"calls": f.calls, "scripted": f.scripted, "arguments": _texts(f.arguments)},
+                **{"returns": str(f.returns), "locals": _texts(f.locals), "lines": sorted(f.lines)},
+            }
+            for f in self.functions.values()
+        ]
+        classes = [
+            {
+                **{"file": c.file, "qualname": c.qualname, "instances": c.instances, "mro": list(c.mro)},
+                **{"attributes": _texts(c.attributes), "absent": sorted(c.absent)},
+                **{"children": {k: sorted(v) for k, v in c.children.items()}},
+            }
+            for c in self.classes.values()
+        ]
+        return {"functions": functions, "classes": classes}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Observations:
@@ -132,6 +135,10 @@ class Observations:
             )
             result.classes[shown.file, shown.qualname] = shown
         return result
+
+
+def _texts(types: dict[str, Type]) -> dict[str, str]:
+    return {name: str(type_) for name, type_ in types.items()}
 
 
 def _types(data: dict[str, str]) -> dict[str, Type]:

@@ -195,7 +195,7 @@ def from_annotation(node: ast.expr, resolve: Callable[[str], str] = lambda name:
 
 
 def render(type_: Type, spell: Callable[[str], str]) -> str:
-    """The type as an annotation. ``spell`` maps an origin (``typing.List``, ``torch.Tensor``) to the file's name for it.
+    """The type as an annotation. ``spell`` maps an origin (``typing.List``, ``torch.Tensor``) to the file's name.
 
     Raises ValueError for a type that is not `known`.
     """

@@ -57,7 +57,11 @@ class CaseLoop:
     def _examined(self, result: Result, base: Fingerprint | None) -> Examination:
         """A result as an examination; one whose eager results differ from the original's is a failure of eager."""
         examination = as_examination(result, self.target)
-        if base is not None and examination.fingerprint is not None and (changed := base.differences(examination.fingerprint)):
+        if (
+            base is not None
+            and examination.fingerprint is not None
+            and (changed := base.differences(examination.fingerprint))
+        ):
             verdict = Verdict(Outcome.EAGER_ERROR, f"the rewrite changes eager: {changed[0]}")
             return Examination({self.target.value: verdict}, seconds=examination.seconds)
         return examination
@@ -107,7 +111,14 @@ class CaseLoop:
     def _proof(self, base: Draft, draft: Draft) -> Generator[Sequence[Task], list[Result], Examination]:
         """The thorough examination of the final text, against the thorough fingerprint of the text before."""
         arguments = {"source": tuple(map(str, self.options.source))}
-        first = Task("tsrefactor.migration.worker:fingerprint", self.name, arguments, {}, 3 * self.options.seconds, self.options.memory_gib)
+        first = Task(
+            "tsrefactor.migration.worker:fingerprint",
+            self.name,
+            arguments,
+            {},
+            3 * self.options.seconds,
+            self.options.memory_gib,
+        )
         old, new = yield [first, self.attempt(draft, thorough=True)]
         return self._examined(new, old.value)
 
@@ -156,7 +167,9 @@ class CaseLoop:
         paths = readable(draft, dict.fromkeys([p.file for p in places] + self._files(draft)))
         ranked: list[tuple[tuple, str, list[Finding]]] = []
         for path in paths:
-            focus = self._focus(path) | _functions_at(draft.facts(path, self.observations), [p.line for p in places if p.file == path])
+            focus = self._focus(path) | _functions_at(
+                draft.facts(path, self.observations), [p.line for p in places if p.file == path]
+            )
             facts = draft.facts(path, self.observations, [diagnosis], focus)
             for order, rule in enumerate(self.rules):
                 if diagnosis.kind not in rule.answers and not rule.fallback:
@@ -252,4 +265,5 @@ def _enclosing(facts: FileFacts, line: int) -> Function | None:
 def _functions_at(facts: FileFacts, lines: Iterable[int]) -> frozenset[tuple[str, int]]:
     """The functions around these lines, as a focus."""
     found = (_enclosing(facts, line) for line in lines)
-    return frozenset((f.qualname, facts.first_original_line(f)) for f in found if f is not None)
+    places = ((f.qualname, facts.first_original_line(f)) for f in found if f is not None)
+    return frozenset((name, line) for name, line in places if line is not None)

@@ -20,7 +20,10 @@ def runs(observations: Observations | None, change: Applied, original: SourceFil
     scopes = _scopes(original, change.line)
     if not scopes:
         return any(f.file == change.file for f in observations.functions.values())
-    return any((change.file, *scope) in observations.functions or (change.file, scope[0]) in observations.classes for scope in scopes)
+    return any(
+        (change.file, *scope) in observations.functions or (change.file, scope[0]) in observations.classes
+        for scope in scopes
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -23,7 +23,7 @@ def _copy(value: Any, memo: dict[int, Any]) -> Any:
     if id(value) in memo:
         return memo[id(value)]
     if isinstance(value, torch.Tensor):
-        result = _copy_tensor(value)
+        result: Any = _copy_tensor(value)
     elif type(value) in (list, tuple):
         result = type(value)(_copy(item, memo) for item in value)
     elif type(value) is dict:

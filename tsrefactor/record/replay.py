@@ -34,7 +34,7 @@ def names(recording: Recording) -> list[str]:
 
 
 def run(path: str | Path, case: str | None, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    """Runs the recording's command again in this process until `case` is at hand; returns ``function(case, **arguments)``.
+    """Runs the recording's command again, here, until `case` is at hand, and returns ``function(case, **arguments)``.
 
     The `ModelCase` builds copies of the module as it was before its first call (the live module where it cannot be
     copied), in the mode it was in; its inputs are copies of the arguments of its first calls, three at most. The

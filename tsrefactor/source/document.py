@@ -137,7 +137,9 @@ class Document:
     @cached_property
     def _line_at(self) -> dict[int, int]:
         """Offset in the body of each line's start → original line, where the line begins with original text."""
-        result, position, starts = {}, 0, {self.source.offset(n, 0): n for n in range(1, len(self.source.lines) + 1)}
+        result: dict[int, int] = {}
+        position = 0
+        starts = {self.source.offset(n, 0): n for n in range(1, len(self.source.lines) + 1)}
         for piece in self._pieces:
             if piece.shown(()):
                 if piece.owner == ORIGINAL:

@@ -87,10 +87,8 @@ Edit = Replace | InsertBefore | InsertAfter | AddToClass | AnnotateParameter | A
 def target_of(edit: Edit) -> ast.AST:
     """The (first) node that an edit is about: where it is reported."""
     match edit:
-        case Replace(target=ast.AST() as node):
-            return node
-        case Replace(target=statements):
-            return statements[0]
+        case Replace(target=target):
+            return target if isinstance(target, ast.expr) else target[0]
         case InsertBefore(anchor=anchor) | InsertAfter(anchor=anchor):
             return anchor
         case AddToClass(cls=cls):

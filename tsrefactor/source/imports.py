@@ -78,7 +78,7 @@ class ImportTable:
         return f"{self.origins[head]}.{rest}" if rest else self.origins[head]
 
     def spell(self, origin: str) -> tuple[str, frozenset[Import]]:
-        """How this file writes ``origin`` (``typing.List``, ``torch.jit.annotate``), and the imports that this needs."""
+        """How this file writes ``origin`` (``typing.List``, ``torch.jit.annotate``), and the imports it needs."""
         module, _, name = origin.rpartition(".")
         best: tuple[str, str] | None = None  # (origin prefix, local spelling), the longest prefix that is bound
         for local in self.certain:
@@ -128,21 +128,15 @@ def _header(tree: ast.Module) -> tuple[ast.stmt | None, list[ast.Import | ast.Im
     """The docstring or last ``__future__`` import (what must stay first), and the leading imports after it."""
     last: ast.stmt | None = None
     imports: list[ast.Import | ast.ImportFrom] = []
-    for i, statement in enumerate(tree.body):
-        if (
-            i == 0
-            and isinstance(statement, ast.Expr)
-            and isinstance(statement.value, ast.Constant)
-            and isinstance(statement.value.value, str)
-        ):
-            last = statement
-        elif isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+    body = tree.body
+    if ast.get_docstring(tree, clean=False) is not None:
+        last, body = body[0], body[1:]
+    for statement in body:
+        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
             last = statement
         elif isinstance(statement, (ast.Import, ast.ImportFrom)):
             imports.append(statement)
-        elif not (
-            isinstance(statement, ast.Assign) and not imports
-        ):  # `__all__` or `__version__` may precede the imports
+        elif imports or not isinstance(statement, ast.Assign):  # `__all__` or `__version__` may precede the imports
             break
     return last, imports
 

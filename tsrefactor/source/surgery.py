@@ -38,7 +38,7 @@ class Surgeon:
         match edit:
             case Replace(target=ast.expr() as node):
                 return self._chunk(node).replace_expression(node, edit)
-            case Replace(target=statements):
+            case Replace(target=statements) if not isinstance(statements, ast.expr):
                 return self._chunk(statements[0]).replace_statements(statements, edit)
             case InsertBefore(anchor=anchor) if anchor in self.source.tree.body:
                 return self._before_top_level(anchor, edit)
@@ -111,7 +111,8 @@ class _Chunk:
 
     @cached_property
     def _parents(self) -> dict[cst.CSTNode, cst.CSTNode]:
-        parents, stack = {}, [self.module]
+        parents: dict[cst.CSTNode, cst.CSTNode] = {}
+        stack: list[cst.CSTNode] = [self.module]
         while stack:
             node = stack.pop()
             for child in node.children:
@@ -226,7 +227,7 @@ class _Chunk:
             regions = [(e, e) for e in self._ends(anchor)]
         else:
             comments = _attached_comments(node)
-            lines = list(node.leading_lines)  # type: ignore[attr-defined]
+            lines = _leading_lines(node)
             blank = len(lines) - comments
             new[0] = new[0].with_changes(leading_lines=[*lines[:blank], *new[0].leading_lines])  # type: ignore[attr-defined]
             body[at : at + 1] = [*new, node.with_changes(leading_lines=lines[blank:])]
@@ -246,8 +247,10 @@ class _Chunk:
         )
         at = 1 if documented else 0
         declared = at < len(cls.body) and isinstance(cls.body[at], ast.AnnAssign)
-        if at < len(body) and not declared and not (lines := list(body[at].leading_lines))[:1]:
-            body[at] = body[at].with_changes(leading_lines=[cst.EmptyLine(indent=False), *lines])
+        if at < len(body) and not declared:
+            lines = list(_leading_lines(body[at]))
+            if not lines or lines[0].comment is not None:
+                body[at] = body[at].with_changes(leading_lines=[cst.EmptyLine(indent=False), *lines])
         if documented and not declared:
             new[0] = new[0].with_changes(leading_lines=[cst.EmptyLine(indent=False)])  # type: ignore[attr-defined]
         body[at:at] = new
@@ -301,9 +304,8 @@ class _Chunk:
                 and before[len(before) - tail :] == after[len(after) - tail :]
             ):
                 return Splice(start, end, after[head : len(after) - tail])
-        if before and not before.endswith(("\n", "\r")):  # an insertion after a last line that has no newline
-            if after.startswith(before):
-                return Splice(self.end, self.end, after[len(before) :])
+        if not before.endswith(("\n", "\r")) and after.startswith(before):  # after a last line without a newline
+            return Splice(self.end, self.end, after[len(before) :])
         raise EditRefused("the edit would change text outside its place")
 
     def _trimmed(self, old: cst.CSTNode, new: cst.CSTNode) -> Splice:
@@ -316,7 +318,9 @@ class _Chunk:
 
 
 def _replaced(module: cst.Module, old: cst.CSTNode, new: cst.CSTNode) -> str:
-    return module.deep_replace(old, new).code  # type: ignore[union-attr]
+    result = module.deep_replace(old, new)
+    assert isinstance(result, cst.Module)
+    return result.code
 
 
 def _changed(node: cst.CSTNode, changes: dict[cst.BaseExpression, str]) -> cst.CSTNode:
@@ -341,9 +345,14 @@ def _first_line(statement: ast.stmt) -> int:
     return min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))])
 
 
+def _leading_lines(node: cst.CSTNode) -> list[cst.EmptyLine]:
+    """The blank and comment lines that libcst counts to a statement."""
+    return list(node.leading_lines)  # type: ignore[attr-defined]
+
+
 def _attached_comments(node: cst.CSTNode, every: bool = False) -> int:
     """How many comment lines stand directly above a statement (with ``every``, all its leading lines count)."""
-    lines = list(node.leading_lines)  # type: ignore[attr-defined]
+    lines = _leading_lines(node)
     if every:
         return len(lines)
     count = 0

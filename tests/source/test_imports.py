@@ -1,0 +1,73 @@
+import ast
+
+import pytest
+
+from tsrefactor.source.file import SourceFile
+from tsrefactor.source.imports import Import, ImportTable, import_splices
+
+
+def added(text, *needed, tmp_path):
+    path = tmp_path / "m.py"
+    path.write_bytes(text.encode())
+    file = SourceFile.read(path)
+    result = file.text
+    for start, end, new in sorted(import_splices(file, needed), reverse=True):
+        result = result[:start] + new + result[end:]
+    ast.parse(result)
+    return result
+
+
+LIST, OPTIONAL, TORCH = Import("typing", "List"), Import("typing", "Optional"), Import("torch")
+
+
+@pytest.mark.parametrize(
+    ("before", "needed", "after"),
+    [
+        ("import torch\n", [LIST], "from typing import List\nimport torch\n"),
+        ("import os\nimport torch\n", [LIST], "import os\nfrom typing import List\nimport torch\n"),
+        ("from typing import List\n", [LIST], "from typing import List\n"),
+        ("from typing import List  # t\n", [LIST, OPTIONAL], "from typing import List, Optional  # t\n"),
+        ("from typing import (\n    List,\n)\n", [OPTIONAL], "from typing import (\n    List,\n)\nfrom typing import Optional\n"),
+        ("from typing import List as L\n", [LIST], "from typing import List as L, List\n"),
+        ('"""Doc."""\n\nx = 1\n', [TORCH], '"""Doc."""\nimport torch\n\nx = 1\n'),
+        ("from __future__ import annotations\nx = 1\n", [TORCH], "from __future__ import annotations\nimport torch\n\nx = 1\n"),
+        ("import torch.nn as nn\n", [TORCH], "import torch.nn as nn\nimport torch\n"),
+        ("import torch.nn\n", [TORCH], "import torch.nn\n"),
+        ("try:\n    import torch\nexcept ImportError:\n    pass\n", [TORCH], "import torch\n\ntry:\n    import torch\nexcept ImportError:\n    pass\n"),
+        ("#!/usr/bin/python\n# about x\nx = 1\n", [TORCH], "#!/usr/bin/python\nimport torch\n\n# about x\nx = 1\n"),
+        ("import torch\r\nx = 1\r\n", [LIST], "from typing import List\r\nimport torch\r\nx = 1\r\n"),
+        ("", [TORCH], "import torch\n"),
+        ("import torch", [Import("math")], "import math\nimport torch"),
+        ('"""Doc."""', [TORCH], '"""Doc."""\nimport torch\n'),
+        ("from . import a\nimport torch\n", [LIST], "from typing import List\nfrom . import a\nimport torch\n"),
+    ],
+)  # fmt: skip
+def test_adds_what_is_missing_once(before, needed, after, tmp_path):
+    assert added(before, *needed, tmp_path=tmp_path) == after
+
+
+@pytest.mark.parametrize(
+    ("text", "origin", "spelling", "needed"),
+    [
+        ("import torch\n", "torch.jit.annotate", "torch.jit.annotate", []),
+        ("import torch as th\n", "torch.Tensor", "th.Tensor", []),
+        ("from torch import Tensor\n", "torch.Tensor", "Tensor", []),
+        ("import torch.nn.functional as F\n", "torch.nn.functional.linear", "F.linear", []),
+        ("from torch import nn\n", "torch.nn.functional.linear", "nn.functional.linear", []),
+        ("import typing as t\n", "typing.List", "t.List", []),
+        ("import os\n", "typing.List", "List", [LIST]),
+        ("class List: pass\n", "typing.List", "typing.List", [Import("typing")]),
+        ("import torch.nn as nn\n", "torch.Tensor", "torch.Tensor", [TORCH]),
+        ("if x:\n    import torch\n", "torch.Tensor", "torch.Tensor", [TORCH]),
+    ],
+)
+def test_spells_a_name_as_the_file_does(text, origin, spelling, needed):
+    assert ImportTable(ast.parse(text)).spell(origin) == (spelling, frozenset(needed))
+
+
+def test_origins_follow_aliases():
+    table = ImportTable(ast.parse("import torch.nn as nn\nfrom .a import b as c\nfrom x import *\n"))
+    assert table.origin("nn.Module") == "torch.nn.Module"
+    assert table.origin("c.d") == ".a.b.d"
+    assert table.origin("other.d") == "other.d"
+    assert table.stars == ["x"]
