@@ -40,6 +40,27 @@ def test_restore_puts_everything_back_in_place():
     assert torch.equal(weight, torch.ones(2)) and not plain.any()
 
 
+def test_changed_tells_a_stateless_call_from_others():
+    module = Stateful()
+    state = ModuleState(module)
+    assert not state.changed()
+    module.norm.eval()(torch.rand(3, 2))
+    module.norm.train()
+    assert not state.changed()
+    for change in (
+        lambda: setattr(module, "calls", 1),
+        lambda: module.seen.append(1),
+        lambda: module.by_name.update(a=1),
+        lambda: module.norm.running_mean.add_(1),
+        lambda: setattr(module, "table", torch.zeros(2)),
+        lambda: module.norm.weight.data.mul_(2),
+    ):
+        change()
+        assert state.changed()
+        state.restore()
+        assert not state.changed()
+
+
 def test_a_resized_buffer_gets_its_size_back():
     module = Stateful()
     state = ModuleState(module)

@@ -91,10 +91,10 @@ def test_without_values_only_structure_dtype_and_shape_count():
 DIGESTED = [
     T, T + 1e-7, T.double(), T.reshape(4), T.t(), torch.tensor(1.0), torch.tensor([1.0]), torch.empty(0),
     torch.empty(0, 2), torch.tensor([0.0]), torch.tensor([-0.0]), torch.tensor([1 + 2j]), torch.tensor([1 - 2j]),
-    torch.eye(2).to_sparse(), torch.eye(2), T.to(torch.bfloat16), torch.tensor([True]), {"a": 1}, {"b": 1}, 1, 1.0, True,
+    torch.eye(2).to_sparse(), torch.eye(2), T.to(torch.bfloat16), torch.tensor([True]), {"a": 1}, {"b": 1}, 1, 1.0,
     torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.quint8),
     torch.quantize_per_tensor(torch.ones(2), 0.1, 3, torch.quint8),
-    None, "1", [1], [1, 1], numpy.ones(2), numpy.zeros(2), numpy.float32(1), Custom(), [],
+    True, None, "1", [1], [1, 1], numpy.ones(2), numpy.zeros(2), numpy.float32(1), Custom(), [],
 ]  # fmt: skip
 
 

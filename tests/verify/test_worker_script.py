@@ -171,6 +171,17 @@ class Lazy(nn.Module):
         return self.linear(x)
 
 
+class HalfScripted(torch.jit.ScriptModule):
+    """Only `gain` is compiled; torch.jit.script gives the module back as it is."""
+
+    @torch.jit.script_method
+    def gain(self, x):
+        return x * 2
+
+    def forward(self, x):
+        return self.gain(x) + 1
+
+
 class Embedded(nn.Module):
     def __init__(self):
         super().__init__()
@@ -263,6 +274,11 @@ def test_state_and_randomness_do_not_confuse_the_comparison(model, train):
     result = examined(model, Inputs(X), Inputs(X + 1), thorough=True, train=train)
     assert result.passed, result.verdicts
     assert result.fingerprint.deterministic
+
+
+def test_a_module_written_as_script_module_runs_as_it_is():
+    result = examined(HalfScripted, Inputs(X), thorough=True)
+    assert outcome(result) == "pass" and outcome(result, "reload") == "run-error"
 
 
 def test_named_and_integer_inputs():

@@ -391,7 +391,8 @@ class FileFacts:
             return None
         on_line = [n for n in ast.walk(self.tree) if isinstance(n, kinds) and getattr(n, "lineno", 0) == place.line]
         exact = [n for n in on_line if getattr(n, "col_offset", -1) == place.column]
-        return (exact or on_line or [None])[0]
+        found = exact or on_line
+        return found[0] if found else None
 
     # -- functions that TorchScript could see ------------------------------------------------------------------------
 
@@ -434,10 +435,9 @@ class FileFacts:
             return True
         if function.observed is not None and function.observed.scripted:
             return True
-        return any(
-            isinstance(n, (ast.Name, ast.Attribute)) and self.origin(n).startswith("torch.")
-            for n in (*function.nodes, *(p.annotation for p in function.parameters if p.annotation))
-        )
+        annotations = [p.annotation for p in function.parameters if p.annotation is not None]
+        names = (n for n in [*function.nodes, *annotations] if isinstance(n, (ast.Name, ast.Attribute)))
+        return any(self.origin(n).startswith("torch.") for n in names)
 
     def observed_function(self, function: Function) -> FunctionObservations | None:
         if self.observations is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .operations import is_operation
@@ -11,28 +12,21 @@ from .operations import is_operation
 if TYPE_CHECKING:
     from .file import Function
 
-_PURE_BUILTINS = {
-    "len",
-    "int",
-    "float",
-    "bool",
-    "abs",
-    "max",
-    "min",
-    "range",
-    "isinstance",
-    "tuple",
-    "list",
-    "enumerate",
-    "zip",
-    "sum",
-    "str",
-}
-_IMPURE_OPERATIONS = {"manual_seed", "seed", "save", "load", "set_grad_enabled", "set_num_threads"}
+Code = ast.AST | Iterable[ast.stmt]
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_PURE_BUILTINS = frozenset(
+    "len int float bool abs max min range isinstance tuple list enumerate zip sum str round".split()
+)
+# Of torch's functions and a tensor's methods: those that do more than return a value. The norms update running statistics.
+_IMPURE_OPERATIONS = frozenset(
+    "manual_seed seed save load set_grad_enabled set_num_threads backward retain_grad register_hook batch_norm instance_norm".split()
+)  # fmt: skip
 _RANDOM = frozenset(
     "rand randn randint randperm rand_like randn_like randint_like bernoulli multinomial normal poisson dropout dropout1d dropout2d"
     " dropout3d alpha_dropout feature_alpha_dropout gumbel_softmax rrelu uniform_ normal_ bernoulli_ random_ exponential_".split()
 )  # fmt: skip
+_CONTAINER_UPDATES = frozenset("append extend insert pop remove clear sort reverse update setdefault popitem".split())
 
 
 class Flow:
@@ -41,24 +35,28 @@ class Flow:
     def __init__(self, function: Function):
         self.function = function
 
-    def reads(self, code: ast.AST | Sequence[ast.stmt]) -> set[str]:
-        """Names read anywhere in the code (also in nested functions and comprehensions)."""
-        return {n.id for root in _roots(code) for n in ast.walk(root) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)} | {
-            n.target.id for root in _roots(code) for n in ast.walk(root) if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)
-        }  # fmt: skip
+    def reads(self, code: Code) -> set[str]:
+        """Names read anywhere in the code, in nested functions and comprehensions too, but for the latter's own."""
+        return set().union(*(_read(root) for root in _roots(code)))
 
-    def writes(self, code: ast.AST | Sequence[ast.stmt]) -> set[str]:
+    def writes(self, code: Code) -> set[str]:
         """Local names that the code may bind: assignment, loops, `with … as`, walrus, del. Not comprehension variables."""
         found: set[str] = set()
         stack = list(_roots(code))
         while stack:
             node = stack.pop()
-            if isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)):
+            if isinstance(node, (*_COMPREHENSIONS, ast.Lambda)):
                 found |= {n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr)}
                 continue
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 found.add(node.name)
                 continue
+            if isinstance(node, ast.AnnAssign) and node.value is None:
+                continue  # a declaration binds nothing
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                found |= {a.asname or a.name.partition(".")[0] for a in node.names}
+            if isinstance(node, ast.ExceptHandler) and node.name:
+                found.add(node.name)
             if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
                 found.add(node.id)
             stack.extend(ast.iter_child_nodes(node))
@@ -69,14 +67,39 @@ class Flow:
         found: set[str] = set()
         for statement in code:
             if isinstance(statement, ast.If):
-                arms = [self.always_writes(a) for a in (statement.body, statement.orelse) if not _leaves(a)]
+                arms = [self.always_writes(a) for a in (statement.body, statement.orelse) if not leaves(a)]
                 found |= set.intersection(*arms) if arms else set()
-            elif isinstance(statement, ast.With):
-                found |= self.always_writes(statement.body) | self.writes(
-                    [ast.Expr(i.optional_vars) for i in statement.items if i.optional_vars]
-                )
-            elif not isinstance(statement, (ast.For, ast.While, ast.Try, ast.Match)):
+            elif isinstance(statement, (ast.With, ast.AsyncWith)):
+                names = [ast.Expr(i.optional_vars) for i in statement.items if i.optional_vars]
+                found |= self.always_writes(statement.body) | self.writes(names)
+            elif not isinstance(statement, (ast.For, ast.AsyncFor, ast.While, ast.Try, ast.Match)):
                 found |= self.writes([statement])
+        return found
+
+    def mutates(self, code: Code) -> set[str]:
+        """Names whose value the code may update in place: ``x[i] = v``, ``x += v``, ``x.add_(v)``, ``xs.append(v)``, ``out=x``.
+
+        An update of ``self.x`` counts for ``self``.
+        """
+        found: set[str] = set()
+        for root in _roots(code):
+            for node in ast.walk(root):
+                if isinstance(node, (ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
+                    found.add(root_name(node))
+                elif isinstance(node, ast.AugAssign):
+                    found.add(root_name(node.target))
+                elif isinstance(node, ast.Call):
+                    found |= {root_name(e) for e in self._updated(node)}
+        return found - {""}
+
+    def _updated(self, call: ast.Call) -> list[ast.expr]:
+        """What a call updates in place."""
+        found = [k.value for k in call.keywords if k.arg == "out"]
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+        if isinstance(call.func, ast.Attribute) and (_in_place(name) or name in _CONTAINER_UPDATES):
+            found.append(call.func.value)
+        if call.args and (_in_place(name) or self._asks_in_place(call)):
+            found.append(call.args[0])
         return found
 
     def free(self, code: Sequence[ast.stmt]) -> set[str]:
@@ -89,35 +112,41 @@ class Flow:
         return found & self.local_names
 
     def _free_in(self, statement: ast.stmt) -> set[str]:
-        if isinstance(statement, ast.If):
-            return self.reads(statement.test) | self.free(statement.body) | self.free(statement.orelse)
-        if isinstance(statement, ast.While):
+        if isinstance(statement, (ast.If, ast.While)):
             return self.reads(statement.test) | self.free(statement.body) | self.free(statement.orelse)
         if isinstance(statement, ast.For):
             inner = self.free(statement.body) - self.writes(statement.target)
             return self.reads(statement.iter) | inner | self.free(statement.orelse)
         if isinstance(statement, ast.With):
-            return set().union(*(self.reads(i.context_expr) for i in statement.items)) | self.free(statement.body)
-        if isinstance(statement, ast.AugAssign):
-            return self.reads(statement)
+            bound = self.writes([ast.Expr(i.optional_vars) for i in statement.items if i.optional_vars])
+            contexts = set().union(*(self.reads(i.context_expr) for i in statement.items))
+            return contexts | (self.free(statement.body) - bound)
         return self.reads(statement)
 
-    @property
+    @cached_property
     def local_names(self) -> set[str]:
         """Parameters and everything the function binds."""
+        return self._parameters | self.writes(self.function.node.body)
+
+    @cached_property
+    def _parameters(self) -> set[str]:
         a = self.function.node.args
-        own = {p.arg for p in (*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg)))}
-        return own | self.writes(self.function.node.body)
+        return {p.arg for p in (*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg)))}
+
+    @cached_property
+    def captured(self) -> set[str]:
+        """Local names that nested functions and lambdas read, at whatever time they are called."""
+        nested = [n for n in self.function.nodes if isinstance(n, _FUNCTIONS)]
+        return set().union(*(_read(n) for n in nested)) & self.local_names
 
     def live_after(self, statement: ast.stmt) -> set[str]:
         """Names that may be read after the statement before they are bound again: later, or in a loop's next turn."""
-        file, live = self.function.file, set()
+        file, live = self.function.file, set(self.captured)
         node: ast.AST = statement
         bound: set[str] = set()
         while node is not self.function.node:
-            block = file.block_of(node) if isinstance(node, ast.stmt) else []  # type: ignore[arg-type]
-            following = block[block.index(node) + 1 :] if node in block else []
-            for later in following:
+            block = file.block_of(node) if isinstance(node, ast.stmt) else []
+            for later in block[block.index(node) + 1 :] if node in block else []:  # type: ignore[arg-type]
                 live |= self._free_in(later) - bound
                 bound |= self.always_writes([later])
             node = file.parents[node]
@@ -127,29 +156,33 @@ class Flow:
             elif isinstance(node, ast.For):
                 live |= self.free(node.body) - self.writes(node.target)
                 bound = set()
+            elif isinstance(node, ast.Try):  # an exception may lead there from anywhere
+                live |= self.reads([*node.handlers, *node.orelse, *node.finalbody])  # type: ignore[list-item]
+                bound = set()
         return live & self.local_names
 
     def bound_before(self, statement: ast.stmt) -> set[str]:
         """Names that are bound on every path to the statement."""
-        a = self.function.node.args
-        found = {p.arg for p in (*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg)))}
+        found = set(self._parameters)
         node: ast.AST = statement
         while node is not self.function.node:
-            block = self.function.file.block_of(node) if isinstance(node, ast.stmt) else []  # type: ignore[arg-type]
+            block = self.function.file.block_of(node) if isinstance(node, ast.stmt) else []
             if node in block:
                 found |= self.always_writes(block[: block.index(node)])  # type: ignore[arg-type]
             node = self.function.file.parents[node]
             if isinstance(node, ast.For):
                 found |= self.writes(node.target)
+            elif isinstance(node, ast.With):
+                found |= self.writes([ast.Expr(i.optional_vars) for i in node.items if i.optional_vars])
         return found
 
-    def is_pure(self, code: ast.AST | Iterable[ast.stmt]) -> bool:
+    def is_pure(self, code: Code) -> bool:
         """Whether running the code can be seen only in the names it binds: no in-place update, call-out, raise or random number."""
         return not any(self._impure(n) for root in _roots(code) for n in ast.walk(root))
 
     def _impure(self, node: ast.AST) -> bool:
         if isinstance(node, (ast.Raise, ast.Assert, ast.Return, ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal, ast.Delete,
-                             ast.Import, ast.ImportFrom, ast.Break, ast.Continue, ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.AugAssign)):  # fmt: skip
+                             ast.Import, ast.ImportFrom, ast.Break, ast.Continue, *_FUNCTIONS, ast.ClassDef, ast.AugAssign)):  # fmt: skip
             return True
         if isinstance(node, (ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
             return True
@@ -157,23 +190,61 @@ class Flow:
             return False
         origin = self.function.file.origin(node.func)
         name = origin.rpartition(".")[2] if origin else getattr(node.func, "attr", "")
-        if name in _RANDOM or name in _IMPURE_OPERATIONS or (name.endswith("_") and not name.endswith("__")):
+        if name in _RANDOM or name in _IMPURE_OPERATIONS or _in_place(name):
             return True
-        if any(
-            k.arg in ("inplace", "out") and not (isinstance(k.value, ast.Constant) and not k.value.value)
-            for k in node.keywords
-        ):
+        if self._asks_in_place(node) or any(k.arg == "out" for k in node.keywords):
             return True
         if is_operation(origin) or origin in _PURE_BUILTINS or origin.startswith("math."):
             return False
         receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
         return receiver is None or self.function.type_of(receiver, presume=True).name != "Tensor"
 
+    def _asks_in_place(self, call: ast.Call) -> bool:
+        """``inplace=True`` by name, or a bare ``True`` given to one of torch's activations."""
+        named = (k.value for k in call.keywords if k.arg == "inplace")
+        bare: list[ast.expr] = []
+        if self.function.file.origin(call.func).startswith("torch.nn.functional."):
+            bare = [a for a in call.args[1:] if isinstance(a, ast.Constant) and a.value is True]
+        return bool(bare) or any(not (isinstance(v, ast.Constant) and not v.value) for v in named)
 
-def _roots(code: ast.AST | Iterable[ast.stmt]) -> list[ast.AST]:
+
+def leaves(block: Sequence[ast.stmt]) -> bool:
+    """Whether a block never reaches its end."""
+    last = block[-1] if block else None
+    if isinstance(last, ast.If):
+        return leaves(last.body) and leaves(last.orelse)
+    return isinstance(last, (ast.Return, ast.Raise, ast.Continue, ast.Break))
+
+
+def root_name(node: ast.expr) -> str:
+    """The name at the root of attributes, subscripts and method calls: ``x`` of ``x[0].view(-1).data``; "" for others."""
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call, ast.Starred)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _in_place(method: str) -> bool:
+    return method.endswith("_") and not method.endswith("__")
+
+
+def _roots(code: Code) -> list[ast.AST]:
     return [code] if isinstance(code, ast.AST) else list(code)
 
 
-def _leaves(block: Sequence[ast.stmt]) -> bool:
-    """Whether a block never reaches its end."""
-    return bool(block) and isinstance(block[-1], (ast.Return, ast.Raise, ast.Continue, ast.Break))
+def _read(node: ast.AST) -> set[str]:
+    """Names that a node reads from outside of it."""
+    if isinstance(node, ast.Name):
+        return {node.id} if isinstance(node.ctx, ast.Load) else set()
+    children = set().union(*(_read(c) for c in ast.iter_child_nodes(node)))
+    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+        return children | {node.target.id}
+    if isinstance(node, _COMPREHENSIONS):
+        own = {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
+        return (children - own) | _read(node.generators[0].iter)
+    if isinstance(node, _FUNCTIONS):
+        a = node.args
+        own = {p.arg for p in (*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg)))}
+        own |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+        defaults = (d for d in (*a.defaults, *a.kw_defaults) if d is not None)
+        return (children - own) | set().union(*(_read(d) for d in defaults))
+    return children

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .operations import TENSOR_ATTRIBUTES, TENSOR_METHODS, call_returns, is_operation, method_returns
+from .operations import DTYPE, DTYPES, TENSOR_ATTRIBUTES, TENSOR_METHODS, call_returns, is_operation, method_returns
 from .types import (
     BOOL, COMPLEX, DEVICE, FLOAT, INT, MODULE, NONE, STR, TENSOR, TOP, UNKNOWN, Type, dict_of, join, join_all, list_of, optional, tuple_of,
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from .file import Class, Function
+    from .file import Class, FileFacts, Function
 
 _PLAIN_CALLS = {
     "len": INT, "int": INT, "float": FLOAT, "bool": BOOL, "str": STR, "isinstance": BOOL, "hasattr": BOOL, "round": UNKNOWN,
@@ -106,29 +107,89 @@ class Inference:
             return TOP
         if observed is not None and name in observed.locals and observed.locals[name].known:
             return observed.locals[name]
-        return join_all(self._assigned(name))
+        if name not in self._bindings:
+            return _module_constant(function.file, name)
+        return join_all([*self._assigned(name), self.filled(name)])
+
+    def filled(self, name: str) -> Type:
+        """The container type that a name has by what is put into it: appended, inserted, extended, set by index.
+
+        `UNKNOWN` when nothing is put in, or when the type of anything that is cannot be told.
+        """
+        found = [self._put(node, name) for node in self._mutations.get(name, ())]
+        return UNKNOWN if any(not t.known for t in found) else join_all(found)
+
+    def _put(self, node: ast.Call | ast.Subscript | ast.expr, name: str) -> Type:
+        """The container type that one mutation asks for."""
+        if isinstance(node, ast.Subscript):
+            statement = self.function.file.parents[node]
+            value = self._of(statement.value) if isinstance(statement, ast.Assign) else UNKNOWN
+            own = join_all(self._assigned(name)).name
+            if own == "List" or isinstance(node.slice, ast.Slice):
+                return list_of(value) if not isinstance(node.slice, ast.Slice) else value
+            return dict_of(self._of(node.slice), value)
+        assert isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        added = self._of(node.args[-1])
+        return added if node.func.attr in ("extend", "update") else list_of(added)
+
+    @cached_property
+    def _mutations(self) -> dict[str, list[ast.Call | ast.Subscript]]:
+        """name → the calls and the assignments to an index that put something into it."""
+        found: dict[str, list[ast.Call | ast.Subscript]] = {}
+        for node in self.function.nodes:
+            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name):
+                found.setdefault(node.value.id, []).append(node)
+            elif (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and isinstance(node.func.value, ast.Name)
+                and node.func.attr in ("append", "extend", "insert", "update")
+                and node.args
+            ):
+                found.setdefault(node.func.value.id, []).append(node)
+        return found
+
+    def assigned(self, name: str) -> Type:
+        """The type of what the function itself binds to a name; `UNKNOWN` as soon as one value's cannot be told."""
+        types = self._assigned(name)
+        return UNKNOWN if any(not t.known for t in types) else join_all(types)
+
+    def values(self, name: str) -> list[ast.expr | Type]:
+        """What the function binds to a name: expressions, or types where it is unpacked or iterated."""
+        return list(self._bindings.get(name, ()))
+
+    def used_as(self, name: str) -> Type:
+        """The type that the function's uses of a name ask for: a tensor's methods, ``range(name)``, ``name == "x"``."""
+        if self._used_as_tensor(name):
+            return TENSOR
+        for node in self.function.nodes:
+            if isinstance(node, ast.Call) and self.function.file.origin(node.func) == "range":
+                if any(isinstance(a, ast.Name) and a.id == name for a in node.args):
+                    return INT
+            elif isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and node.left.id == name:
+                if any(isinstance(c, ast.Constant) and isinstance(c.value, str) for c in node.comparators):
+                    return STR
+        return UNKNOWN
 
     def _used_as_tensor(self, name: str) -> bool:
         """Whether the function does to a name what only works on a tensor."""
         return name in self._tensor_names
 
-    @property
+    @cached_property
     def _tensor_names(self) -> set[str]:
-        if not hasattr(self, "_tensor_names_found"):
-            found: set[str] = set()
-            for node in self.function.nodes:
-                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                    if node.attr in TENSOR_METHODS or node.attr in TENSOR_ATTRIBUTES:
-                        found.add(node.value.id)
-                elif (
-                    isinstance(node, ast.Call)
-                    and node.args
-                    and isinstance(node.args[0], ast.Name)
-                    and self._takes_tensor(node)
-                ):
-                    found.add(node.args[0].id)
-            self._tensor_names_found = found
-        return self._tensor_names_found
+        found: set[str] = set()
+        for node in self.function.nodes:
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                if node.attr in TENSOR_METHODS or node.attr in TENSOR_ATTRIBUTES:
+                    found.add(node.value.id)
+            elif (
+                isinstance(node, ast.Call)
+                and node.args
+                and isinstance(node.args[0], ast.Name)
+                and self._takes_tensor(node)
+            ):
+                found.add(node.args[0].id)
+        return found
 
     def _takes_tensor(self, call: ast.Call) -> bool:
         """Whether the first argument of a call is surely a tensor: torch's functions and one-tensor layers."""
@@ -143,29 +204,27 @@ class Inference:
     def _assigned(self, name: str) -> list[Type]:
         return [self._of(value) if isinstance(value, ast.expr) else value for value in self._bindings.get(name, ())]
 
-    @property
+    @cached_property
     def _bindings(self) -> dict[str, list[ast.expr | Type]]:
         """name → the expressions bound to it (or a type, where it is unpacked or iterated)."""
-        if not hasattr(self, "_bindings_found"):
-            found: dict[str, list[ast.expr | Type]] = {}
-            self._bindings_found = found
-            for node in self.function.nodes:
-                if isinstance(node, ast.Assign):
-                    for target in node.targets:
-                        self._bind(found, target, node.value)
-                elif isinstance(node, ast.AnnAssign):
-                    if isinstance(node.target, ast.Name):
-                        found.setdefault(node.target.id, []).append(self.function.file.annotated(node.annotation))
-                elif isinstance(node, ast.AugAssign):
-                    if isinstance(node.target, ast.Name):
-                        found.setdefault(node.target.id, []).append(ast.BinOp(node.target, node.op, node.value))
-                elif isinstance(node, (ast.For, ast.comprehension)):
-                    self._bind_loop(found, node.target, node.iter)
-                elif isinstance(node, ast.NamedExpr):
-                    found.setdefault(node.target.id, []).append(node.value)
-                elif isinstance(node, ast.withitem) and isinstance(node.optional_vars, ast.Name):
-                    found.setdefault(node.optional_vars.id, []).append(TOP)
-        return self._bindings_found
+        found: dict[str, list[ast.expr | Type]] = {}
+        for node in self.function.nodes:
+            if isinstance(node, ast.Assign):
+                for target in node.targets:
+                    self._bind(found, target, node.value)
+            elif isinstance(node, ast.AnnAssign):
+                if isinstance(node.target, ast.Name):
+                    found.setdefault(node.target.id, []).append(self.function.file.annotated(node.annotation))
+            elif isinstance(node, ast.AugAssign):
+                if isinstance(node.target, ast.Name):
+                    found.setdefault(node.target.id, []).append(ast.BinOp(node.target, node.op, node.value))
+            elif isinstance(node, (ast.For, ast.comprehension)):
+                self._bind_loop(found, node.target, node.iter)
+            elif isinstance(node, ast.NamedExpr):
+                found.setdefault(node.target.id, []).append(node.value)
+            elif isinstance(node, ast.withitem) and isinstance(node.optional_vars, ast.Name):
+                found.setdefault(node.optional_vars.id, []).append(TOP)
+        return found
 
     def _bind(self, found: dict[str, list[ast.expr | Type]], target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Name):
@@ -232,9 +291,10 @@ class Inference:
             return table.get(
                 node.attr, TENSOR if node.attr in ("T", "mT", "H", "data", "grad", "real", "imag") else UNKNOWN
             )
-        if self.function.file.origin(node) in ("math.pi", "math.inf", "math.e", "torch.pi", "torch.inf"):
+        origin = self.function.file.origin(node)
+        if origin in ("math.pi", "math.inf", "math.e", "torch.pi", "torch.inf"):
             return FLOAT
-        return UNKNOWN
+        return DTYPE if origin.removeprefix("torch.") in DTYPES and origin.startswith("torch.") else UNKNOWN
 
     def of_self(self, name: str) -> Type:
         """The type of ``self.name``: annotated, recorded, or said by the assignments in the class."""
@@ -294,6 +354,8 @@ class Inference:
         origin = file.origin(node.func)
         if origin in _PLAIN_CALLS:
             return _PLAIN_CALLS[origin]
+        if origin in ("list", "dict") and not node.args and not node.keywords:
+            return list_of(UNKNOWN) if origin == "list" else dict_of(UNKNOWN, UNKNOWN)
         if origin == "list" and len(node.args) == 1:
             inner = self._of(node.args[0])
             return inner if inner.name == "List" else list_of(TENSOR) if inner == TENSOR else UNKNOWN
@@ -417,6 +479,17 @@ def _buffers(cls: Class) -> set[str]:
                 if isinstance(first, ast.Constant) and isinstance(first.value, str) and not none:
                     names.add(first.value)
     return names
+
+
+def _module_constant(file: FileFacts, name: str) -> Type:
+    """The type of a number or string that the module binds once, at its top level."""
+    kinds = {bool: BOOL, int: INT, float: FLOAT, str: STR}
+    values = [
+        s.value for s in file.tree.body
+        if isinstance(s, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in s.targets)
+    ]  # fmt: skip
+    value = values[0] if len(values) == 1 else None
+    return kinds.get(type(value.value), UNKNOWN) if isinstance(value, ast.Constant) else UNKNOWN
 
 
 def _returned(function: Function) -> Type:

@@ -47,6 +47,10 @@ TENSOR_METHODS = frozenset(
     " numel nelement cumsum norm sqrt exp log pow abs topk item tolist fill_ zero_ add_ mul_ div_ sub_ backward unfold roll flip"
     " log_softmax std var any all sum repeat repeat_interleave nonzero bernoulli_ normal_ uniform_ is_contiguous swapaxes movedim".split()
 )  # fmt: skip
+DTYPE = Type("torch.dtype")
+DTYPES = frozenset(
+    "float16 float32 float64 half float double bfloat16 int8 int16 int32 int64 uint8 short int long bool complex64 complex128".split()
+)
 TENSOR_ATTRIBUTES = frozenset("shape device requires_grad is_cuda ndim grad T mT data dtype".split())
 
 _NAMESPACES = ("torch.nn.functional.", "torch.fft.", "torch.special.", "torch.linalg.", "torch.Tensor.")

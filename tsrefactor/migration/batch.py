@@ -82,42 +82,67 @@ class Batch:
     cases: list[CaseState]
     groups: list[Group] = field(default_factory=list)
     interrupted: bool = False
+    start: Draft = field(default_factory=Draft)
 
     @property
     def documents(self) -> dict[str, Document]:
-        """Path → document of every file that was rewritten and proven."""
-        return {p: d for g in self.groups if g.settled for p, d in g.draft.documents.items() if d.changed}
+        """Path → document of every file that was rewritten and proven, here or before the start."""
+        found = {p: d for p, d in self.start.documents.items() if d.changed}
+        for group in self.groups:
+            if group.settled:
+                for path, document in group.draft.documents.items():
+                    if document.changed and document is not self.start.documents.get(path):
+                        found[path] = document
+        return found
 
 
 Watcher = Callable[[CaseState], None]
 
 
+def _unwatched(batch: Batch) -> None:
+    """Where nobody keeps what is settled on the way."""
+
+
 def migrate_all(
-    workers: Workers, names: Sequence[tuple[str, str | None]], options: Options, jobs: int, done: Watcher
+    workers: Workers,
+    names: Sequence[tuple[str, str | None]],
+    options: Options,
+    jobs: int,
+    done: Watcher,
+    start: Draft | None = None,
+    settled: Callable[[Batch], None] = _unwatched,
 ) -> Batch:
     """Migrates the named cases (with their own targets) and tells ``done`` of each one as it is finished.
 
-    KeyboardInterrupt ends the work early: what is finished stays, and the batch says that it was interrupted.
+    ``start`` is text that an earlier run proved, to build on. ``settled`` is given the batch, with the cases finished
+    so far, whenever its documents hold for all of these: a moment to save it. KeyboardInterrupt ends the work early:
+    what is finished stays, and the batch says that it was interrupted.
     """
     cases = [CaseState(name, options.target_of(own)) for name, own in names]
-    batch, finished = Batch(cases), []
+    batch, finished = Batch([], start=start or Draft()), set[str]()
 
-    def tell(case: CaseState) -> None:
-        finished.append(case)
-        done(case)
+    def tell(told: Sequence[CaseState]) -> None:
+        new = [case for case in told if case.name not in finished]
+        finished.update(case.name for case in new)
+        batch.cases = [case for case in cases if case.name in finished]
+        for case in new:
+            done(case)
+        settled(batch)
 
     try:
         run_all(workers, [_first_look(case, options) for case in cases], 2 * jobs)
-        batch.groups = _groups(cases, options)
-        waiting = {id(c) for g in batch.groups for c in (*g.cases, *g.relatives)}
-        for case in cases:
-            if id(case) not in waiting:
-                tell(case)
-        run_all(workers, [_migrate_group(group, options, tell) for group in batch.groups], jobs)
+        batch.groups = _groups(cases, options, batch.start)
+        waiting = {c.name for g in batch.groups for c in (*g.cases, *g.relatives)}
+        tell([case for case in cases if case.name not in waiting])
+        run_all(workers, [_migrate_group(group, batch, options, tell) for group in batch.groups], jobs)
     except KeyboardInterrupt:
         workers.cancel()
         batch.interrupted = True
-        batch.cases = [c for c in cases if c in finished]
+        # A case that passed, or does not run at all, is settled by that wherever no settled group touches it.
+        looked = [c for c in cases if c.name not in finished and (c.before.passed or c.status is Status.ERROR)]
+        for case in looked:
+            case.after = None
+        tell(looked)
     return batch
 
 
@@ -131,7 +156,7 @@ def _first_look(case: CaseState, options: Options) -> Work[None]:
         case.before, case.observations, case.files = look.examination, look.observations, look.files
     else:
         case.before = as_examination(result, case.target)
-        [result] = yield [_observe(case, options)]  # the compile ended the process: eager alone may run
+        [result] = yield [observe_task(case, options)]  # the compile ended the process: eager alone may run
         if isinstance(result.value, Observations):
             case.observations = result.value
         else:
@@ -140,12 +165,12 @@ def _first_look(case: CaseState, options: Options) -> Work[None]:
     case.seconds += time.monotonic() - began
 
 
-def _observe(case: CaseState, options: Options) -> Task:
+def observe_task(case: CaseState, options: Options) -> Task:
     arguments = {"source": tuple(map(str, options.source))}
     return Task("tsrefactor.migration.worker:observe", case.name, arguments, {}, options.seconds, options.memory_gib)
 
 
-def _groups(cases: Sequence[CaseState], options: Options) -> list[Group]:
+def _groups(cases: Sequence[CaseState], options: Options, start: Draft) -> list[Group]:
     """The failing cases by the connected files of the code they ran, each with the passing cases that load these."""
     rewritable = Rewritable(options)
     groups: list[tuple[set[str], list[CaseState]]] = []
@@ -157,12 +182,14 @@ def _groups(cases: Sequence[CaseState], options: Options) -> list[Group]:
         merged = (files.union(*(g[0] for g in touching)), [c for g in touching for c in g[1]] + [case])
         groups = [g for g in groups if g not in touching] + [merged]
     passing = [c for c in cases if c.before.passed]
-    return [Group(members, [c for c in passing if c.files & files]) for files, members in groups]
+    return [Group(members, [c for c in passing if c.files & files], start.copy()) for files, members in groups]
 
 
-def _migrate_group(group: Group, options: Options, done: Watcher) -> Work[None]:
+def _migrate_group(
+    group: Group, batch: Batch, options: Options, tell: Callable[[Sequence[CaseState]], None]
+) -> Work[None]:
     """Migrates cases that share files, one after the other, each on top of what was kept for those before it."""
-    observed = yield [_observe(relative, options) for relative in group.relatives]
+    observed = yield [observe_task(relative, options) for relative in group.relatives]
     for relative, result in zip(group.relatives, observed, strict=True):
         if isinstance(result.value, Observations):
             relative.observations = result.value
@@ -177,10 +204,10 @@ def _migrate_group(group: Group, options: Options, done: Watcher) -> Work[None]:
     while (yield from _backed_out(group, options)):
         pass
     for case in (*group.cases, *group.relatives):
-        case.needs = [a for a in group.draft.applied if a in case.changes or _runs(case, a, group.draft)]
+        case.needs += [a for a in group.draft.applied if a in case.changes or _runs(case, a, group.draft)]
     group.settled = True
-    for case in (*group.cases, *group.relatives):
-        done(case)
+    open_groups = [g for g in batch.groups if not g.settled]
+    tell([c for c in (*group.cases, *group.relatives) if not any(c in g.relatives for g in open_groups)])
 
 
 def _migrate_case(case: CaseState, group: Group, joined: Observations, options: Options) -> Work[None]:
@@ -216,7 +243,7 @@ def _backed_out(group: Group, options: Options) -> Work[bool]:
     broken = []
     for case, result in zip(others, results, strict=True):
         after = as_examination(result, case.target)
-        if _holds(case, after):
+        if holds(case, after):
             if case.after is None or not case.after.passed:
                 case.after = after
         else:
@@ -227,7 +254,7 @@ def _backed_out(group: Group, options: Options) -> Work[bool]:
                 continue
             smaller = group.draft.without(a.change for a in culprit.changes)
             [result] = yield [case_task(options, case.name, case.target, smaller, False)]
-            if _holds(case, as_examination(result, case.target)):
+            if holds(case, as_examination(result, case.target)):
                 group.draft = smaller
                 culprit.changes, culprit.after = [], culprit.before
                 culprit.notes.append(f"its edits broke {case.name} and were backed out")
@@ -240,7 +267,7 @@ def _backed_out(group: Group, options: Options) -> Work[bool]:
     return False
 
 
-def _holds(case: CaseState, after: Examination) -> bool:
+def holds(case: CaseState, after: Examination) -> bool:
     """Whether a case is no worse than it was: it passes if it passed, and eager does what it did."""
     expected = case.after or case.before
     if expected.passed_as is not None and after.passed_as is None:

@@ -175,6 +175,14 @@ class _Chunk:
             raise EditRefused(f"the statement at line {node.lineno} shares its line with the block's header")
         return line  # type: ignore[return-value]
 
+    def _place(self, node: cst.BaseStatement, origin: ast.stmt) -> tuple[cst.CSTNode, list[cst.BaseStatement], int]:
+        """The block a statement stands in, its statements, and the position there."""
+        block = self._parents[node]
+        if not isinstance(block, (cst.IndentedBlock, cst.Module)):
+            raise EditRefused(f"the `elif` at line {origin.lineno} is no statement of its own")
+        body = [*block.body]
+        return block, body, next(i for i, n in enumerate(body) if n is node)
+
     # -- filling ---------------------------------------------------------------------------------------------------
 
     def _kept(self, pieces: dict[str, object]) -> dict[str, Kept]:
@@ -208,9 +216,7 @@ class _Chunk:
         new = self.fill_statements(edit)
         if new:
             new[0] = _carry(old[0], new[0])
-        block = self._parents[old[0]]
-        body = list(block.body)  # type: ignore[attr-defined]
-        at = next(i for i, n in enumerate(body) if n is old[0])
+        block, body, at = self._place(old[0], statements[0])
         if [id(n) for n in body[at : at + len(old)]] != [id(n) for n in old]:
             raise EditRefused(f"the statements at line {statements[0].lineno} do not follow one another")
         body[at : at + len(old)] = new
@@ -219,9 +225,7 @@ class _Chunk:
 
     def insert(self, anchor: ast.stmt, edit: InsertBefore | InsertAfter) -> Splice:
         node, new = self.statement(anchor), self.fill_statements(edit)
-        block = self._parents[node]
-        body = list(block.body)  # type: ignore[attr-defined]
-        at = next(i for i, n in enumerate(body) if n is node)
+        block, body, at = self._place(node, anchor)
         if isinstance(edit, InsertAfter):
             body[at + 1 : at + 1] = new
             regions = [(e, e) for e in self._ends(anchor)]
@@ -252,7 +256,7 @@ class _Chunk:
             if not lines or lines[0].comment is not None:
                 body[at] = body[at].with_changes(leading_lines=[cst.EmptyLine(indent=False), *lines])
         if documented and not declared:
-            new[0] = new[0].with_changes(leading_lines=[cst.EmptyLine(indent=False)])  # type: ignore[attr-defined]
+            new[0] = new[0].with_changes(leading_lines=[cst.EmptyLine(indent=False)])
         body[at:at] = new
         anchor = first if documented else None
         starts = (
@@ -326,7 +330,7 @@ def _replaced(module: cst.Module, old: cst.CSTNode, new: cst.CSTNode) -> str:
 def _changed(node: cst.CSTNode, changes: dict[cst.BaseExpression, str]) -> cst.CSTNode:
     for old, text in changes.items():
         new = cst.parse_expression(text)
-        node = new if node is old else node.deep_replace(old, new)  # type: ignore[assignment]
+        node = new if node is old else node.deep_replace(old, new)
     return node
 
 

@@ -28,13 +28,13 @@ class TemplateError(ValueError):
 def fill_statements(template: str, texts: Mapping[str, str], kept: Mapping[str, Kept]) -> list[cst.BaseStatement]:
     """The statements of a template; a placeholder alone on its line may stand for statements."""
     module = _parse(_substitute(template, texts, kept))
-    return list(module.visit(_Filler(kept)).body)  # type: ignore[union-attr]
+    return list(module.visit(_Filler(kept)).body)
 
 
 def fill_expression(template: str, texts: Mapping[str, str], kept: Mapping[str, Kept]) -> cst.BaseExpression:
     """The expression of a template."""
     statements = fill_statements(f"_({template})\n", texts, kept)
-    call = statements[0].body[0].value  # type: ignore[attr-defined,index,union-attr]
+    call = statements[0].body[0].value  # type: ignore[attr-defined]
     return call.args[0].value if len(call.args) == 1 else cst.Tuple([cst.Element(a.value) for a in call.args])
 
 
@@ -85,7 +85,7 @@ class _Filler(cst.CSTTransformer):
         self.parents.append(node)
         return True
 
-    def on_leave(self, original_node, updated_node):  # type: ignore[no-untyped-def]
+    def on_leave(self, original_node, updated_node):
         self.parents.pop()
         if isinstance(original_node, cst.Name) and (piece := self.kept.get(original_node.value)) is not None:
             if not isinstance(piece, cst.BaseExpression):

@@ -101,23 +101,33 @@ class EagerModel:
 
     def observe(self, wanted: Call, training: bool) -> Observation:
         """Raises whatever the model raises."""
+        self._enter(wanted.inputs, training)
+        assert self._state is not None
+        modes = modes_of(self.module)
+        outputs: list[list[Leaf]] = []
+        drawn = mapping = False
+        before = self._state if training == self.training else ModuleState(self.module)
+        for _ in range(wanted.times):
+            inputs = copied(wanted.inputs)
+            seed()
+            generator = generators()
+            result = self.module(*inputs.args, **inputs.kwargs)
+            drawn = drawn or generators() != generator
+            mapping = mapping or holds_mapping(result)
+            outputs.append(leaves(result))
+            if len(outputs) == 1 and wanted.times > 1 and not before.changed():
+                outputs *= wanted.times  # a stateless model gives the same again
+                break
+        return Observation(wanted, training, outputs, self._state.buffers(), modes, drawn, mapping)
+
+    def _enter(self, example: Inputs, training: bool) -> None:
+        """Puts the module back as it was built, in the mode asked for."""
         if self._state is None:
-            self.materialise(wanted.inputs)
+            self.materialise(example)
             self._state = ModuleState(self.module)
         self._state.restore()
         if self.module.training != training:
             self.module.train(training)
-        modes = modes_of(self.module)
-        outputs, drawn, mapping = [], False, False
-        for _ in range(wanted.times):
-            inputs = copied(wanted.inputs)
-            seed()
-            before = generators()
-            result = self.module(*inputs.args, **inputs.kwargs)
-            drawn = drawn or generators() != before
-            mapping = mapping or holds_mapping(result)
-            outputs.append(leaves(result))
-        return Observation(wanted, training, outputs, self._state.buffers(), modes, drawn, mapping)
 
     def observe_given(self, wanted: Call, training: bool) -> Observation:
         """`observe` for inputs that the user gave: what raises or returns nothing to compare is an EagerError."""
@@ -141,10 +151,7 @@ class EagerModel:
         The weights differ from one another, so that what a plain sum cancels (softmax, normalisation) still shows.
         Raises whatever forward or backward raise.
         """
-        assert self._state is not None
-        self._state.restore()
-        if self.module.training != training:
-            self.module.train(training)
+        self._enter(wanted.inputs, training)
         self.module.zero_grad(set_to_none=True)
         inputs = copied(wanted.inputs)
         watched: dict[int, torch.Tensor] = {}

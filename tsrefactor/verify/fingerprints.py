@@ -48,13 +48,14 @@ def unstable(text: str) -> str:
     return f"{text.partition(':')[0]}:{UNSTABLE}"
 
 
-def gradient_digests(models: Sequence[EagerModel], calls: Sequence[Call], trainings: Sequence[bool]) -> dict[str, str]:
-    """Per mode one digest of the gradients on all ``calls``; without bits where the models disagree."""
+def gradient_digests(
+    model: EagerModel, calls: Sequence[Call], trainings: Sequence[bool], varying: set[bool]
+) -> dict[str, str]:
+    """Per mode one digest of the gradients on all ``calls``; without bits in modes whose results are ``varying``."""
     found = {}
     for training in trainings:
-        texts = {_gradient_digest(model, calls, training) for model in models}
-        first = min(texts)
-        found[mode_name(training)] = first if len(texts) == 1 else unstable(first)
+        text = _gradient_digest(model, calls, training)
+        found[mode_name(training)] = unstable(text) if training in varying else text
     return found
 
 

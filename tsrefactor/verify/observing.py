@@ -16,7 +16,7 @@ from .results import Fingerprint
 from .values import digest
 from .variations import Variation, variations
 
-VARIATION_SECONDS = 15.0  # of eager runs on generated inputs, both modes
+VARIATION_SECONDS = 8.0  # of eager runs on generated inputs, both modes; a second build repeats them
 VARIATION_COUNT = 32
 VARIATION_BYTES = 1 << 30  # of their outputs, which are kept for the comparison
 
@@ -76,7 +76,8 @@ def observe_case(
     if thorough:
         progress("gradients")
         trainings = list(dict.fromkeys(seen.training for seen in observations))
-        gradients = gradient_digests([model, again], calls, trainings)
+        varying = {seen.training for seen in observations if not seen.stable}
+        gradients = gradient_digests(model, calls, trainings, varying)
     result = fingerprint(model, observations, unstable_buffers, refused, gradients)
     return Observed(observations, model.training, result, notes)
 

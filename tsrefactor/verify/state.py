@@ -37,6 +37,14 @@ class ModuleState:
                 if isinstance(value, torch.Tensor) and not value.is_meta:
                     yield value
 
+    def changed(self) -> bool:
+        """Whether anything of it is another object or value than it was; an equal new object counts as another."""
+        return (
+            any(not _same_items(m.__dict__, attributes) for m, attributes in self._attributes)
+            or any(not _same_items(container, content) for container, content in self._containers)
+            or any(not torch.equal(tensor, value) for tensor, value in self._values)
+        )
+
     def restore(self) -> None:
         for module, attributes in self._attributes:
             module.__dict__.clear()
@@ -53,6 +61,13 @@ class ModuleState:
     def buffers(self) -> list[Leaf]:
         """The module's buffers as they are now."""
         return leaves(dict(self._module.named_buffers()))
+
+
+def _same_items(now: Any, then: Any) -> bool:
+    """Whether two containers of one kind hold the very same objects."""
+    if isinstance(then, dict):
+        return now.keys() == then.keys() and all(now[key] is value for key, value in then.items())
+    return len(now) == len(then) and all(a is b for a, b in zip(now, then, strict=True))
 
 
 def modes_of(module: Any) -> dict[str, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import torch
 
@@ -43,15 +44,16 @@ def _arguments(example: Inputs) -> list[_Argument]:
 
 
 def variations(example: Inputs) -> list[list[Variation]]:
-    """Groups of variations, most telling first; of a group the first that eager accepts is enough.
+    """Groups of variations, values and sizes in turn; of a group the first that eager accepts is enough.
 
     Values: floating tensors fresh in [0, 1), fresh and normal, negated, ten times as large, zero; integers permuted and
     drawn anew between their least and greatest; booleans flipped. Sizes: every dim that has content, alone; dim 0 of
     all tensors; their last two dims doubled; equal last dims, equal last but one, and all dims of one size together.
     """
     arguments = _arguments(example)
-    groups = [[v] for v in _values(example, arguments)]
-    return groups + _together(example, arguments) + _alone(example, arguments)
+    values = [[v] for v in _values(example, arguments)]
+    sizes = _together(example, arguments) + _alone(example, arguments)
+    return [group for pair in zip_longest(values, sizes) for group in pair if group]
 
 
 def _values(example: Inputs, arguments: list[_Argument]) -> list[Variation]:

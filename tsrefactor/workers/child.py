@@ -66,7 +66,7 @@ def _call(spec: CaseSpec, task: Task, cases: dict[str, ModelCase] | None) -> Any
 
 
 def recorded_names(cases: dict[str, ModelCase]) -> list[tuple[str, str | None]]:
-    """The task that lists the cases of a recording."""
+    """The task that lists the cases that a recording's command reaches again."""
     return [(name, case.target) for name, case in cases.items()]
 
 

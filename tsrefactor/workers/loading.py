@@ -26,13 +26,10 @@ _YIELD = "yield ModelCase(name, build, inputs) from cases()"
 
 
 def load(spec: CaseSpec) -> dict[str, ModelCase]:
-    """All cases of ``spec`` by name, in order, with user code imported as ``python CASES`` would find it.
+    """All cases of a file or class by name, in order, with user code imported as ``python CASES`` would find it.
 
     Raises UserError, with the place in the user's file, for whatever is wrong with them.
     """
-    if spec.kind == "recording":
-        replay = importlib.import_module("tsrefactor.record.replay")
-        return replay.cases(spec)
     seed()
     if spec.kind == "class":
         return {str(spec.cls): _class_case(spec)}

@@ -71,7 +71,10 @@ class Workers:
         result = self.run(Task("tsrefactor.workers.child:recorded_names", None, seconds=self._import_seconds))
         if result.failure:
             raise UserError(f"{self._spec.text} cannot be run again: {result.message}", "record it again")
-        return list(result.value or [])
+        if not result.value:
+            words = f"{' '.join(self._spec.command)!r}, run again, calls none of the recorded models"
+            raise UserError(words, "run it by hand to see why, or record it again", file=self._spec.text)
+        return list(result.value)
 
     def submit(self, task: Task) -> int:
         """Queues a task, starts it where there is room, and returns its number."""

@@ -1,0 +1,27 @@
+"""``tsrefactor record``: runs a command under observation."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tsrefactor.record.command import record as run_recorded
+from tsrefactor.record.recording import load
+
+from .common import shown
+
+
+def record(output: Path, command: Sequence[str]) -> int:
+    """Runs the command, says what was recorded, and gives the command's own exit code.
+
+    Raises UserError where nothing could be recorded.
+    """
+    code = run_recorded(output, command)
+    recording = load(output)
+    functions = sum(function.scripted for function in recording.observations.functions.values())
+    told = f"{functions} functions below forward, {len(recording.modules)} outermost modules"
+    print(f"recorded in {shown(output)}: {told}", file=sys.stderr)
+    if code:
+        print(f"the command ended with exit code {code}", file=sys.stderr)
+    return code

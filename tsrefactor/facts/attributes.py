@@ -1,0 +1,332 @@
+"""Attributes of nn.Modules that TorchScript types wrongly, or cannot type, from the value that an instance holds."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .file import Class, FileFacts, Function
+from .signatures import found_type, function_at
+from .types import BOOL, NONE, UNKNOWN, Type, dict_of, join, join_all, list_of, optional
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A class-body annotation that a class needs: ``type``, or ``Final[type]``. ``node``: where the need shows."""
+
+    cls: Class
+    name: str
+    type: Type
+    final: bool
+    node: ast.AST
+    why: str
+    presumed: bool = False
+    replaces: bool = False
+
+
+class Attributes:
+    """What the classes of one file must declare. TorchScript sees an instance as it is before its first call."""
+
+    def __init__(self, file: FileFacts):
+        self.file = file
+        self.visible = [f for f in _compiled(file) if f.cls is not None and f.cls.is_module and f.self_name]
+
+    def needed(self) -> Iterator[Declaration]:
+        """The declarations that the source, the recorded instances or a diagnosis ask for; each class and name once."""
+        given: set[tuple[Class, str]] = set()
+        for found in (self._undecided_branches(), self._untyped(), self._complaints()):
+            for declaration in found:
+                key = (declaration.cls, declaration.name)
+                if key not in given and not self._declared(declaration):
+                    given.add(key)
+                    yield declaration
+
+    # -- the class and its relatives -------------------------------------------------------------------------------
+
+    def family(self, cls: Class) -> list[Class]:
+        """The class, its bases and its subclasses, as far as they are in this file."""
+        return [cls, *cls.ancestors, *cls.subclasses]
+
+    def owner(self, cls: Class, name: str) -> Class:
+        """The class whose own methods assign the attribute: there its declaration belongs."""
+        return next((c for c in (cls, *cls.ancestors) if name in c.assigned), cls)
+
+    def recorded(self, cls: Class, name: str) -> Type:
+        """The joined type of the attribute in all recorded instances of the class and its subclasses."""
+        seen = [c.observed for c in (cls, *cls.subclasses) if c.observed is not None]
+        return join_all(o.attributes.get(name, UNKNOWN) for o in seen)
+
+    def _declared(self, declaration: Declaration) -> bool:
+        """Whether the class says it already: by this annotation, or in ``__constants__``."""
+        cls, name = declaration.cls, declaration.name
+        if name in constants(cls) or name in assigned_annotations(cls):
+            return True
+        if name not in cls.annotations:
+            return False
+        if not declaration.final:
+            return not declaration.replaces
+        return "Final" in ast.unparse(cls.annotations[name])
+
+    def _uses(self, cls: Class, name: str) -> list[tuple[Function, ast.Attribute]]:
+        """Where methods that TorchScript sees read or write the attribute."""
+        family = self.family(cls)
+        return [
+            (f, n)
+            for f in self.visible
+            if f.cls in family
+            for n in f.nodes
+            if isinstance(n, ast.Attribute) and n.attr == name and f.self_attribute(n) == name
+        ]
+
+    # -- values that have no type ----------------------------------------------------------------------------------
+
+    def _untyped(self) -> Iterator[Declaration]:
+        """Attributes that `__init__` leaves empty or None and that methods use or set."""
+        for cls in self.file.classes:
+            if not cls.is_module:
+                continue
+            for name, pairs in cls.assigned.items():
+                inits = [(m, v) for m, v in pairs if m.name == "__init__"]
+                if not inits or name in cls.annotations or not all(_empty(self.file, v) for _, v in inits):
+                    continue
+                uses = self._uses(cls, name)
+                if not uses or self._filled_before(cls, name):
+                    continue
+                none = any(isinstance(v, ast.Constant) for _, v in inits)
+                if none and not any(isinstance(n.ctx, ast.Store) for _, n in uses):
+                    continue  # always None in the methods: TorchScript sees that and drops the other branch
+                type_, presumed = self._type(cls, name, none)
+                if type_.known and type_ != NONE:
+                    value = inits[0][1]
+                    assert value is not None
+                    why = f"it is {ast.unparse(value)} when it is scripted"
+                    yield Declaration(cls, name, type_, False, value, why, presumed)
+
+    def _filled_before(self, cls: Class, name: str) -> bool:
+        """Whether set-up code puts something in: then the value itself tells the type."""
+        setup = [m for c in self.family(cls) for m in c.methods.values() if m not in self.visible]
+        return any(
+            isinstance(n, ast.Attribute) and m.self_attribute(n) == name and not _plain_store(self.file, n)
+            for m in setup
+            for n in m.nodes
+        )
+
+    def _type(self, cls: Class, name: str, none: bool) -> tuple[Type, bool]:
+        """The type of an attribute that starts empty: annotated in `__init__`, recorded, or what methods put in.
+
+        And whether that rests on parameters that are only presumed to be tensors.
+        """
+        for method in cls.methods.values():
+            for node in method.nodes:
+                if isinstance(node, ast.AnnAssign) and method.self_attribute(node.target) == name:
+                    return self.file.annotated(node.annotation), False
+        found, presumed = self.recorded(cls, name), False
+        if not found.known or found == NONE:
+            for presume in (False, True):
+                put = [t for f, n in self._uses(cls, name) for t in _put(f, n, presume)]
+                found, presumed = UNKNOWN if any(not t.known for t in put) else join_all(put), presume
+                if found.known:
+                    break
+        return optional(found) if none and found.known else found, presumed
+
+    # -- branches that only a constant can decide ------------------------------------------------------------------
+
+    def _undecided_branches(self) -> Iterator[Declaration]:
+        """Bool attributes that decide branches which use an attribute that an instance may lack."""
+        for function in self.visible:
+            assert function.cls is not None
+            for node in function.nodes:
+                if not isinstance(node, (ast.If, ast.IfExp)):
+                    continue
+                for flag in decided_by(function, node.test):
+                    lacking = next((p for p in _read(function, node) if self._may_lack(function.cls, p)), None)
+                    if lacking is not None and self.is_flag(function.cls, flag):
+                        why = f"a branch that it decides uses '{lacking}', which an instance may lack"
+                        yield Declaration(self.owner(function.cls, flag), flag, BOOL, True, node.test, why)
+
+    def is_flag(self, cls: Class, name: str) -> bool:
+        """Whether the attribute is always a bool and set by `__init__` alone, so that it can be Final."""
+        if name == "training":
+            return False
+        assigned = [(m, v) for c in self.family(cls) for m, v in c.assigned.get(name, ())]
+        if not assigned or any(m.name != "__init__" for m, _ in assigned):
+            return False
+        own = {id(n) for c in self.family(cls) for m in c.methods.values() for n in m.nodes if m.self_attribute(n) == name}
+        for node in ast.walk(self.file.tree):
+            if isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Store) and id(node) not in own:
+                return False
+        recorded = join_all(self.recorded(c, name) for c in self.family(cls))
+        if recorded != UNKNOWN:
+            return recorded == BOOL
+        return all(v is not None and m.type_of(v) == BOOL for m, v in assigned)
+
+    def _may_lack(self, cls: Class, name: str) -> bool:
+        """Whether some instance lacks the attribute or holds None there: recorded, or set only under an `if`."""
+        seen = [c.observed for c in (cls, *cls.subclasses) if c.observed is not None]
+        if seen:
+            return any(
+                name in o.absent
+                or (name not in o.attributes and name not in o.children and self._stored(cls, name))
+                or NONE in (o.attributes.get(name), *o.attributes.get(name, UNKNOWN).args)
+                or "None" in o.children.get(name, ())
+                for o in seen
+            )
+        stores = self._stored(cls, name)
+        values = [v for c in (cls, *cls.ancestors) for m, v in c.assigned.get(name, ()) if m.name == "__init__"]
+        some_none = any(isinstance(v, ast.Constant) and v.value is None for v in values)
+        return bool(stores) and (some_none and len(values) > 1 or all(self._conditional(s) for s in stores))
+
+    def _stored(self, cls: Class, name: str) -> list[ast.Attribute]:
+        inits = [c.methods["__init__"] for c in (cls, *cls.ancestors) if "__init__" in c.methods]
+        return [
+            n for m in inits for n in m.nodes
+            if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store) and m.self_attribute(n) == name
+        ]  # fmt: skip
+
+    def _conditional(self, store: ast.Attribute) -> bool:
+        """Whether a store stands under an `if` whose other arm does not make it too."""
+        node: ast.AST = store
+        while not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            parent = self.file.parents[node]
+            if isinstance(parent, ast.If):
+                other = parent.orelse if node in parent.body else parent.body
+                if not any(isinstance(n, ast.Attribute) and n.attr == store.attr for s in other for n in ast.walk(s)):
+                    return True
+            node = parent
+        return False
+
+    # -- what the compiler says ------------------------------------------------------------------------------------
+
+    def _complaints(self) -> Iterator[Declaration]:
+        here = str(self.file.source.path)
+        for diagnosis in self.file.diagnoses:
+            place = diagnosis.place
+            if place is None or place.file != here:
+                continue
+            function = function_at(self.file, place.line)
+            if function is not None and function in self.visible:
+                yield from self._flags_over(function, place.line, place.column)
+            if diagnosis.kind == "unconvertible-attribute":
+                cls = self._class(diagnosis.names["module"]) or (function.cls if function else None)
+                name = diagnosis.names["attribute"]
+                if cls is not None:
+                    cls = self.owner(cls, name)
+                    type_, presumed = self._type(cls, name, none=False)
+                    node = next((v for _, v in cls.assigned.get(name, ()) if v is not None), cls.node)
+                    why = diagnosis.names.get("reason") or "its value tells no type"
+                    yield Declaration(cls, name, type_, False, node, why, presumed)
+            elif diagnosis.kind == "attribute-type" and function is not None and function.cls is not None:
+                node = self.file.node_at(diagnosis, ast.Attribute)
+                name = function.self_attribute(node) if node is not None else None
+                wanted = join(found_type(diagnosis.names["expected"]), found_type(diagnosis.names["found"]))
+                if name is not None and node is not None and diagnosis.names["found"] not in ("List[Tensor]", "Dict[str, Tensor]"):
+                    cls = self.owner(function.cls, name)
+                    type_ = join(wanted, self.recorded(cls, name))
+                    yield Declaration(cls, name, type_, False, node, diagnosis.message, replaces=name in cls.annotations)
+
+    def _flags_over(self, function: Function, line: int, column: int | None) -> Iterator[Declaration]:
+        """Flags that decide a branch around the place, where no run took it: Final drops what does not compile."""
+        assert function.cls is not None
+        for node in function.nodes:
+            if not isinstance(node, (ast.If, ast.IfExp)):
+                continue
+            arms = [node.body, node.orelse] if isinstance(node, ast.IfExp) else [*node.body, *node.orelse]
+            under = next((a for a in arms if a.lineno <= line <= (a.end_lineno or line)), None)  # type: ignore[attr-defined]
+            returns = isinstance(node, ast.If) and any(isinstance(s, ast.Return) for s in node.body)
+            after = returns and line > (node.end_lineno or line)
+            if under is None and not after:
+                continue
+            if isinstance(under, ast.stmt) and function.reached(under):
+                continue
+            for flag in decided_by(function, node.test):
+                if self.is_flag(function.cls, flag):
+                    why = "a branch that it decides does not compile"
+                    yield Declaration(self.owner(function.cls, flag), flag, BOOL, True, node.test, why)
+
+    def _class(self, name: str) -> Class | None:
+        return next((c for c in self.file.classes if c.name == name.rpartition(".")[2]), None)
+
+
+def decided_by(function: Function, test: ast.expr) -> list[str]:
+    """Attributes of self whose truth can decide a condition: alone, negated, or in `and` and `or`."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return decided_by(function, test.operand)
+    if isinstance(test, ast.BoolOp):
+        return [name for value in test.values for name in decided_by(function, value)]
+    name = function.self_attribute(test)
+    return [name] if name is not None else []
+
+
+def constants(cls: Class) -> set[str]:
+    """What the class lists in ``__constants__``."""
+    for statement in cls.node.body:
+        if isinstance(statement, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__constants__" for t in statement.targets):
+            return {n.value for n in ast.walk(statement.value) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    return set()
+
+
+def assigned_annotations(cls: Class) -> set[str]:
+    """What the class annotates by assigning ``__annotations__``, as it must where annotations are kept as strings."""
+    for statement in cls.node.body:
+        if isinstance(statement, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__annotations__" for t in statement.targets):
+            keys = statement.value.keys if isinstance(statement.value, ast.Dict) else []
+            return {k.value for k in keys if isinstance(k, ast.Constant)}
+    return set()
+
+
+def _read(function: Function, branch: ast.If | ast.IfExp) -> list[str]:
+    arms = [branch.body, branch.orelse] if isinstance(branch, ast.IfExp) else [*branch.body, *branch.orelse]
+    names = [function.self_attribute(n) for arm in arms for n in ast.walk(arm)]  # type: ignore[arg-type]
+    return [n for n in names if n is not None]
+
+
+def _empty(file: FileFacts, value: ast.expr | None) -> bool:
+    if isinstance(value, ast.Constant):
+        return value.value is None
+    if isinstance(value, ast.Call) and not value.args and not value.keywords:
+        return file.origin(value.func) in ("list", "dict", "collections.OrderedDict")
+    return (isinstance(value, ast.List) and not value.elts) or (isinstance(value, ast.Dict) and not value.keys)
+
+
+def _plain_store(file: FileFacts, node: ast.Attribute) -> bool:
+    """Whether the node is the target of an assignment of something empty, or a read that changes nothing."""
+    parent = file.parents[node]
+    if isinstance(node.ctx, ast.Store):
+        value = parent.value if isinstance(parent, (ast.Assign, ast.AnnAssign)) else None
+        return _empty(file, value)
+    if isinstance(parent, ast.Subscript):
+        return isinstance(parent.ctx, ast.Load)
+    return not isinstance(parent, ast.Attribute)
+
+
+def _put(function: Function, node: ast.Attribute, presume: bool) -> list[Type]:
+    """The types that one use of an attribute gives it: assigned, appended, set by index."""
+    parents = function.file.parents
+    parent = parents[node]
+    if isinstance(node.ctx, ast.Store):
+        value = parent.value if isinstance(parent, (ast.Assign, ast.AnnAssign)) else None
+        return [] if value is None or _empty(function.file, value) else [function.type_of(value, presume)]
+    if isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Store):
+        statement = parents[parent]
+        value_type = function.type_of(statement.value, presume) if isinstance(statement, ast.Assign) else UNKNOWN
+        return [dict_of(function.type_of(parent.slice), value_type)]
+    if isinstance(parent, ast.Attribute) and parent.attr in ("append", "insert", "extend"):
+        call = parents[parent]
+        if isinstance(call, ast.Call) and call.args:
+            added = function.type_of(call.args[-1], presume)
+            return [added if parent.attr == "extend" else list_of(added)]
+    return []
+
+
+def _compiled(file: FileFacts) -> list[Function]:
+    """The visible functions that a forward reaches by any call of their name; all where no forward is in the file."""
+    by_name: dict[str, list[Function]] = {}
+    for function in file.functions:
+        by_name.setdefault(function.name, []).append(function)
+    entries = [f for f in file.functions if f.cls is None or f.name == "forward" or "torch.jit.export" in f.decorators]
+    reached = [*entries, *(f for f in file.functions if f.observed is not None and f.observed.scripted and f not in entries)]
+    for function in reached:  # grows while it is walked
+        called = {n.func.attr for n in function.nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)}
+        reached += [f for name in called for f in by_name.get(name, ()) if f not in reached]
+    return reached

@@ -1,0 +1,412 @@
+"""What it takes to make some statements of a function a function of their own: arguments, results, what else must move."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from .file import Function
+from .flow import leaves
+from .scriptable import BUILTINS, module_constants, obstacle
+from .types import BOOL, COMPLEX, FLOAT, INT, STR, TENSOR, Type, optional
+
+_PLAIN = frozenset({INT, FLOAT, BOOL, STR, COMPLEX})
+_SHAPE_CHANGES = frozenset("resize_ resize_as_ squeeze_ unsqueeze_ transpose_ swapaxes_ swapdims_ t_ set_".split())
+_GROWTH = 20
+
+
+class Unmovable(Exception):
+    """Why the statements cannot become a TorchScript function, as the end of "…: it calls self.conv"."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A parameter of the new function and what the caller passes for it. A `TENSOR` needs no annotation."""
+
+    name: str
+    value: str
+    type: Type = TENSOR
+
+
+@dataclass
+class Outline:
+    """A function that can stand for ``statements``, which follow one another in one block.
+
+    ``definitions`` are earlier assignments that it repeats, in order; ``obsolete`` those of them that nothing else
+    needs. ``results`` are the names that it returns, all tensors; with ``returns`` it gives the whole function's
+    result instead. ``changes`` is the new source of expressions in it (``self.scale`` → ``scale``). ``presumed``: a
+    parameter that nothing speaks for is taken for a tensor.
+    """
+
+    statements: list[ast.stmt]
+    arguments: list[Argument] = field(default_factory=list)
+    results: list[str] = field(default_factory=list)
+    definitions: list[ast.stmt] = field(default_factory=list)
+    obsolete: list[ast.stmt] = field(default_factory=list)
+    changes: dict[ast.expr, str] = field(default_factory=dict)
+    returns: bool = False
+    presumed: bool = False
+
+
+def outline(function: Function, statement: ast.stmt) -> Outline:
+    """The smallest such function that holds the statement and has only tensors for results. Raises Unmovable."""
+    return _Outliner(function, statement).outline()
+
+
+class _Outliner:
+    def __init__(self, function: Function, statement: ast.stmt):
+        self.function, self.flow, self.file = function, function.flow, function.file
+        self._stand_on(statement)
+
+    def _stand_on(self, statement: ast.stmt) -> None:
+        self.block = self.file.block_of(statement)
+        self.start = self.block.index(statement)
+        self.end = self.start + 1
+
+    @property
+    def region(self) -> list[ast.stmt]:
+        return self.block[self.start : self.end]
+
+    def outline(self) -> Outline:
+        grown = ""
+        for _ in range(_GROWTH):
+            reason = obstacle(self.function, self.region)
+            if reason is not None:
+                raise Unmovable(f"{grown}{reason}" if grown else reason)
+            if self._jumps_out() or self._is_elif():
+                self._step_out()
+                continue
+            returns = any(isinstance(n, ast.Return) for n in _walk(self.region))
+            if returns:
+                if not _returns(self.region) and not self._take_the_rest():
+                    continue
+                results = []
+            else:
+                results = self._results()
+                odd = [n for n in results if not self._is_tensor(n)]
+                if odd:
+                    grown = f"its result {odd[0]} is not a tensor, and with what uses that, "
+                    self._take_readers(odd)
+                    continue
+            return self._complete(results, returns)
+        raise Unmovable("it is tied to too much of the function")
+
+    # -- how much must move ------------------------------------------------------------------------------------------
+
+    def _jumps_out(self) -> bool:
+        """Whether a ``break`` or ``continue`` belongs to a loop around the statements."""
+        inside = {n for loop in _walk(self.region) if isinstance(loop, (ast.For, ast.While)) for n in _walk(loop.body)}
+        return any(isinstance(n, (ast.Break, ast.Continue)) and n not in inside for n in _walk(self.region))
+
+    def _is_elif(self) -> bool:
+        parent = self.file.parents[self.region[0]]
+        if not isinstance(parent, ast.If) or parent.orelse != [self.region[0]]:
+            return False
+        start, _ = self.file.source.span(self.region[0])
+        return self.file.source.text.startswith("elif", start)
+
+    def _step_out(self) -> None:
+        parent = self.file.parents[self.region[0]]
+        if not isinstance(parent, (ast.If, ast.For, ast.While, ast.With)):
+            raise Unmovable("it jumps out of a block that cannot move")
+        self._stand_on(parent)
+
+    def _take_the_rest(self) -> bool:
+        """Takes in what follows a ``return`` on only some paths; False when that means the block around, first."""
+        if self.block is not self.function.node.body:
+            self._step_out()
+            return False
+        self.end = len(self.block)
+        if not _returns(self.region):
+            raise Unmovable("it returns on some paths, and the function's end returns nothing")
+        reason = obstacle(self.function, self.region)
+        if reason is not None:
+            raise Unmovable(f"it returns early, and in the rest of the function {reason}")
+        return True
+
+    def _take_readers(self, names: Sequence[str]) -> None:
+        """Takes in the statements that follow up to the last that reads one of the names."""
+        last = max((i for i, s in enumerate(self.block) if i >= self.end and self.flow.reads(s) & set(names)), default=None)
+        if last is None:
+            raise Unmovable(f"its result {names[0]} is not a tensor")
+        self.end = last + 1
+
+    def _results(self) -> list[str]:
+        region, last = self.region, self.region[-1]
+        live, mutated = self.flow.live_after(last), self.flow.mutates(region)
+        if self.function.self_name in mutated:
+            raise Unmovable(f"it updates an attribute of {self.function.self_name}")
+        names = [n for n in _order(region) if n in live & (self.flow.writes(region) | mutated)]
+        names = names or [n for n in _order(region) if n in mutated & self.flow.local_names]
+        if not names:
+            raise Unmovable("nothing uses what it computes")
+        unbound = set(names) - self.flow.always_writes(region) - self.flow.bound_before(region[0])
+        if unbound:
+            raise Unmovable(f"{min(unbound)} may be unbound after it")
+        return names
+
+    # -- what must be passed -----------------------------------------------------------------------------------------
+
+    def _complete(self, results: list[str], returns: bool) -> Outline:
+        found = Outline([], results=results, returns=returns)
+        if returns:
+            self._check_returned()
+        for name in self.flow.writes(self.region):
+            if self.function.types.of_name(name).name in ("Union", "Optional", "!"):
+                raise Unmovable(f"{name} is not of one type all through it")
+        needed = (self.flow.free(self.region) | (set(results) - self.flow.always_writes(self.region))) & self.flow.local_names
+        needed.discard(self.function.self_name or "")
+        seen: set[str] = set()
+        while needed - seen:
+            name = min(needed - seen)
+            seen.add(name)
+            definition = self._pass(name, found)
+            if definition is not None and definition not in found.definitions:
+                found.definitions.append(definition)
+                seen |= self.flow.writes(definition)
+                needed |= self.flow.free([definition]) - {self.function.self_name}
+        found.definitions.sort(key=lambda s: s.lineno)
+        self._close_over(found)
+        self._settle(found)
+        moved = [*found.definitions, *found.statements]
+        rank = {n: i for i, n in enumerate(_order(moved))}
+        found.arguments.sort(key=lambda a: (a.type != TENSOR, rank.get(a.value.partition(".")[0], len(rank)), a.name))
+        return found
+
+    def _check_returned(self) -> None:
+        arities = set()
+        for node in _walk(self.region):
+            if isinstance(node, ast.Return):
+                parts = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+                if any(p is None or self.function.type_of(p, presume=True) != TENSOR for p in parts):
+                    raise Unmovable("what it returns is not known to be tensors only")
+                arities.add(len(parts) if isinstance(node.value, ast.Tuple) else 0)
+        if len(arities) > 1:
+            raise Unmovable("it returns different numbers of tensors")
+
+    def _pass(self, name: str, found: Outline) -> ast.stmt | None:
+        """Makes a local name an argument, or gives the assignment that the new function is to repeat for it."""
+        node, types = ast.Name(name, ast.Load()), self.function.types
+        if self._is_tensor(name):
+            found.presumed |= types.of(node) != TENSOR
+            found.arguments.append(Argument(name, name))
+            return None
+        type_ = types.of(node)
+        dependence = self.function.dependence
+        frozen = name in dependence.sized_names or name in dependence.extracted_names
+        fixed = type_ in _PLAIN and not frozen
+        if not fixed and type_ != optional(TENSOR):
+            definition = self._definition(name)
+            if definition is not None:
+                return definition
+        elif fixed and (definition := self._definition(name)) is not None and self._only_here(definition):
+            return definition
+        if type_ != optional(TENSOR) and (not fixed or self._passed_sizes(name)):
+            why = "is a number taken from a tensor" if frozen or fixed else "is not known to be a tensor"
+            raise Unmovable(f"it needs {name}, which {why}")
+        found.arguments.append(Argument(name, name, type_))
+        return None
+
+    def _definition(self, name: str) -> ast.stmt | None:
+        """The one plain assignment, before the statements, that gives the name its value in them; None without one."""
+        first = self.region[0]
+        if name in self.flow._parameters:
+            return None
+        writers = [s for s in self.function.statements if name in self.flow.writes(_own(s)) and not self._inside(s)]
+        if len(writers) != 1 or not isinstance(writers[0], (ast.Assign, ast.AnnAssign)):
+            return None
+        found = writers[0]
+        around = [self.file.block_of(a) for a in self._ancestors(first)]
+        at = next((a for a, b in zip(self._ancestors(first), around, strict=True) if found in b and b.index(found) < b.index(a)), None)
+        if at is None or not self.flow.is_pure(found) or obstacle(self.function, [found]) is not None:
+            return None
+        assert found.value is not None
+        if isinstance(found.value, (ast.List, ast.Dict, ast.ListComp)):
+            return found if self._only_here(found) and self._appends_tensors(name) else None
+        return found if self._still_holds(found, at) else None
+
+    def _still_holds(self, definition: ast.stmt, at: ast.stmt) -> bool:
+        """Whether repeating an assignment right before the statements gives the same values. ``at``: what follows it."""
+        read = self.flow.reads(definition) & self.flow.local_names
+        siblings = self.file.block_of(definition)
+        between = siblings[siblings.index(definition) + 1 : siblings.index(at)]
+        for outer in self._ancestors(self.region[0]):
+            if outer in siblings:
+                break
+            block = self.file.block_of(outer)
+            between += block[: block.index(outer)]
+        # In a loop that the definition is not part of, the statements themselves come before the next turn.
+        loops = [a for a in self._ancestors(self.region[0])[1:] if isinstance(a, (ast.For, ast.While))]
+        between += [loop for loop in loops if loop is at or any(n is loop for n in ast.walk(at))]
+        if (self.flow.writes(between) | self.flow.writes(definition)) & read:
+            return False
+        if self.flow.writes(definition) & self.flow.writes(between):
+            return False
+        bound = self.flow.writes(definition)
+        if bound & self.function.dependence.extracted_names:
+            return not self.flow.mutates(between) and not self._reads_self(definition)
+        calls = (n.func.attr for s in between for n in ast.walk(s) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute))
+        return not _SHAPE_CHANGES & set(calls)
+
+    def _reads_self(self, code: ast.stmt) -> bool:
+        return self.function.self_name in self.flow.reads(code)
+
+    def _only_here(self, definition: ast.stmt) -> bool:
+        """Whether nothing but the statements mentions what the assignment binds."""
+        names = self.flow.writes(definition)
+        inside = {n for s in (*self.region, definition) for n in ast.walk(s)}
+        others = (n for n in ast.walk(self.function.node) if isinstance(n, ast.Name) and n.id in names)
+        return all(n in inside for n in others)
+
+    def _appends_tensors(self, name: str) -> bool:
+        """Whether a list made empty is given tensors only: TorchScript takes any other for a list of tensors."""
+        added = [
+            n.args[0] for n in _walk(self.region)
+            if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr in ("append", "insert", "extend")
+            and isinstance(n.func.value, ast.Name) and n.func.value.id == name and n.args
+        ]  # fmt: skip
+        return all(self.function.type_of(a, presume=True) == TENSOR for a in added)
+
+    def _passed_sizes(self, name: str) -> bool:
+        """Whether a call in the file gives the parameter a size or a number taken from a tensor."""
+        names = [p.name for p in self.function.parameters]
+        if name not in names:
+            return False
+        for caller in self.file.functions:
+            for call in (n for n in caller.nodes if isinstance(n, ast.Call)):
+                if self._calls_this(caller, call):
+                    given = dict(zip(names, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
+                    value = given.get(name)
+                    if value is not None and (caller.dependence.is_sized(value) or caller.dependence.is_extracted(value)):
+                        return True
+        return False
+
+    def _calls_this(self, caller: Function, call: ast.Call) -> bool:
+        cls = self.function.cls
+        if cls is None:
+            return self.file.function_named(self.file.origin(call.func)) is self.function
+        attribute = caller.self_attribute(call.func)
+        if attribute is None or caller.cls is None:
+            return False
+        if caller.cls.method(attribute) is self.function:
+            return True
+        values = (v for _, v in caller.cls.assigned.get(attribute, ()) if v is not None)
+        return self.function.name == "forward" and any(
+            isinstance(n, ast.Name) and n.id == cls.name for v in values for n in ast.walk(v)
+        )
+
+    # -- what is not a local name ------------------------------------------------------------------------------------
+
+    def _close_over(self, found: Outline) -> None:
+        """Makes arguments of attributes of the instance and of the module's constants."""
+        code = [*found.definitions, *self.region]
+        taken = self.flow.reads(code) | self.flow.writes(code)
+        names: dict[str, str] = {}
+        for node in _walk(code):
+            attribute = self.function.self_attribute(node)
+            if attribute is not None:
+                assert isinstance(node, ast.Attribute)
+                if attribute not in names:
+                    names[attribute] = attribute if attribute not in taken else f"own_{attribute}"
+                    value = f"{self.function.self_name}.{attribute}"
+                    found.arguments.append(Argument(names[attribute], value, self._attribute_type(node, attribute)))
+                found.changes[node] = names[attribute]
+        whole = sum(isinstance(n, ast.Name) and n.id == self.function.self_name for n in _walk(code))
+        if self.function.self_name is not None and whole > len(found.changes):
+            raise Unmovable(f"it uses {self.function.self_name} itself")
+        constants = module_constants(self.function, code)
+        known = set(self.file.imports.origins) | set(constants) | self.flow.local_names | BUILTINS
+        for name in sorted(self.flow.reads(code) - known):
+            if self.file.function_named(name) is None:
+                raise Unmovable(f"it reads {name} from outside the function")
+        for name, value in sorted(constants.items()):
+            type_ = self.function.type_of(value)
+            if type_ not in _PLAIN:
+                raise Unmovable(f"it reads the global {name}")
+            found.arguments.append(Argument(name, name, type_))
+
+    def _attribute_type(self, node: ast.Attribute, attribute: str) -> Type:
+        type_, cls = self.function.type_of(node), self.function.cls
+        if type_ in (TENSOR, optional(TENSOR)):
+            return type_
+        if attribute == "training":
+            return BOOL
+        if type_ not in _PLAIN:
+            raise Unmovable(f"it needs {ast.unparse(node)}, which is not known to be a tensor or a number")
+        assert cls is not None
+        for c in (cls, *cls.ancestors, *cls.subclasses):
+            if any(method.name != "__init__" for method, _ in c.assigned.get(attribute, ())):
+                raise Unmovable(f"it needs {ast.unparse(node)}, which changes after construction")
+        return type_
+
+    # -- what happens to the repeated assignments --------------------------------------------------------------------
+
+    def _settle(self, found: Outline) -> None:
+        """Moves the assignments that stand right before the statements and serve nothing else; notes others of that sort."""
+        unneeded = self._unneeded(found.definitions)
+        while self.start and self.block[self.start - 1] in unneeded and not self._has_comment(self.block[self.start - 1]):
+            self.start -= 1
+        found.statements = self.region
+        found.definitions = [d for d in found.definitions if d not in found.statements]
+        found.obsolete = [d for d in found.definitions if d in unneeded]
+
+    def _unneeded(self, definitions: list[ast.stmt]) -> set[ast.stmt]:
+        """The assignments whose names nothing reads but the statements and other unneeded assignments."""
+        unneeded = set(definitions)
+        while True:
+            inside = {n for s in (*self.region, *unneeded) for n in ast.walk(s)}
+            outside = {n.id for n in ast.walk(self.function.node) if isinstance(n, ast.Name) and n not in inside}
+            kept = {d for d in unneeded if not self.flow.writes(d) & outside}
+            if kept == unneeded:
+                return kept
+            unneeded = kept
+
+    def _has_comment(self, statement: ast.stmt) -> bool:
+        end = self.file.source.span(statement)[1]
+        return "#" in self.file.source.text[end : self.file.source.offset((statement.end_lineno or 0) + 1, 0)]
+
+    # -- small things ------------------------------------------------------------------------------------------------
+
+    def _is_tensor(self, name: str) -> bool:
+        return self.function.types.of(ast.Name(name, ast.Load()), presume=True) == TENSOR
+
+    def _inside(self, statement: ast.stmt) -> bool:
+        return any(statement is n for n in _walk(self.region))
+
+    def _ancestors(self, statement: ast.stmt) -> list[ast.stmt]:
+        """The statement and those around it, up to the function."""
+        found: list[ast.stmt] = []
+        node: ast.AST = statement
+        while node is not self.function.node:
+            if isinstance(node, ast.stmt):
+                found.append(node)
+            node = self.file.parents[node]
+        return found
+
+
+def _own(statement: ast.stmt) -> list[ast.AST]:
+    """A statement without the statements inside it."""
+    if isinstance(statement, (ast.If, ast.While)):
+        return [statement.test]
+    if isinstance(statement, ast.For):
+        return [statement.target, statement.iter]
+    if isinstance(statement, (ast.With, ast.AsyncWith)):
+        return list(statement.items)
+    return [] if isinstance(statement, ast.Try) else [statement]
+
+
+def _returns(code: Sequence[ast.stmt]) -> bool:
+    """Whether every path through the code ends in a return or raise."""
+    return leaves(code) and not any(isinstance(n, (ast.Break, ast.Continue)) for n in code[-1:])
+
+
+def _walk(code: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    for root in code:
+        yield from ast.walk(root)
+
+
+def _order(code: Iterable[ast.AST]) -> list[str]:
+    """Names in the order in which the text first has them."""
+    names = (n for n in _walk(code) if isinstance(n, ast.Name))
+    return list(dict.fromkeys(n.id for n in sorted(names, key=lambda n: (n.lineno, n.col_offset))))

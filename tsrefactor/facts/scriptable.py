@@ -1,0 +1,166 @@
+"""What keeps a piece of code from being a TorchScript function of its own, as far as the source alone tells."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from .flow import root_name
+from .operations import is_operation
+from .types import TENSOR, UNKNOWN
+
+if TYPE_CHECKING:
+    from .file import Function
+
+BUILTINS = frozenset(
+    "len int float bool abs max min range enumerate zip sum round list sorted any all divmod pow ord chr str"
+    " isinstance Exception ValueError RuntimeError AssertionError NotImplementedError IndexError TypeError KeyError".split()
+)  # fmt: skip
+_PYTHON_ONLY = frozenset(
+    "numpy tolist from_numpy backward register_hook retain_grad share_memory_ save load manual_seed seed set_num_threads vmap"
+    " compile no_grad enable_grad set_grad_enabled inference_mode requires_grad data_ptr storage untyped_storage apply_ map_".split()
+)  # fmt: skip
+_SYNTAX: dict[type[ast.AST], str] = {
+    ast.Try: "it holds a `try`", ast.FunctionDef: "it defines a function", ast.AsyncFunctionDef: "it defines a function",
+    ast.ClassDef: "it defines a class", ast.Lambda: "it holds a lambda", ast.Import: "it imports", ast.ImportFrom: "it imports",
+    ast.Global: "it declares a global", ast.Nonlocal: "it declares a nonlocal", ast.Yield: "it yields", ast.YieldFrom: "it yields",
+    ast.Await: "it awaits", ast.AsyncFor: "it awaits", ast.AsyncWith: "it awaits", ast.Match: "it holds a `match`",
+    ast.NamedExpr: "it holds a `:=`", ast.GeneratorExp: "it holds a generator", ast.Set: "it holds a set",
+    ast.SetComp: "it holds a set", ast.Starred: "it unpacks with `*`", ast.Delete: "it deletes a name",
+    ast.Dict: "it holds a dictionary", ast.DictComp: "it holds a dictionary",
+}  # fmt: skip
+_GRAD_MODES = ("torch.no_grad", "torch.enable_grad")
+
+
+def obstacle(function: Function, code: Iterable[ast.stmt]) -> str | None:
+    """Why the code of a function cannot be a TorchScript function: the first reason found, None when there is none.
+
+    Reading ``self.x`` is no obstacle (its value can be passed), calling or assigning it is.
+    """
+    return _Check(function, frozenset()).statements(code)
+
+
+class _Check:
+    def __init__(self, function: Function, within: frozenset[str]):
+        self.function, self.within = function, within
+
+    def statements(self, code: Iterable[ast.stmt]) -> str | None:
+        return next((reason for s in code if (reason := self.node(s)) is not None), None)
+
+    def node(self, node: ast.AST) -> str | None:
+        if (reason := self._here(node)) is not None:
+            return reason
+        if isinstance(node, (ast.Raise, ast.Assert)):  # the message may be an f-string
+            parts = [node.test] if isinstance(node, ast.Assert) else []
+            return next((r for p in parts if (r := self.node(p)) is not None), None)
+        if isinstance(node, ast.With):  # its contexts are known
+            return self.statements(node.body)
+        children = (self.node(c) for c in ast.iter_child_nodes(node))
+        return next((r for r in children if r is not None), None)
+
+    def _here(self, node: ast.AST) -> str | None:
+        if type(node) in _SYNTAX:
+            return _SYNTAX[type(node)]
+        if isinstance(node, ast.Call):
+            return self._call(node)
+        if isinstance(node, (ast.For, ast.While)) and node.orelse:
+            return "it has an `else` to a loop"
+        if isinstance(node, ast.With):
+            heads = [i.context_expr.func if isinstance(i.context_expr, ast.Call) else None for i in node.items]
+            known = all(h is not None and self.function.file.origin(h) in _GRAD_MODES for h in heads)
+            return None if known else f"it holds `with {ast.unparse(node.items[0])}`"
+        if isinstance(node, ast.comprehension) and (node.ifs or node.is_async):
+            return "it filters in a comprehension"
+        if isinstance(node, ast.JoinedStr):
+            return "it formats a string"
+        if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            return f"it assigns {ast.unparse(node)}"
+        if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load) and self._of_self(node):
+            return f"it assigns {ast.unparse(node)}"
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            types = {self.function.type_of(node.left).name, self.function.type_of(node.right).name}
+            if types == {"List", "Tuple"}:  # a size and a tuple: fine in Python only
+                return f"it joins a size and a tuple in `{ast.unparse(node)}`"
+        return None
+
+    # -- calls -------------------------------------------------------------------------------------------------------
+
+    def _call(self, call: ast.Call) -> str | None:
+        if any(k.arg is None for k in call.keywords):
+            return "it unpacks with `**`"
+        function, file = self.function, self.function.file
+        written = ast.unparse(call.func)
+        origin = file.origin(call.func)
+        if isinstance(call.func, ast.Attribute):
+            if self._of_self(call.func) and function.type_of(call.func.value) != TENSOR:
+                return f"it calls {written}"
+            if self._of_self(call.func) and call.func.attr.endswith("_"):
+                return f"it updates {ast.unparse(call.func.value)}"
+            return self._method(call.func, origin, written)
+        if not isinstance(call.func, ast.Name):
+            return f"it calls `{written}`"
+        if call.func.id == "print":
+            return "it prints"
+        if call.func.id in function.flow.local_names:
+            return f"it calls {written}, a local value"
+        if origin == call.func.id and origin in BUILTINS and file.function_named(origin) is None:
+            return None
+        called = file.function_named(origin)
+        if called is not None:
+            return self._called(called, call)
+        if is_operation(origin) and origin.rpartition(".")[2] not in _PYTHON_ONLY or origin.startswith("math."):
+            return None
+        return f"it calls {written}, which may not be TorchScript"
+
+    def _method(self, func: ast.Attribute, origin: str, written: str) -> str | None:
+        if origin.startswith("math.") or origin == "torch.jit.annotate":
+            return None
+        if is_operation(origin):
+            return f"it calls {written}" if func.attr in _PYTHON_ONLY else None
+        type_ = self.function.type_of(func.value, presume=True)
+        if type_ == TENSOR:
+            return f"it calls {written}" if func.attr in _PYTHON_ONLY else None
+        if type_.name == "List" or (type_ == UNKNOWN and func.attr in ("append", "shape")):
+            return None
+        return f"it calls {written}, which may not be TorchScript"
+
+    def _called(self, called: Function, call: ast.Call) -> str | None:
+        """Whether a function of the file that the code calls would compile with it."""
+        if called.qualname in self.within:
+            return f"{called.name} calls itself"
+        if any(d not in ("torch.jit.script", "torch.jit.script_if_tracing") for d in called.decorators):
+            return f"it calls {called.name}, which is decorated"
+        given = dict(zip((p.name for p in called.parameters), call.args, strict=False))
+        given |= {k.arg: k.value for k in call.keywords if k.arg}
+        for parameter in called.parameters:
+            value = given.get(parameter.name, parameter.default)
+            if parameter.kind in ("args", "kwargs"):
+                return f"it calls {called.name}, which takes `*{parameter.name}`"
+            untyped = parameter.annotation is None and (
+                parameter.default is not None or value is None or self.function.type_of(value, presume=True) != TENSOR
+            )
+            if untyped:
+                return f"it calls {called.name}, whose parameter {parameter.name} is not annotated"
+        inner = _Check(called, self.within | {called.qualname})
+        reason = inner.statements(called.node.body)
+        constants = sorted(module_constants(called, called.node.body))
+        if reason is None and constants:
+            reason = f"it reads the global {constants[0]}"
+        return None if reason is None else f"it calls {called.name}, and there {reason}"
+
+    def _of_self(self, node: ast.expr) -> bool:
+        name = self.function.self_name
+        return name is not None and root_name(node) == name
+
+
+def module_constants(function: Function, code: Iterable[ast.stmt]) -> dict[str, ast.expr]:
+    """Names that the code reads and the module binds once, at its top, with the value: a TorchScript function has no globals."""
+    read = function.flow.reads(code) - function.flow.local_names
+    found: dict[str, list[ast.expr]] = {}
+    for statement in function.file.tree.body:
+        if isinstance(statement, ast.Assign):
+            for target in statement.targets:
+                if isinstance(target, ast.Name) and target.id in read:
+                    found.setdefault(target.id, []).append(statement.value)
+    return {name: values[0] for name, values in found.items() if len(values) == 1}

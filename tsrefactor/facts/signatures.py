@@ -1,0 +1,227 @@
+"""What types the parameters of a file's functions take: recorded calls, calls in the file, defaults, complaints."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from .diagnosis import Diagnosis
+from .file import FileFacts, Function, Parameter
+from .types import (
+    COMPLEX, FLOAT, INT, NONE, SCALARS, TENSOR, TOP, UNKNOWN, Type, accepts, join, join_all, list_of, optional, parse,
+)  # fmt: skip
+
+NUMBERS = frozenset({INT, FLOAT, COMPLEX})
+_MUTABLE_CALLS = ("list", "dict", "set")
+_SPELLED = {"NoneType": NONE, "Device": Type("torch.device"), "number": join(INT, FLOAT), "Scalar": join(INT, FLOAT)}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The annotation that a parameter needs, or (``type`` None) what stands against one.
+
+    ``presumed``: nothing but the lack of other evidence makes it a tensor. ``replaces``: the author's annotation.
+    """
+
+    type: Type | None
+    why: str
+    presumed: bool = False
+    replaces: ast.expr | None = None
+
+
+def found_type(text: str) -> Type:
+    """A type as TorchScript's messages write it; unknown where they say nothing."""
+    text = text.removesuffix(" (inferred)")
+    return _SPELLED.get(text) or (parse(text) if text else UNKNOWN)
+
+
+def widen(a: Type, b: Type) -> Type:
+    """As `join`, for what a parameter takes: TorchScript passes a tuple of one type where a list stands."""
+    joined = join(a, b)
+    if joined != TOP:
+        return joined
+    elements = {e for t in (a, b) for e in (t.args if t.name in ("List", "Tuple") else (TOP,))}
+    return list_of(elements.pop()) if len(elements) == 1 and elements != {TOP} else TOP
+
+
+def obstacle(file: FileFacts, type_: Type, at: int, tested: bool = False) -> str | None:
+    """Why a value of this type cannot be declared at a line of the file; None when it can.
+
+    ``tested`` says that the function tells a Union's members apart by isinstance.
+    """
+    if not type_.known or "Module" in type_.names():
+        return "holds modules" if "Module" in type_.names() else "no single TorchScript type covers what it holds"
+    for part in _parts(type_):
+        if part.name == "Union" and not set(part.args) <= NUMBERS and not tested:
+            return f"it is {' or '.join(map(str, part.args))}, and TorchScript computes only with unions of numbers"
+        if part.name in ("List", "Dict") and any(p.name == "Union" for a in part.args for p in _parts(a)):
+            return f"a {part} takes no list or dict of one of its types"
+        if "." in part.name and not part.name.startswith("torch."):
+            cls = file.class_named(part.name.rpartition(".")[2])
+            if (cls is None or cls.node.lineno >= at) and part.name not in file.imports.origins.values():
+                return f"the class {part.name} has no name in this file yet"
+    return None
+
+
+def _parts(type_: Type) -> Iterator[Type]:
+    yield type_
+    for argument in type_.args:
+        yield from _parts(argument)
+
+
+def function_at(file: FileFacts, line: int) -> Function | None:
+    """The innermost function that holds a line."""
+    holds = [f for f in file.all_functions if f.node.lineno <= line <= (f.node.end_lineno or line)]
+    return max(holds, key=lambda f: f.node.lineno, default=None)
+
+
+def has_type_comment(file: FileFacts, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether the author types the function by comments (``# type: (Tensor, int) -> Tensor``)."""
+    lines = file.source.lines[node.lineno - 1 : node.body[0].lineno]
+    return any("# type:" in line and "# type: ignore" not in line for line in lines)
+
+
+class Signatures:
+    """The parameters of the functions of one file."""
+
+    def __init__(self, file: FileFacts):
+        self.file = file
+
+    @cached_property
+    def functions(self) -> list[Function]:
+        """The functions to look at: with a recording, those that a forward reached and those a diagnosis is about."""
+        if self.file.observations is None:
+            return self.file.functions
+        reached = [f for f in self.file.functions if f.observed is not None and f.observed.scripted]
+        return reached + [f for f in self.file.functions if f in self.complained and f not in reached]
+
+    @cached_property
+    def complained(self) -> dict[Function, dict[str, Type]]:
+        """Functions that a diagnosis lies in or is about → parameter → the type that the compiler found for it."""
+        found: dict[Function, dict[str, Type]] = {}
+        here = str(self.file.source.path)
+        for diagnosis in self.file.diagnoses:
+            inside = None
+            if diagnosis.place is not None and diagnosis.place.file == here:
+                inside = function_at(self.file, diagnosis.place.line)
+            if inside is not None:
+                found.setdefault(inside, {})
+            for function, parameter, type_ in self._about(diagnosis, inside):
+                known = found.setdefault(function, {})
+                known[parameter] = widen(known.get(parameter, UNKNOWN), type_)
+        return found
+
+    def _about(self, diagnosis: Diagnosis, inside: Function | None) -> Iterator[tuple[Function, str, Type]]:
+        """The function whose parameter a diagnosis names, and the type of what is passed there."""
+        names = diagnosis.names
+        argument, given = names.get("argument"), found_type(names.get("found", ""))
+        if diagnosis.kind == "reassign-type" and inside is not None:
+            if any(p.name == names["variable"] for p in inside.parameters):
+                yield inside, names["variable"], join(found_type(names["expected"]), given)
+        if argument is None or "callee" not in names or names.get("empty_list") == "yes":
+            return
+        callee = names["callee"].rpartition(".")[2]
+        owner = names.get("signature", "").partition("(")[2].partition(" self")[0].rpartition(".")[2]
+        for function in self.file.functions:
+            same = function.cls is not None and function.cls.name == owner if owner.isidentifier() else function.cls is None
+            if same and function.name == callee and any(p.name == argument for p in function.parameters):
+                yield function, argument, given
+
+    @cached_property
+    def _calls(self) -> dict[Function, list[tuple[Function, ast.Call]]]:
+        """Function or method of the file → the calls of it by name or on self, and the functions they stand in."""
+        found: dict[Function, list[tuple[Function, ast.Call]]] = {}
+        for caller in self.file.functions:
+            for node in caller.nodes:
+                if not isinstance(node, ast.Call):
+                    continue
+                method = caller.self_attribute(node.func)
+                if method is not None and caller.cls is not None:
+                    called = caller.cls.method(method)
+                else:
+                    called = self.file.function_named(node.func.id) if isinstance(node.func, ast.Name) else None
+                if called is not None:
+                    found.setdefault(called, []).append((caller, node))
+        return found
+
+    def _passed(self, function: Function, parameter: Parameter) -> Type:
+        """What the calls in this file pass; unknown as soon as one of them is."""
+        positions = [p.name for p in function.parameters if p.kind == "positional"]
+        types = []
+        for caller, call in self._calls.get(function, ()):
+            if any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords):
+                return UNKNOWN
+            given = {**dict(zip(positions, call.args, strict=False)), **{k.arg: k.value for k in call.keywords}}
+            if parameter.name in given:
+                types.append(caller.type_of(given[parameter.name]))
+        return UNKNOWN if any(not t.known for t in types) else join_all(types)
+
+    def wanted(self, function: Function, parameter: Parameter) -> Wanted | None:
+        """The annotation that a parameter needs for TorchScript, or None when it needs none or has a right one."""
+        if parameter.kind in ("args", "kwargs") or (parameter.kind == "keyword" and parameter.default is not None):
+            return None
+        if parameter.default is not None and self._mutable(parameter.default):
+            return Wanted(None, "a mutable default is rejected; make it None and create it in the body")
+        complained = self.complained.get(function, {}).get(parameter.name, UNKNOWN)
+        recorded = function.observed.arguments.get(parameter.name, UNKNOWN) if function.observed else UNKNOWN
+        seen = widen(recorded, complained)
+        default = function.type_of(parameter.default) if parameter.default is not None else UNKNOWN
+        if parameter.annotation is not None:
+            return self._correction(function, parameter, seen, complained, default)
+        why = "runs pass" if recorded != UNKNOWN else "the compiler finds" if complained != UNKNOWN else ""
+        if seen == UNKNOWN:
+            seen, why = self._passed(function, parameter), "calls pass"
+        if parameter.default is not None and default == UNKNOWN and seen == UNKNOWN:
+            return None
+        total, presumed = widen(default, seen), False
+        if total in (NONE, UNKNOWN):
+            used, why = function.types.used_as(parameter.name), "its uses ask for"
+            if used == UNKNOWN and total == NONE:
+                assigned = function.types.assigned(parameter.name)
+                used, presumed = (assigned, False) if assigned.known and assigned != NONE else (TENSOR, True)
+            total = optional(used) if total == NONE and used != UNKNOWN else used
+        if total in (UNKNOWN, TENSOR):
+            return None
+        against = obstacle(self.file, total, function.node.lineno, _told_apart(function, parameter.name))
+        if against is not None:
+            return Wanted(None, against)
+        why = f"{why} {seen}" if seen != UNKNOWN else f"{why} {total}" if default == NONE else f"its default is {default}"
+        return Wanted(total, why, presumed)
+
+    def _correction(
+        self, function: Function, parameter: Parameter, seen: Type, complained: Type, default: Type
+    ) -> Wanted | None:
+        """What the author's annotation must become, where TorchScript rejects it and evidence shows the type."""
+        assert parameter.annotation is not None
+        declared = self.file.annotated(parameter.annotation)
+        if seen == UNKNOWN:
+            return None
+        if declared == TOP or self._names_size(parameter.annotation):
+            total, why = widen(default, seen), "TorchScript rejects this annotation"
+        elif complained != UNKNOWN and not accepts(declared, complained):
+            total, why = widen(declared, complained), f"the compiler finds {complained}"
+        elif default == NONE and not declared.optional:
+            total, why = optional(declared), "its default is None"
+        else:
+            return None
+        against = obstacle(self.file, total, function.node.lineno, _told_apart(function, parameter.name))
+        return Wanted(None if against else total, against or why, replaces=parameter.annotation)
+
+    def _names_size(self, annotation: ast.expr) -> bool:
+        return any(self.file.origin(n) == "torch.Size" for n in ast.walk(annotation) if isinstance(n, (ast.Name, ast.Attribute)))
+
+    def _mutable(self, default: ast.expr) -> bool:
+        if isinstance(default, ast.Call):
+            return self.file.origin(default.func) in _MUTABLE_CALLS
+        return isinstance(default, (ast.List, ast.Dict, ast.Set))
+
+
+def _told_apart(function: Function, name: str) -> bool:
+    return any(c.args and isinstance(c.args[0], ast.Name) and c.args[0].id == name for c in function.calls("isinstance"))
+
+
+def number_union(type_: Type) -> bool:
+    """Whether it is a Union of numbers: TorchScript computes with one, but cannot assign the result back to it."""
+    return type_.name == "Union" and set(type_.args) <= SCALARS

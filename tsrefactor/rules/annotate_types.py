@@ -1,0 +1,237 @@
+"""annotate-types."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tsrefactor.facts.attributes import Attributes, Declaration, constants
+from tsrefactor.facts.diagnosis import Diagnosis
+from tsrefactor.facts.file import Class, FileFacts, Function
+from tsrefactor.facts.signatures import Signatures, Wanted, found_type, function_at, has_type_comment, number_union, obstacle
+from tsrefactor.facts.types import TENSOR, join
+from tsrefactor.facts.variables import first_binding, late_values
+from tsrefactor.source.edits import AddToClass, AnnotateParameter, AnnotateReturn, Edit, Replace
+from tsrefactor.source.imports import Import
+from tsrefactor.vocabulary import Target
+
+from .annotate_types_examples import EXAMPLES
+from .base import Finding, Rule, Settings
+
+
+class AnnotateTypes(Rule):
+    """Annotate what TorchScript would type wrongly: parameters, returns, variables, attributes.
+
+    TorchScript takes an unannotated parameter for a Tensor, a variable for what it was first given, an attribute for
+    what the instance holds when it is scripted. So it needs to be told of
+
+    - parameters that are no tensors: `n=3` becomes `n: int = 3`; the type is that of the default and of all recorded
+      calls (without a recording: of the calls in the file), numbers of both kinds are `Union[int, float]`;
+    - parameters with the default `None`: `Optional[…]`, of a Tensor where nothing else is known (then the finding
+      counts as presumed). Without the annotation the `None` becomes an undefined tensor, silently: `m is None` is
+      False and the wrong branch runs;
+    - variables that start as `None` and get their value inside a branch or loop;
+    - attributes that are empty or `None` when the model is scripted: a class-body annotation (one inside `__init__`
+      does not count). It would hide the annotations of the base classes, so these are repeated, and subclasses with
+      annotations of their own get it too;
+    - bool attributes that decide a branch which cannot compile for some instances: `flag: Final[bool]` lets
+      TorchScript drop the branch. Only a real bool that nothing but `__init__` sets;
+    - returns, where two of them differ: `Union[int, float]`.
+
+    Under `from __future__ import annotations` a class-body annotation is a string, which TorchScript does not read;
+    there the class gets `__constants__` and `__annotations__` instead.
+
+    What the author annotated stays, unless TorchScript rejects it and a recorded run or the compiler shows the type.
+    Not annotated: what holds modules, or values of several types that TorchScript cannot compute with; keyword-only
+    parameters with defaults, `*args` and `**kwargs`, which it refuses as such; functions with type comments.
+
+    Source: https://docs.pytorch.org/docs/stable/jit_language_reference.html#default-types and
+    `torch/jit/_recursive.py` (`get_annotations`, `infer_type`).
+    """
+
+    name = "annotate-types"
+    targets = frozenset({Target.SCRIPT})
+    answers = frozenset({
+        "default-type", "argument-type", "argument-match", "undefined-tensor", "unconvertible-attribute", "attribute-type",
+        "reassign-type", "branch-type", "mixed-return", "return-type", "unknown-type-name", "annotation-form", "annotated-type",
+        "missing-attribute", "not-defined-in-branch", "optional-refinement", "no-attribute-on-type", "none-to-bool", "not-callable",
+        "arguments-not-valid", "undefined-value", "python-value-as-value", "size-of-list", "none-compare", "mutable-default",
+    })  # fmt: skip
+    examples = EXAMPLES
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        signatures = Signatures(file)
+        for function in signatures.functions:
+            if not has_type_comment(file, function.node):
+                yield from self._parameters(file, signatures, function)
+            yield from self._variables(file, function)
+        yield from self._attributes(file)
+        for diagnosis in self.diagnoses(file):
+            assert diagnosis.place is not None
+            inside = function_at(file, diagnosis.place.line)
+            if inside is None:
+                continue
+            if diagnosis.kind in ("mixed-return", "return-type"):
+                yield from self._return(file, inside, diagnosis)
+            elif diagnosis.kind in ("reassign-type", "branch-type"):
+                yield from self._reassigned(file, inside, diagnosis)
+
+    # -- parameters ------------------------------------------------------------------------------------------------
+
+    def _parameters(self, file: FileFacts, signatures: Signatures, function: Function) -> Iterator[Finding]:
+        for parameter in function.parameters:
+            wanted = signatures.wanted(function, parameter)
+            if wanted is None:
+                continue
+            if wanted.type is None:
+                yield self.finding(parameter.node, f"'{parameter.name}' of {function.name} is not annotated: {wanted.why}")
+                continue
+            text, imports = file.spell_type(wanted.type)
+            yield self.finding(
+                parameter.node,
+                self._parameter_message(parameter.name, text, wanted),
+                AnnotateParameter(function.node, parameter.name, text),
+                imports=imports,
+                presumed=wanted.presumed,
+            )
+
+    def _parameter_message(self, name: str, text: str, wanted: Wanted) -> str:
+        if wanted.replaces is not None:
+            return f"'{name}' is annotated {ast.unparse(wanted.replaces)}, but must be {text}: {wanted.why}"
+        if wanted.presumed:
+            return f"TorchScript makes the None of '{name}' an undefined tensor; presumably {text}"
+        return f"TorchScript takes '{name}' for a Tensor, but {wanted.why}"
+
+    # -- variables -------------------------------------------------------------------------------------------------
+
+    def _variables(self, file: FileFacts, function: Function) -> Iterator[Finding]:
+        """Variables that are None until a branch or a loop gives them a value."""
+        for late in late_values(function):
+            types = [late.types.get(n) for n in late.names]
+            if any(t is not None and obstacle(file, t, function.node.lineno) for t in types):
+                continue
+            lines, imports = [], set()
+            for name, type_ in zip(late.names, types, strict=True):
+                text, needed = file.spell_type(type_) if type_ is not None else ("", frozenset())
+                lines.append(f"{name}: {text} = None" if text else f"{name} = None")
+                imports |= needed
+            names = ", ".join(f"'{n}'" for n in late.types)
+            yield self.finding(
+                late.statement,
+                f"TorchScript keeps {names} None: a branch or loop cannot give it another type",
+                Replace([late.statement], "\n".join(lines)),
+                imports=imports,
+                presumed=late.presumed,
+            )
+
+    def _reassigned(self, file: FileFacts, function: Function, diagnosis: Diagnosis) -> Iterator[Finding]:
+        """The first binding of a variable whose type changes later, where one type holds both values."""
+        name = diagnosis.names.get("variable")
+        roles = ("expected", "found") if diagnosis.kind == "reassign-type" else ("true_type", "false_type")
+        assert diagnosis.place is not None
+        in_branch = diagnosis.kind == "branch-type"
+        binding = first_binding(function, name, diagnosis.place.line, in_branch) if name else None
+        type_ = join(*(found_type(diagnosis.names[r]) for r in roles))
+        if binding is None or name is None or not (type_.optional or number_union(type_)):
+            return
+        if number_union(type_) and diagnosis.kind == "reassign-type" and name in _computed_from_itself(function):
+            yield self.finding(
+                binding,
+                f"'{name}' starts as {diagnosis.names['expected']} and becomes {diagnosis.names['found']};"
+                " start it with a number of that type (this changes what it is before)",
+                answers=diagnosis,
+            )
+        elif obstacle(file, type_, function.node.lineno) is None:
+            text, imports = file.spell_type(type_)
+            assert isinstance(binding, ast.Assign)
+            edit = Replace([binding], f"{name}: {text} = {{value}}", {"value": binding.value})
+            yield self.finding(binding, f"{diagnosis.message}", edit, imports=imports, answers=diagnosis)
+
+    # -- returns ---------------------------------------------------------------------------------------------------
+
+    def _return(self, file: FileFacts, function: Function, diagnosis: Diagnosis) -> Iterator[Finding]:
+        expected, found = (found_type(diagnosis.names[r]) for r in ("expected", "found"))
+        recorded = function.observed.returns if function.observed is not None else join(expected, found)
+        type_ = join(recorded, join(expected, found)) if diagnosis.kind == "mixed-return" else join(recorded, found)
+        empty = any(isinstance(n, ast.Return) and _is_empty(n.value) for n in function.nodes)
+        if empty and diagnosis.kind == "mixed-return" or has_type_comment(file, function.node):
+            return
+        if obstacle(file, type_, function.node.lineno) is not None or type_ == TENSOR == expected:
+            return
+        text, imports = file.spell_type(type_)
+        edit = AnnotateReturn(function.node, text)
+        yield self.finding(function.node, diagnosis.message, edit, imports=imports, answers=diagnosis)
+
+    # -- attributes ------------------------------------------------------------------------------------------------
+
+    def _attributes(self, file: FileFacts) -> Iterator[Finding]:
+        """One finding for each class: its new declarations stand together."""
+        by_class: dict[Class, list[Declaration]] = {}
+        for declaration in Attributes(file).needed():
+            against = obstacle(file, declaration.type, declaration.cls.node.lineno)
+            if against is not None:
+                yield self.finding(declaration.node, f"'{declaration.name}' is not annotated: {against}")
+            else:
+                by_class.setdefault(declaration.cls, []).append(declaration)
+        for cls, declarations in by_class.items():
+            message = "; ".join(f"'{d.name}' must be declared in the class: {d.why}" for d in declarations)
+            edits, imports = self._declare(file, cls, declarations)
+            presumed = any(d.presumed for d in declarations)
+            if not edits:
+                message += "; annotations are strings here, which TorchScript does not read"
+            yield self.finding(declarations[0].node, message, *edits, imports=imports, presumed=presumed)
+
+    def _declare(
+        self, file: FileFacts, cls: Class, declarations: list[Declaration]
+    ) -> tuple[list[Edit], frozenset[Import]]:
+        texts: dict[str, str] = {}
+        imports: set[Import] = set()
+        for d in declarations:
+            texts[d.name], needed = file.spell_type(d.type)
+            imports |= needed
+        finals = [d.name for d in declarations if d.final]
+        if file.imports.origin("annotations") == "__future__.annotations":
+            return self._declare_assigned(cls, texts, finals), frozenset(imports)
+        if finals:
+            spelled = "torch.jit.Final" if "torch.jit.Final" in file.imports.origins.values() else "typing.Final"
+            final, needed = file.spell(spelled)
+            imports |= needed
+            texts |= {name: f"{final}[{texts[name]}]" for name in finals}
+        edits: list[Edit] = []
+        for c in (cls, *(s for s in cls.subclasses if s.annotations)):
+            edits += [Replace(c.annotations[n], t) for n, t in texts.items() if n in c.annotations and c is cls]
+            new = [f"{n}: {t}" for n, t in texts.items() if n not in c.annotations]
+            hidden = next((a for a in c.ancestors if a.annotations), None) if not c.annotations else None
+            if hidden is not None:
+                new += [f"{n}: {file.source.segment(a)}" for n, a in hidden.annotations.items() if n not in texts]
+            if new:
+                edits.append(AddToClass(c.node, "\n".join(new)))
+        return edits, frozenset(imports)
+
+    def _declare_assigned(self, cls: Class, texts: dict[str, str], finals: list[str]) -> list[Edit]:
+        """The same where the file's annotations are strings; nothing where that would take away what is declared."""
+        types = {n: t for n, t in texts.items() if n not in finals}
+        related = [cls, *cls.ancestors]
+        taken = any(constants(c) for c in related) or (types and any(c.annotations for c in related))
+        if taken or any(b not in ("torch.nn.Module", "object") for b in cls.foreign_bases):
+            return []
+        lines = [f"__constants__ = [{', '.join(map(repr, finals)).replace(chr(39), chr(34))}]"] if finals else []
+        if types:
+            lines.append("# TorchScript does not read annotations that the __future__ import makes strings")
+            entries = ", ".join(f'"{n}": {t}' for n, t in types.items())
+            lines.append(f"__annotations__ = {{{{{entries}}}}}")
+        return [AddToClass(cls.node, "\n".join(lines))]
+
+
+def _is_empty(value: ast.expr | None) -> bool:
+    return (isinstance(value, ast.List) and not value.elts) or (isinstance(value, ast.Dict) and not value.keys)
+
+
+def _computed_from_itself(function: Function) -> set[str]:
+    """Variables that an assignment computes from their own value."""
+    found = {n.target.id for n in function.nodes if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)}
+    for node in function.nodes:
+        if isinstance(node, ast.Assign):
+            own = {t.id for t in node.targets if isinstance(t, ast.Name)}
+            found |= own & function.flow.reads(node.value)
+    return found

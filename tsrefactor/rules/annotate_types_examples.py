@@ -1,0 +1,449 @@
+"""The examples of annotate-types."""
+
+from __future__ import annotations
+
+from tsrefactor.vocabulary import Target
+
+from .base import Example
+
+_HEAD = "import torch\nfrom torch import nn\n"
+
+
+def _example(before: str, after: str, inputs: str, error: str, typing: str = "", **more) -> Example:
+    """An example whose rewrite imports these names from typing."""
+    imported = f"from typing import {typing}\n\n" if typing else ""
+    return Example(_HEAD + before, imported + _HEAD + after, inputs, Target.SCRIPT, error=error, **more)
+
+
+EXAMPLES = [
+    # Defaults that are no tensors, of a method, a helper and a keyword.
+    _example(
+        before='''
+
+def crop(x, size=2):
+    return x[:, :size]
+
+
+class Model(nn.Module):
+    def forward(self, x, scale=0.5, flip=False, mode="sum"):
+        if flip:
+            x = x.flip(0)
+        x = crop(x) * scale
+        return x.sum() if mode == "sum" else x.mean()
+''',
+        after='''
+
+def crop(x, size: int = 2):
+    return x[:, :size]
+
+
+class Model(nn.Module):
+    def forward(self, x, scale: float = 0.5, flip: bool = False, mode: str = "sum"):
+        if flip:
+            x = x.flip(0)
+        x = crop(x) * scale
+        return x.sum() if mode == "sum" else x.mean()
+''',
+        inputs="[(torch.rand(3, 4),), (torch.rand(2, 5), 2.0, True, 'mean')]",
+        error="Expected a default value of type Tensor",
+    ),
+    # None is an undefined tensor where nothing says Optional: no error before the wrong branch runs.
+    _example(
+        before='''
+
+class Model(nn.Module):
+    def forward(self, x, mask=None, limit=None):
+        if mask is not None:
+            x = x.masked_fill(mask, 0.0)
+        if limit is None:
+            limit = 2
+        return x[:limit]
+''',
+        after='''
+
+class Model(nn.Module):
+    def forward(self, x, mask: Optional[torch.Tensor] = None, limit: Optional[int] = None):
+        if mask is not None:
+            x = x.masked_fill(mask, 0.0)
+        if limit is None:
+            limit = 2
+        return x[:limit]
+''',
+        typing="Optional",
+        inputs="[(torch.rand(3, 4),), (torch.rand(3, 4), torch.ones(3, 4) > 0, 1)]",
+        error="",
+        recorded=True,
+    ),
+    # Recorded calls: a number of either kind, a list, a tuple.
+    _example(
+        before='''
+
+def place(x, shape, offset):
+    return x.reshape(shape) + offset
+
+
+class Model(nn.Module):
+    def window(self, x, bounds):
+        low, high = bounds
+        return x[low:high]
+
+    def forward(self, x):
+        x = self.window(x, (1, 3))
+        y = place(x, [x.size(0), -1], 1)
+        return place(y, [-1], 0.5)
+''',
+        after='''
+
+def place(x, shape: List[int], offset: Union[float, int]):
+    return x.reshape(shape) + offset
+
+
+class Model(nn.Module):
+    def window(self, x, bounds: Tuple[int, int]):
+        low, high = bounds
+        return x[low:high]
+
+    def forward(self, x):
+        x = self.window(x, (1, 3))
+        y = place(x, [x.size(0), -1], 1)
+        return place(y, [-1], 0.5)
+''',
+        typing="List, Tuple, Union",
+        inputs="[(torch.rand(4, 2, 2),), (torch.rand(5, 3, 2),)]",
+        error="bounds|Tensor cannot be used as a tuple|expected size of a list",
+        recorded=True,
+    ),
+    # Without a recording: what the calls in the file pass, and what the compiler finds.
+    _example(
+        before='''
+
+class Head(nn.Module):
+    def forward(self, x, rounds):
+        return x * rounds
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = Head()
+
+    def repeat(self, x, times):
+        for _ in range(times):
+            x = torch.relu(x - 0.1)
+        return x
+
+    def forward(self, x):
+        return self.head(self.repeat(x, x.dim()), 3)
+''',
+        after='''
+
+class Head(nn.Module):
+    def forward(self, x, rounds: int):
+        return x * rounds
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = Head()
+
+    def repeat(self, x, times: int):
+        for _ in range(times):
+            x = torch.relu(x - 0.1)
+        return x
+
+    def forward(self, x):
+        return self.head(self.repeat(x, x.dim()), 3)
+''',
+        inputs="[(torch.rand(3, 2),), (torch.rand(2, 5),)]",
+        error="Expected a value of type 'Tensor \\\\(inferred\\\\)'|range",
+    ),
+    # A variable that is None until a loop gives it a tensor.
+    _example(
+        before='''
+
+class Model(nn.Module):
+    def forward(self, x):
+        best = last = None
+        for row in x.unbind(0):
+            last = row
+            if best is None:
+                best = row
+            else:
+                best = torch.maximum(best, row)
+        return best, last
+''',
+        after='''
+
+class Model(nn.Module):
+    def forward(self, x):
+        best: Optional[torch.Tensor] = None
+        last: Optional[torch.Tensor] = None
+        for row in x.unbind(0):
+            last = row
+            if best is None:
+                best = row
+            else:
+                best = torch.maximum(best, row)
+        return best, last
+''',
+        typing="Optional",
+        inputs="[(torch.rand(3, 4),), (torch.rand(5, 2),)]",
+        error="previously had type NoneType",
+    ),
+    # Attributes that are empty or None when the model is scripted.
+    _example(
+        before='''
+
+class Model(nn.Module):
+    """Keeps what it has seen."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = []
+        self.last = None
+        self.counts = {}
+
+    def forward(self, x):
+        self.sizes.append(x.size(0))
+        self.counts["calls"] = len(self.sizes)
+        self.last = x
+        return x * 2.0
+''',
+        after='''
+
+class Model(nn.Module):
+    """Keeps what it has seen."""
+
+    sizes: List[int]
+    last: Optional[torch.Tensor]
+    counts: Dict[str, int]
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = []
+        self.last = None
+        self.counts = {}
+
+    def forward(self, x):
+        self.sizes.append(x.size(0))
+        self.counts["calls"] = len(self.sizes)
+        self.last = x
+        return x * 2.0
+''',
+        typing="Dict, List, Optional",
+        inputs="[(torch.rand(3, 2),), (torch.rand(2, 2),)]",
+        error="failed to convert Python type",
+        recorded=True,
+    ),
+    # A bool that decides whether a submodule exists.
+    _example(
+        before='''
+
+class Model(nn.Module):
+    def __init__(self, project=False):
+        super().__init__()
+        self.project = project
+        if project:
+            self.projection = nn.Linear(4, 4)
+
+    def forward(self, x):
+        if self.project:
+            x = self.projection(x)
+        return torch.relu(x)
+''',
+        after='''
+
+class Model(nn.Module):
+    project: Final[bool]
+
+    def __init__(self, project=False):
+        super().__init__()
+        self.project = project
+        if project:
+            self.projection = nn.Linear(4, 4)
+
+    def forward(self, x):
+        if self.project:
+            x = self.projection(x)
+        return torch.relu(x)
+''',
+        typing="Final",
+        inputs="[(torch.rand(3, 4),), (torch.rand(2, 4),)]",
+        error="has no attribute 'projection'",
+    ),
+    # Inherited annotations are repeated: TorchScript reads those of one class only.
+    _example(
+        before='''
+
+class Base(nn.Module):
+    history: list[int]
+
+    def __init__(self):
+        super().__init__()
+        self.history = []
+
+
+class Model(Base):
+    def __init__(self, pair=False):
+        super().__init__()
+        self.pair = pair
+
+    def forward(self, x):
+        self.history.append(x.dim())
+        if self.pair:
+            return x, x + len(self.history)
+        return x
+''',
+        after='''
+
+class Base(nn.Module):
+    history: list[int]
+
+    def __init__(self):
+        super().__init__()
+        self.history = []
+
+
+class Model(Base):
+    pair: Final[bool]
+    history: list[int]
+
+    def __init__(self, pair=False):
+        super().__init__()
+        self.pair = pair
+
+    def forward(self, x):
+        self.history.append(x.dim())
+        if self.pair:
+            return x, x + len(self.history)
+        return x
+''',
+        typing="Final",
+        inputs="[(torch.rand(3, 4),), (torch.rand(2, 4),)]",
+        error="Previous return statement returned a value of type",
+    ),
+    # A return of two kinds of numbers, a variable of two kinds.
+    _example(
+        before='''
+
+def weight(x):
+    if x.sum() > 4:
+        return 1
+    return 0.5
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        if x.mean() > 0.5:
+            shift = 1
+        else:
+            shift = 0.25
+        return x * weight(x) + shift
+''',
+        after='''
+
+def weight(x) -> Union[float, int]:
+    if x.sum() > 4:
+        return 1
+    return 0.5
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        if x.mean() > 0.5:
+            shift: Union[float, int] = 1
+        else:
+            shift = 0.25
+        return x * weight(x) + shift
+''',
+        typing="Union",
+        inputs="[(torch.rand(3, 4),), (torch.zeros(2, 4),), (torch.ones(3, 4),)]",
+        error="shift is set to type int in the true branch",
+    ),
+    # An annotation of the author's that TorchScript does not know.
+    _example(
+        before='''
+
+def spread(x, shape: torch.Size, base: torch.Tensor = None):
+    if base is not None:
+        x = x + base
+    return x.sum() * torch.ones(shape)
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        return spread(x, x.shape) + spread(x, x.shape, x)
+''',
+        after='''
+
+def spread(x, shape: List[int], base: Optional[torch.Tensor] = None):
+    if base is not None:
+        x = x + base
+    return x.sum() * torch.ones(shape)
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        return spread(x, x.shape) + spread(x, x.shape, x)
+''',
+        typing="List, Optional",
+        inputs="[(torch.rand(3, 4),), (torch.rand(2, 2),)]",
+        error="Unknown type name 'torch.Size'",
+        recorded=True,
+    ),
+    # Under this import the class body's annotations would be strings.
+    Example(
+        before='''\
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, project=False):
+        super().__init__()
+        self.project = project
+        self.sizes = []
+        if project:
+            self.projection = nn.Linear(4, 4)
+
+    def forward(self, x, scale=2):
+        self.sizes.append(x.size(0))
+        if self.project:
+            x = self.projection(x)
+        return x * scale
+''',
+        after='''\
+from __future__ import annotations
+
+from typing import List
+
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    __constants__ = ["project"]
+    # TorchScript does not read annotations that the __future__ import makes strings
+    __annotations__ = {"sizes": List[int]}
+
+    def __init__(self, project=False):
+        super().__init__()
+        self.project = project
+        self.sizes = []
+        if project:
+            self.projection = nn.Linear(4, 4)
+
+    def forward(self, x, scale: int = 2):
+        self.sizes.append(x.size(0))
+        if self.project:
+            x = self.projection(x)
+        return x * scale
+''',
+        inputs="[(torch.rand(3, 4),), (torch.rand(2, 4),)]",
+        breaks=Target.SCRIPT,
+        error="Expected a default value of type Tensor",
+    ),
+]  # fmt: skip

@@ -1,0 +1,70 @@
+"""The author's own text of some statements, at the left margin, for putting it elsewhere."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+
+from .file import SourceFile
+
+
+def excerpt(source: SourceFile, statements: Sequence[ast.stmt], changes: Mapping[ast.expr, str] | None = None) -> str:
+    """The text of consecutive statements of one block, with the comments inside them, its lines ending in ``\\n``.
+
+    ``changes`` gives new source for expressions. The comments above the first statement are left out, and those at
+    the end of a first statement's only line: a replacement of the statements keeps them. Raises ValueError where the
+    text cannot be moved: when another statement shares a line, or a string goes over several lines.
+    """
+    first, last = statements[0], statements[-1]
+    start = source.offset(_first_line(first), 0)
+    margin = source.text[start : source.span(first)[0]] if _first_line(first) == first.lineno else ""
+    if margin.strip():
+        raise ValueError("it shares its line with other code")
+    for node in (n for s in statements for n in ast.walk(s) if isinstance(n, (ast.Constant, ast.JoinedStr))):
+        text = source.segment(node)
+        if "\n" in text and ('"""' in text or "'''" in text or "\\\n" in text.replace("\r", "")):
+            raise ValueError("it holds a string over several lines")
+    stop = source.offset(_last_line(source, last, len(margin)) + 1, 0)
+    spans = [(*source.span(node), new) for node, new in (changes or {}).items()]
+    if not isinstance(first, (ast.If, ast.For, ast.While, ast.With, ast.Try)):
+        spans.append((source.span(first)[1], _line_end(source, first), ""))
+    text = source.text[start:stop]
+    for a, b, new in sorted(s for s in spans if start <= s[0] and s[1] <= stop)[::-1]:
+        text = text[: a - start] + new + text[b - start :]
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
+    return "\n".join(line.removeprefix(margin) for line in lines)
+
+
+def indented(text: str, indent: str) -> str:
+    """The text with its lines indented, but for the empty ones."""
+    return "\n".join(indent + line if line.strip() else line for line in text.split("\n"))
+
+
+def trailing_comment(source: SourceFile, statement: ast.stmt) -> str:
+    """The comment on a statement's last line, after it; "" when there is none."""
+    rest = source.text[source.span(statement)[1] : _line_end(source, statement)].strip()
+    return rest if rest.startswith("#") else ""
+
+
+def _line_end(source: SourceFile, statement: ast.stmt) -> int:
+    """Where the line that the statement ends on ends, without its line break."""
+    line = statement.end_lineno or statement.lineno
+    return source.offset(line, 0) + len(source.lines[line - 1].rstrip("\r\n"))
+
+
+def _first_line(statement: ast.stmt) -> int:
+    return min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))])
+
+
+def _last_line(source: SourceFile, statement: ast.stmt, margin: int) -> int:
+    """The statement's last line, or that of the comments after it that are indented deeper than the statement."""
+    last = line = statement.end_lineno or statement.lineno
+    while line < len(source.lines):
+        text = source.lines[line]
+        stripped = text.strip()
+        if stripped and not (stripped.startswith("#") and len(text) - len(text.lstrip()) > margin):
+            break
+        line += 1
+        if stripped:
+            last = line
+    return last
