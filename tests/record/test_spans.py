@@ -3,7 +3,7 @@
 import ast
 from types import CodeType
 
-from tsrefactor.record.spans import spans_of
+from tsrefactor.record.spans import FileSpans
 
 SOURCE = """
 import functools
@@ -36,26 +36,29 @@ def code_objects(code):
 
 
 def test_every_function_has_its_qualname():
-    spans = spans_of(SOURCE.splitlines(keepends=True)).codes
+    spans = FileSpans(SOURCE.splitlines(keepends=True))
     for code in code_objects(compile(SOURCE, "x", "exec")):
         if code.co_name[0] != "<" and code.co_name not in ("Local", "Outer", "Inner"):
-            assert spans[code.co_firstlineno, code.co_name].qualname == code.co_qualname
-    names = {span.qualname for span in spans.values()}
+            found = spans.find(code.co_firstlineno, code.co_name)
+            assert found is not None and found.qualname == code.co_qualname
+    names = {span.qualname for span in spans.functions()}
     assert names == {
         "top", "top.<locals>.Local.method", "top.<locals>.Local.method.<locals>.<lambda>", "<lambda>",
         "Outer.Inner.__hidden",
     }  # fmt: skip
-    assert spans[15, "<dictcomp>"].qualname == spans[15, "<listcomp>"].qualname == "top"
-    assert (10, "<listcomp>") not in spans  # of a class body
-    assert (spans[4, "top"].first, spans[4, "top"].last) == (4, 15)
+    top = spans.find(4, "top")
+    assert spans.find(15, "<dictcomp>") == spans.find(15, "<listcomp>") == top
+    assert spans.find(10, "<listcomp>") is None  # of a class body
+    assert top is not None and (top.first, top.last) == (4, 15)
+    assert spans.find(1, "top") is None
 
 
 def test_classes_and_text_that_does_not_parse():
-    assert spans_of(SOURCE.splitlines(keepends=True)).classes == {"top.<locals>.Local", "Outer", "Outer.Inner"}
-    assert spans_of(["def f(:\n"]).codes == {}
+    assert FileSpans(SOURCE.splitlines(keepends=True)).classes() == {"top.<locals>.Local", "Outer", "Outer.Inner"}
+    assert FileSpans(["def f(:\n"]).functions() == set()
 
 
 def test_deeply_nested_expressions_do_not_exhaust_the_stack():
     text = "x = " + " + ".join(["a"] * 900) + "\ndef f(): pass\n"
     ast.parse(text)
-    assert set(spans_of(text.splitlines(keepends=True)).codes) == {(2, "f")}
+    assert [span.first for span in FileSpans(text.splitlines(keepends=True)).functions()] == [2]

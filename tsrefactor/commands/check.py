@@ -34,8 +34,8 @@ def check(paths: Sequence[Path], target: Target | None, rule_names: Sequence[str
         except Exception as error:  # a rule's defect in one file must not hide the findings in the others
             errors.append(defect(file, error))
     print_findings(found, sys.stdout, stderr_console())
-    for error in errors:
-        print_error(error)
+    for problem in errors:
+        print_error(problem)
     return 2 if errors else 1 if found else 0
 
 

@@ -68,6 +68,22 @@ class Dependence:
             self.function.type_of(n, presume) == TENSOR or self.is_extracted(n) or self.is_sized(n) for n in over
         )
 
+    @cached_property
+    def is_compiled(self) -> bool:
+        """Whether a trace never runs the function as Python: TorchScript compiles it, or all that calls it in the file."""
+        if self._is_compiled(self.function):
+            return True
+        function, file = self.function, self.function.file
+        callers = [
+            f for f in file.functions
+            if f is not function and any(file.function_named(file.origin(n.func)) is function for n in f.nodes if isinstance(n, ast.Call))
+        ]  # fmt: skip
+        return function.cls is None and bool(callers) and all(map(self._is_compiled, callers))
+
+    @staticmethod
+    def _is_compiled(function: Function) -> bool:
+        return bool({"torch.jit.script", "torch.jit.script_if_tracing"} & set(function.decorators))
+
     def _closure(self, holds: Callable[[ast.expr, set[str]], bool]) -> set[str]:
         """Names that are bound, anywhere in the function, to an expression for which ``holds``, given such names."""
         names: set[str] = set()

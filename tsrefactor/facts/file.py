@@ -170,6 +170,7 @@ class Class:
         self.file, self.node, self.qualname = file, node, qualname
         self.name = node.name
         self.methods: dict[str, Function] = {}
+        self.attribute_types: dict[str, Type] = {}  # what `inference` made of `assigned`, kept
 
     @cached_property
     def bases(self) -> list[str]:

@@ -98,9 +98,16 @@ class Flow:
         name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
         if isinstance(call.func, ast.Attribute) and (_in_place(name) or name in _CONTAINER_UPDATES):
             found.append(call.func.value)
-        if call.args and (_in_place(name) or self._asks_in_place(call)):
+        if call.args and (_in_place(name) or self._asks_in_place(call) or self._is_in_place_layer(call)):
             found.append(call.args[0])
         return found
+
+    def _is_in_place_layer(self, call: ast.Call) -> bool:
+        """Whether it calls ``self.layer``, built with ``inplace=True`` somewhere in it."""
+        cls, attribute = self.function.cls, self.function.self_attribute(call.func)
+        values = cls.assigned.get(attribute, ()) if cls is not None and attribute is not None else ()
+        built = (n for _, value in values if value is not None for n in ast.walk(value))
+        return any(isinstance(n, ast.keyword) and n.arg == "inplace" and not _is_false(n.value) for n in built)
 
     def free(self, code: Sequence[ast.stmt]) -> set[str]:
         """Local names whose value from before the code the code may read."""
@@ -205,7 +212,7 @@ class Flow:
         bare: list[ast.expr] = []
         if self.function.file.origin(call.func).startswith("torch.nn.functional."):
             bare = [a for a in call.args[1:] if isinstance(a, ast.Constant) and a.value is True]
-        return bool(bare) or any(not (isinstance(v, ast.Constant) and not v.value) for v in named)
+        return bool(bare) or not all(map(_is_false, named))
 
 
 def leaves(block: Sequence[ast.stmt]) -> bool:
@@ -221,6 +228,10 @@ def root_name(node: ast.expr) -> str:
     while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call, ast.Starred)):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else ""
+
+
+def _is_false(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and not node.value
 
 
 def _in_place(method: str) -> bool:

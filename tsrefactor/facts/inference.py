@@ -6,6 +6,7 @@ import ast
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from .bindings import Bindings, buffers
 from .operations import DTYPE, DTYPES, TENSOR_ATTRIBUTES, TENSOR_METHODS, call_returns, is_operation, method_returns
 from .types import (
     BOOL, COMPLEX, DEVICE, FLOAT, INT, MODULE, NONE, STR, TENSOR, TOP, UNKNOWN, Type, dict_of, join, join_all, list_of, optional, tuple_of,
@@ -39,6 +40,7 @@ class Inference:
 
     def __init__(self, function: Function):
         self.function = function
+        self.bindings = Bindings(function)
         self._busy: set[str] = set()
         self._names: dict[str, Type] = {}
 
@@ -107,7 +109,7 @@ class Inference:
             return TOP
         if observed is not None and name in observed.locals and observed.locals[name].known:
             return observed.locals[name]
-        if name not in self._bindings:
+        if name not in self.bindings.values:
             return _module_constant(function.file, name)
         return join_all([*self._assigned(name), self.filled(name)])
 
@@ -116,7 +118,7 @@ class Inference:
 
         `UNKNOWN` when nothing is put in, or when the type of anything that is cannot be told.
         """
-        found = [self._put(node, name) for node in self._mutations.get(name, ())]
+        found = [self._put(node, name) for node in self.bindings.mutations.get(name, ())]
         return UNKNOWN if any(not t.known for t in found) else join_all(found)
 
     def _put(self, node: ast.Call | ast.Subscript | ast.expr, name: str) -> Type:
@@ -132,31 +134,10 @@ class Inference:
         added = self._of(node.args[-1])
         return added if node.func.attr in ("extend", "update") else list_of(added)
 
-    @cached_property
-    def _mutations(self) -> dict[str, list[ast.Call | ast.Subscript]]:
-        """name → the calls and the assignments to an index that put something into it."""
-        found: dict[str, list[ast.Call | ast.Subscript]] = {}
-        for node in self.function.nodes:
-            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name):
-                found.setdefault(node.value.id, []).append(node)
-            elif (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and isinstance(node.func.value, ast.Name)
-                and node.func.attr in ("append", "extend", "insert", "update")
-                and node.args
-            ):
-                found.setdefault(node.func.value.id, []).append(node)
-        return found
-
     def assigned(self, name: str) -> Type:
         """The type of what the function itself binds to a name; `UNKNOWN` as soon as one value's cannot be told."""
         types = self._assigned(name)
         return UNKNOWN if any(not t.known for t in types) else join_all(types)
-
-    def values(self, name: str) -> list[ast.expr | Type]:
-        """What the function binds to a name: expressions, or types where it is unpacked or iterated."""
-        return list(self._bindings.get(name, ()))
 
     def used_as(self, name: str) -> Type:
         """The type that the function's uses of a name ask for: a tensor's methods, ``range(name)``, ``name == "x"``."""
@@ -167,7 +148,8 @@ class Inference:
                 if any(isinstance(a, ast.Name) and a.id == name for a in node.args):
                     return INT
             elif isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and node.left.id == name:
-                if any(isinstance(c, ast.Constant) and isinstance(c.value, str) for c in node.comparators):
+                others = [c.value for c in node.comparators if isinstance(c, ast.Constant)]
+                if any(isinstance(o, str) for o in others):
                     return STR
         return UNKNOWN
 
@@ -202,56 +184,7 @@ class Inference:
         return attribute is not None and self._layer(attribute) not in (None, "")
 
     def _assigned(self, name: str) -> list[Type]:
-        return [self._of(value) if isinstance(value, ast.expr) else value for value in self._bindings.get(name, ())]
-
-    @cached_property
-    def _bindings(self) -> dict[str, list[ast.expr | Type]]:
-        """name → the expressions bound to it (or a type, where it is unpacked or iterated)."""
-        found: dict[str, list[ast.expr | Type]] = {}
-        for node in self.function.nodes:
-            if isinstance(node, ast.Assign):
-                for target in node.targets:
-                    self._bind(found, target, node.value)
-            elif isinstance(node, ast.AnnAssign):
-                if isinstance(node.target, ast.Name):
-                    found.setdefault(node.target.id, []).append(self.function.file.annotated(node.annotation))
-            elif isinstance(node, ast.AugAssign):
-                if isinstance(node.target, ast.Name):
-                    found.setdefault(node.target.id, []).append(ast.BinOp(node.target, node.op, node.value))
-            elif isinstance(node, (ast.For, ast.comprehension)):
-                self._bind_loop(found, node.target, node.iter)
-            elif isinstance(node, ast.NamedExpr):
-                found.setdefault(node.target.id, []).append(node.value)
-            elif isinstance(node, ast.withitem) and isinstance(node.optional_vars, ast.Name):
-                found.setdefault(node.optional_vars.id, []).append(TOP)
-        return found
-
-    def _bind(self, found: dict[str, list[ast.expr | Type]], target: ast.expr, value: ast.expr) -> None:
-        if isinstance(target, ast.Name):
-            found.setdefault(target.id, []).append(value)
-        elif isinstance(target, (ast.Tuple, ast.List)):
-            if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(target.elts):
-                for t, v in zip(target.elts, value.elts, strict=True):
-                    self._bind(found, t, v)
-            else:
-                for i, t in enumerate(target.elts):
-                    if isinstance(t, ast.Starred):
-                        continue
-                    self._bind(found, t, ast.Subscript(value, ast.Constant(i)))
-
-    def _bind_loop(self, found: dict[str, list[ast.expr | Type]], target: ast.expr, over: ast.expr) -> None:
-        name = self.function.file.origin(over.func) if isinstance(over, ast.Call) else ""
-        if name == "range" and isinstance(target, ast.Name):
-            found.setdefault(target.id, []).append(INT)
-        elif name == "enumerate" and isinstance(target, ast.Tuple) and len(target.elts) == 2:
-            if isinstance(target.elts[0], ast.Name):
-                found.setdefault(target.elts[0].id, []).append(INT)
-            self._bind_loop(found, target.elts[1], over.args[0])  # type: ignore[attr-defined]
-        elif name == "zip" and isinstance(target, ast.Tuple):
-            for t, a in zip(target.elts, over.args, strict=False):  # type: ignore[attr-defined]
-                self._bind_loop(found, t, a)
-        elif isinstance(target, ast.Name):
-            found.setdefault(target.id, []).append(ast.Subscript(over, ast.Constant(0)))
+        return [self._of(value) if isinstance(value, ast.expr) else value for value in self.bindings.values.get(name, ())]
 
     # -- expressions -------------------------------------------------------------------------------------------------
 
@@ -311,8 +244,11 @@ class Inference:
                 return MODULE
         for c in (cls, *cls.ancestors):
             if c.assigned.get(name):
-                return join_all(self._assigned_to_self(c, name))
-            if name in _buffers(c):
+                if name not in c.attribute_types:
+                    c.attribute_types[name] = UNKNOWN  # self.x = self.x + 1 says nothing new about it
+                    c.attribute_types[name] = join_all(self._assigned_to_self(c, name))
+                return c.attribute_types[name]
+            if name in buffers(c):
                 return TENSOR
         return UNKNOWN
 
@@ -329,7 +265,7 @@ class Inference:
                 types.append(MODULE)
             else:
                 own = method.types if method is not self.function else self
-                types.append(own.of(value) if name not in self._busy else UNKNOWN)
+                types.append(own.of(value))
         return types
 
     def _layer(self, attribute: str) -> str | None:
@@ -463,22 +399,6 @@ class Inference:
 
     def _of_joinedstr(self, node: ast.JoinedStr) -> Type:
         return STR
-
-
-def _buffers(cls: Class) -> set[str]:
-    """Names given to ``self.register_buffer`` and ``register_parameter`` with something that is not None."""
-    names = set()
-    for method in cls.methods.values():
-        for node in method.nodes:
-            if isinstance(node, ast.Call) and method.self_attribute(node.func) in (
-                "register_buffer",
-                "register_parameter",
-            ):
-                first, *rest = [*node.args, *(k.value for k in node.keywords if k.arg in ("tensor", "param"))] or [None]
-                none = rest and isinstance(rest[0], ast.Constant) and rest[0].value is None
-                if isinstance(first, ast.Constant) and isinstance(first.value, str) and not none:
-                    names.add(first.value)
-    return names
 
 
 def _module_constant(file: FileFacts, name: str) -> Type:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from .file import Function
 from .flow import leaves
+from .reaching import Reaching
 from .scriptable import BUILTINS, module_constants, obstacle
 from .types import BOOL, COMPLEX, FLOAT, INT, STR, TENSOR, Type, optional
 
 _PLAIN = frozenset({INT, FLOAT, BOOL, STR, COMPLEX})
-_SHAPE_CHANGES = frozenset("resize_ resize_as_ squeeze_ unsqueeze_ transpose_ swapaxes_ swapdims_ t_ set_".split())
 _GROWTH = 20
 
 
@@ -79,7 +79,7 @@ class _Outliner:
                 continue
             returns = any(isinstance(n, ast.Return) for n in _walk(self.region))
             if returns:
-                if not _returns(self.region) and not self._take_the_rest():
+                if not leaves(self.region) and not self._take_the_rest():
                     continue
                 results = []
             else:
@@ -118,7 +118,7 @@ class _Outliner:
             self._step_out()
             return False
         self.end = len(self.block)
-        if not _returns(self.region):
+        if not leaves(self.region):
             raise Unmovable("it returns on some paths, and the function's end returns nothing")
         reason = obstacle(self.function, self.region)
         if reason is not None:
@@ -127,7 +127,9 @@ class _Outliner:
 
     def _take_readers(self, names: Sequence[str]) -> None:
         """Takes in the statements that follow up to the last that reads one of the names."""
-        last = max((i for i, s in enumerate(self.block) if i >= self.end and self.flow.reads(s) & set(names)), default=None)
+        last = max(
+            (i for i, s in enumerate(self.block) if i >= self.end and self.flow.reads(s) & set(names)), default=None
+        )
         if last is None:
             raise Unmovable(f"its result {names[0]} is not a tensor")
         self.end = last + 1
@@ -150,12 +152,15 @@ class _Outliner:
 
     def _complete(self, results: list[str], returns: bool) -> Outline:
         found = Outline([], results=results, returns=returns)
+        self._reaching = Reaching(self.function, self.region)
         if returns:
-            self._check_returned()
+            found.presumed = self._check_returned()
         for name in self.flow.writes(self.region):
             if self.function.types.of_name(name).name in ("Union", "Optional", "!"):
                 raise Unmovable(f"{name} is not of one type all through it")
-        needed = (self.flow.free(self.region) | (set(results) - self.flow.always_writes(self.region))) & self.flow.local_names
+        needed = (
+            self.flow.free(self.region) | (set(results) - self.flow.always_writes(self.region))
+        ) & self.flow.local_names
         needed.discard(self.function.self_name or "")
         seen: set[str] = set()
         while needed - seen:
@@ -174,16 +179,19 @@ class _Outliner:
         found.arguments.sort(key=lambda a: (a.type != TENSOR, rank.get(a.value.partition(".")[0], len(rank)), a.name))
         return found
 
-    def _check_returned(self) -> None:
-        arities = set()
+    def _check_returned(self) -> bool:
+        """Raises Unmovable unless tensors are all that is returned; whether that is presumed."""
+        arities, presumed = set(), False
         for node in _walk(self.region):
             if isinstance(node, ast.Return):
                 parts = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
                 if any(p is None or self.function.type_of(p, presume=True) != TENSOR for p in parts):
                     raise Unmovable("what it returns is not known to be tensors only")
+                presumed |= any(p is not None and self.function.type_of(p) != TENSOR for p in parts)
                 arities.add(len(parts) if isinstance(node.value, ast.Tuple) else 0)
         if len(arities) > 1:
             raise Unmovable("it returns different numbers of tensors")
+        return presumed
 
     def _pass(self, name: str, found: Outline) -> ast.stmt | None:
         """Makes a local name an argument, or gives the assignment that the new function is to repeat for it."""
@@ -197,76 +205,20 @@ class _Outliner:
         frozen = name in dependence.sized_names or name in dependence.extracted_names
         fixed = type_ in _PLAIN and not frozen
         if not fixed and type_ != optional(TENSOR):
-            definition = self._definition(name)
+            definition = self._reaching.definition(name)
             if definition is not None:
                 return definition
-        elif fixed and (definition := self._definition(name)) is not None and self._only_here(definition):
+        elif (
+            fixed
+            and (definition := self._reaching.definition(name)) is not None
+            and self._reaching.only_here(definition)
+        ):
             return definition
         if type_ != optional(TENSOR) and (not fixed or self._passed_sizes(name)):
             why = "is a number taken from a tensor" if frozen or fixed else "is not known to be a tensor"
             raise Unmovable(f"it needs {name}, which {why}")
         found.arguments.append(Argument(name, name, type_))
         return None
-
-    def _definition(self, name: str) -> ast.stmt | None:
-        """The one plain assignment, before the statements, that gives the name its value in them; None without one."""
-        first = self.region[0]
-        if name in self.flow._parameters:
-            return None
-        writers = [s for s in self.function.statements if name in self.flow.writes(_own(s)) and not self._inside(s)]
-        if len(writers) != 1 or not isinstance(writers[0], (ast.Assign, ast.AnnAssign)):
-            return None
-        found = writers[0]
-        around = [self.file.block_of(a) for a in self._ancestors(first)]
-        at = next((a for a, b in zip(self._ancestors(first), around, strict=True) if found in b and b.index(found) < b.index(a)), None)
-        if at is None or not self.flow.is_pure(found) or obstacle(self.function, [found]) is not None:
-            return None
-        assert found.value is not None
-        if isinstance(found.value, (ast.List, ast.Dict, ast.ListComp)):
-            return found if self._only_here(found) and self._appends_tensors(name) else None
-        return found if self._still_holds(found, at) else None
-
-    def _still_holds(self, definition: ast.stmt, at: ast.stmt) -> bool:
-        """Whether repeating an assignment right before the statements gives the same values. ``at``: what follows it."""
-        read = self.flow.reads(definition) & self.flow.local_names
-        siblings = self.file.block_of(definition)
-        between = siblings[siblings.index(definition) + 1 : siblings.index(at)]
-        for outer in self._ancestors(self.region[0]):
-            if outer in siblings:
-                break
-            block = self.file.block_of(outer)
-            between += block[: block.index(outer)]
-        # In a loop that the definition is not part of, the statements themselves come before the next turn.
-        loops = [a for a in self._ancestors(self.region[0])[1:] if isinstance(a, (ast.For, ast.While))]
-        between += [loop for loop in loops if loop is at or any(n is loop for n in ast.walk(at))]
-        if (self.flow.writes(between) | self.flow.writes(definition)) & read:
-            return False
-        if self.flow.writes(definition) & self.flow.writes(between):
-            return False
-        bound = self.flow.writes(definition)
-        if bound & self.function.dependence.extracted_names:
-            return not self.flow.mutates(between) and not self._reads_self(definition)
-        calls = (n.func.attr for s in between for n in ast.walk(s) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute))
-        return not _SHAPE_CHANGES & set(calls)
-
-    def _reads_self(self, code: ast.stmt) -> bool:
-        return self.function.self_name in self.flow.reads(code)
-
-    def _only_here(self, definition: ast.stmt) -> bool:
-        """Whether nothing but the statements mentions what the assignment binds."""
-        names = self.flow.writes(definition)
-        inside = {n for s in (*self.region, definition) for n in ast.walk(s)}
-        others = (n for n in ast.walk(self.function.node) if isinstance(n, ast.Name) and n.id in names)
-        return all(n in inside for n in others)
-
-    def _appends_tensors(self, name: str) -> bool:
-        """Whether a list made empty is given tensors only: TorchScript takes any other for a list of tensors."""
-        added = [
-            n.args[0] for n in _walk(self.region)
-            if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr in ("append", "insert", "extend")
-            and isinstance(n.func.value, ast.Name) and n.func.value.id == name and n.args
-        ]  # fmt: skip
-        return all(self.function.type_of(a, presume=True) == TENSOR for a in added)
 
     def _passed_sizes(self, name: str) -> bool:
         """Whether a call in the file gives the parameter a size or a number taken from a tensor."""
@@ -278,7 +230,9 @@ class _Outliner:
                 if self._calls_this(caller, call):
                     given = dict(zip(names, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
                     value = given.get(name)
-                    if value is not None and (caller.dependence.is_sized(value) or caller.dependence.is_extracted(value)):
+                    if value is not None and (
+                        caller.dependence.is_sized(value) or caller.dependence.is_extracted(value)
+                    ):
                         return True
         return False
 
@@ -345,7 +299,9 @@ class _Outliner:
     def _settle(self, found: Outline) -> None:
         """Moves the assignments that stand right before the statements and serve nothing else; notes others of that sort."""
         unneeded = self._unneeded(found.definitions)
-        while self.start and self.block[self.start - 1] in unneeded and not self._has_comment(self.block[self.start - 1]):
+        while (
+            self.start and self.block[self.start - 1] in unneeded and not self._has_comment(self.block[self.start - 1])
+        ):
             self.start -= 1
         found.statements = self.region
         found.definitions = [d for d in found.definitions if d not in found.statements]
@@ -370,35 +326,6 @@ class _Outliner:
 
     def _is_tensor(self, name: str) -> bool:
         return self.function.types.of(ast.Name(name, ast.Load()), presume=True) == TENSOR
-
-    def _inside(self, statement: ast.stmt) -> bool:
-        return any(statement is n for n in _walk(self.region))
-
-    def _ancestors(self, statement: ast.stmt) -> list[ast.stmt]:
-        """The statement and those around it, up to the function."""
-        found: list[ast.stmt] = []
-        node: ast.AST = statement
-        while node is not self.function.node:
-            if isinstance(node, ast.stmt):
-                found.append(node)
-            node = self.file.parents[node]
-        return found
-
-
-def _own(statement: ast.stmt) -> list[ast.AST]:
-    """A statement without the statements inside it."""
-    if isinstance(statement, (ast.If, ast.While)):
-        return [statement.test]
-    if isinstance(statement, ast.For):
-        return [statement.target, statement.iter]
-    if isinstance(statement, (ast.With, ast.AsyncWith)):
-        return list(statement.items)
-    return [] if isinstance(statement, ast.Try) else [statement]
-
-
-def _returns(code: Sequence[ast.stmt]) -> bool:
-    """Whether every path through the code ends in a return or raise."""
-    return leaves(code) and not any(isinstance(n, (ast.Break, ast.Continue)) for n in code[-1:])
 
 
 def _walk(code: Iterable[ast.AST]) -> Iterator[ast.AST]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 class Type:
     """A TorchScript type. ``name`` is a constructor (``List``) or a type (``Tensor``, a class's qualified name).
 
-    Two names are not TorchScript's: ``?`` is *no observation yet* (the bottom, also the element of a container that
-    was only seen empty), ``!`` is *not expressible* (the top). ``str(t)`` is canonical and `parse` reads it back.
+    Three names are not TorchScript's: ``?`` is *no observation yet* (the bottom, also the element of a container that
+    was only seen empty), ``!`` is *not expressible* (the top), ``Module`` any nn.Module. ``str(t)`` is canonical and
+    `parse` reads it back.
     """
 
     name: str
@@ -23,8 +24,8 @@ class Type:
 
     @property
     def known(self) -> bool:
-        """Whether TorchScript can express it: neither ``?`` nor ``!`` occurs anywhere in it."""
-        return self.name not in "?!" and all(a.known for a in self.args)
+        """Whether it can be written as an annotation: nothing in it is unknown, inexpressible or a module."""
+        return self.name not in ("?", "!", "Module") and all(a.known for a in self.args)
 
     @property
     def optional(self) -> bool:
@@ -44,21 +45,6 @@ UNKNOWN, TOP, NONE = Type("?"), Type("!"), Type("None")
 TENSOR, INT, FLOAT, BOOL, STR, COMPLEX = (Type(n) for n in ("Tensor", "int", "float", "bool", "str", "complex"))
 DEVICE, MODULE = Type("torch.device"), Type("Module")
 SCALARS = frozenset({INT, FLOAT, BOOL, COMPLEX})
-BUILTIN = {
-    "Tensor",
-    "int",
-    "float",
-    "bool",
-    "str",
-    "complex",
-    "None",
-    "torch.device",
-    "List",
-    "Dict",
-    "Tuple",
-    "Optional",
-    "Union",
-}
 
 
 def list_of(element: Type) -> Type:
@@ -134,7 +120,7 @@ def parse(text: str, resolve: Callable[[str], str] = lambda name: name) -> Type:
 
 _SPELLINGS = {
     "__unknown__": UNKNOWN, "__top__": TOP, "torch.Tensor": TENSOR, "torch.nn.Parameter": TENSOR,
-    "torch.nn.parameter.Parameter": TENSOR, "torch.Size": list_of(INT),
+    "torch.nn.parameter.Parameter": TENSOR, "torch.Size": list_of(INT), "torch.nn.Module": TOP, "torch.nn.modules.module.Module": TOP,
 }  # fmt: skip
 _GENERICS = {
     "List": "List",
@@ -152,7 +138,6 @@ _REFUSED = {
     "Callable",
     "Sequence",
     "Iterable",
-    "Module",
     "list",
     "dict",
     "tuple",

@@ -101,6 +101,6 @@ def _type(function: Function, name: str, statement: ast.Assign) -> tuple[Type, b
     found = function.types.assigned(name)
     if found.known:
         return found, False
-    values = function.types.values(name)
+    values = function.types.bindings.values.get(name, [])
     types = [function.type_of(v, presume=True) if isinstance(v, ast.expr) else v for v in values]
     return (UNKNOWN if any(not t.known for t in types) else join_all(types)), True

@@ -17,7 +17,7 @@ def runs(observations: Observations | None, change: Applied, original: SourceFil
     """
     if observations is None:
         return True
-    scopes = _scopes(original, change.line)
+    scopes = scopes_at(original, change.line)
     if not scopes:
         return any(f.file == change.file for f in observations.functions.values())
     return any(
@@ -27,7 +27,7 @@ def runs(observations: Observations | None, change: Applied, original: SourceFil
 
 
 @lru_cache(maxsize=4096)
-def _scopes(original: SourceFile, line: int) -> tuple[tuple[str, int], ...]:
+def scopes_at(original: SourceFile, line: int) -> tuple[tuple[str, int], ...]:
     """(qualified name, first line) of the functions and classes around a line of the original."""
     found: list[tuple[str, int]] = []
 

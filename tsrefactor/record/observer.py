@@ -24,7 +24,7 @@ from tsrefactor.facts.types import TOP, UNKNOWN, Type, join
 
 from .describe import describe, leaf
 from .sources import Sources
-from .spans import FileSpans, Span, spans_of
+from .spans import FileSpans, Span
 
 _TYPED_CALLS = 50
 _LINED_CALLS = 1000
@@ -91,16 +91,16 @@ class Observer:
         if not code.co_flags & inspect.CO_OPTIMIZED:  # a module or a class body
             return None
         if real not in self._texts:
-            self._texts[real] = spans_of(linecache.getlines(code.co_filename, module))
-        span = self._texts[real].codes.get((code.co_firstlineno, code.co_name))
-        return None if span is None else _Watch(code, real, span)
+            self._texts[real] = FileSpans(linecache.getlines(code.co_filename, module))
+        span = self._texts[real].find(code.co_firstlineno, code.co_name)
+        return None if span is None else _Watch(code, real, span, self._texts[real].digest(span))
 
 
 class _Watch:
     """The observation of one code object. A comprehension's adds lines to the function around it, nothing else."""
 
-    def __init__(self, code: CodeType, file: str, span: Span):
-        self.file, self.span = file, span
+    def __init__(self, code: CodeType, file: str, span: Span, digest: str):
+        self.file, self.span, self.digest = file, span, digest
         self.comprehension = code.co_name.startswith("<") and code.co_name != "<lambda>"
         self.suspends = bool(code.co_flags & _SUSPENDS)
         self.calls, self.scripted = 0, False
@@ -181,9 +181,9 @@ class _Watch:
         span = self.span
         lines = set(self.visits)
         if self.comprehension:
-            return FunctionObservations(self.file, span.qualname, span.first, span.digest, lines=lines)
+            return FunctionObservations(self.file, span.qualname, span.first, self.digest, lines=lines)
         return FunctionObservations(
-            self.file, span.qualname, span.first, span.digest, self.calls, self.scripted,
+            self.file, span.qualname, span.first, self.digest, self.calls, self.scripted,
             dict(self.arguments), self.returns, dict(self.locals), lines,
         )  # fmt: skip
 

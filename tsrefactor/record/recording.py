@@ -12,7 +12,7 @@ from typing import Any
 from tsrefactor.errors import UserError
 from tsrefactor.facts.observations import FunctionObservations, Observations
 
-from .spans import FileSpans, Span, spans_of
+from .spans import FileSpans, Span
 
 VERSION = 1
 _REMEDY = "make it again with `tsrefactor record -o FILE COMMAND`"
@@ -119,7 +119,7 @@ def stale(observations: Observations) -> tuple[Observations, list[tuple[str, str
             fresh.functions[moved.file, moved.qualname, moved.line] = moved
     dropped = set(gone)
     for key, cls in observations.classes.items():
-        if cls.qualname not in spans[cls.file].classes or (cls.file, f"{cls.qualname}.__init__") in dropped:
+        if cls.qualname not in spans[cls.file].classes() or (cls.file, f"{cls.qualname}.__init__") in dropped:
             gone.append((cls.file, cls.qualname))
         else:
             fresh.classes[key] = cls
@@ -133,14 +133,15 @@ def _spans_on_disk(file: str) -> FileSpans:
 
     try:
         with tokenize.open(file) as opened:
-            return spans_of(opened.readlines())
+            return FileSpans(opened.readlines())
     except (OSError, SyntaxError, UnicodeDecodeError):  # gone, or not Python any more: nothing in it is known
-        return FileSpans({}, frozenset())
+        return FileSpans([])
 
 
 def _same_text(function: FunctionObservations, spans: FileSpans) -> Span | None:
     """The span with the recorded name and text; of several, the one nearest to the recorded line."""
-    same = [s for s in spans.functions if s.qualname == function.qualname and s.digest == function.digest]
+    same = [s for s in spans.functions() if s.qualname == function.qualname]
+    same = [span for span in same if spans.digest(span) == function.digest]
     return min(same, key=lambda span: abs(span.first - function.line), default=None)
 
 

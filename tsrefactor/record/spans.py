@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+import bisect
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tsrefactor.facts.observations import source_digest
 
-_Def = ast.FunctionDef | ast.AsyncFunctionDef
 _COMPREHENSIONS: dict[type[ast.AST], str] = {
     ast.ListComp: "<listcomp>",
     ast.SetComp: "<setcomp>",
@@ -29,61 +29,73 @@ class Span:
 class FileSpans:
     """The spans of one file, given by its lines. A text that does not parse has none.
 
-    ``functions`` holds those of all definitions, ``classes`` the qualified names of all classes. Lambdas and
-    comprehensions are looked for in the function around them when they are asked for: a file may be long, and a run
-    enters few of its functions.
+    A top-level statement is read when something in it is asked for: generated files are long, and a run enters little
+    of them.
     """
 
     def __init__(self, lines: Sequence[str]):
         self._lines = lines
-        self.functions: set[Span] = set()
-        self.classes: set[str] = set()
-        self._codes: dict[tuple[int, str], Span] = {}
-        self._nodes: list[tuple[Span, _Def]] = []
         try:
-            self._tree = ast.parse("".join(lines))
+            statements = ast.parse("".join(lines)).body
         except (SyntaxError, ValueError):
-            self._tree = ast.Module([], [])
-        self._read_definitions()
+            statements = []
+        self._unread = {_first_line(statement): statement for statement in statements}
+        self._starts = sorted(self._unread)
+        self._codes: dict[tuple[int, str], Span] = {}
+        self._classes: set[str] = set()
 
     def find(self, line: int, name: str) -> Span | None:
         """The span of the code object with this `co_firstlineno` and `co_name`; a comprehension's is its function's."""
-        if (line, name) not in self._codes and name.startswith("<"):
-            around = [pair for pair in self._nodes if pair[0].first <= line <= pair[0].last]
-            if around:
-                # The outermost: what it holds may be a default or a decorator of an inner one.
-                self._read_expressions(around[0][1], around[0][0])
-            else:
-                self._read_module_lambdas()
+        at = bisect.bisect_right(self._starts, line) - 1
+        if at >= 0:
+            self._read(self._starts[at])
         return self._codes.get((line, name))
 
     def digest(self, span: Span) -> str:
-        """The `source_digest` of its text."""
+        """The `source_digest` of the span's text."""
         return source_digest(self._lines[span.first - 1 : span.last])
 
-    def _read_definitions(self) -> None:
-        todo: list[tuple[ast.AST, str]] = [(self._tree, "")]
-        while todo:
-            node, prefix = todo.pop()
-            if isinstance(node, _Def):
-                span = self._add(node, prefix)
-                self.functions.add(span)
-                self._nodes.append((span, node))
-                prefix = f"{span.qualname}.<locals>."
-            elif isinstance(node, ast.ClassDef):
-                self.classes.add(prefix + node.name)
-                prefix = f"{prefix}{node.name}."
-            todo.extend((part, prefix) for part in reversed(list(_statements(node))))
+    def functions(self) -> set[Span]:
+        """All of them, lambdas included."""
+        self._read(*self._starts)
+        return set(self._codes.values())
 
-    def _read_expressions(self, root: ast.AST, owner: Span | None) -> None:
-        """Notes the lambdas and comprehensions below a function or a module."""
+    def classes(self) -> set[str]:
+        """The qualified names of all classes."""
+        self._read(*self._starts)
+        return self._classes
+
+    def _read(self, *starts: int) -> None:
         # A stack and no recursion: expressions of generated code nest deeper than Python calls may. An entry is a node,
         # what the qualname of a definition starts with there, and the innermost function around it.
-        todo: list[tuple[ast.AST, str, Span | None]] = [(root, "", owner)]
-        if owner is not None:
-            prefix = owner.qualname.rpartition(".")
-            todo = [(root, prefix[0] + prefix[1], None)]
+        todo: list[tuple[ast.AST, str, Span | None]]
+        todo = [(self._unread.pop(start), "", None) for start in starts if start in self._unread]
         while todo:
-            node, prefix_, around = todo.pop()
+            node, prefix, owner = todo.pop()
+            outside: list[ast.AST] = []
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-                pass
+                # Decorators and defaults run in the scope around the function.
+                outside = [node.args, *getattr(node, "decorator_list", ())]
+                span = _span(node, prefix)
+                self._codes.setdefault((span.first, getattr(node, "name", "<lambda>")), span)
+                body = [node.body] if isinstance(node, ast.Lambda) else node.body
+                todo.extend((part, f"{span.qualname}.<locals>.", span) for part in body)
+            elif isinstance(node, ast.ClassDef):
+                self._classes.add(prefix + node.name)
+                outside = [*node.decorator_list, *node.bases, *node.keywords]
+                todo.extend((part, f"{prefix}{node.name}.", None) for part in node.body)
+            else:
+                if owner and isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+                    self._codes.setdefault((node.lineno, _COMPREHENSIONS[type(node)]), owner)
+                outside = list(ast.iter_child_nodes(node))
+            todo.extend((part, prefix, owner) for part in outside)
+
+
+def _first_line(node: ast.stmt | ast.Lambda) -> int:
+    return min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", ()))])
+
+
+def _span(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, prefix: str) -> Span:
+    first = _first_line(node)
+    name = "<lambda>" if isinstance(node, ast.Lambda) else node.name
+    return Span(prefix + name, first, node.end_lineno or first)

@@ -31,7 +31,7 @@ PASS = Verdict(Outcome.PASS)
 
 @dataclass
 class Attempt:
-    """One target's program and what became of it; ``program`` is never run itself, only copies of it are."""
+    """One target's program and what became of it; ``program`` is what was compiled."""
 
     verdict: Verdict
     diagnosis: Diagnosis | None = None
@@ -116,8 +116,8 @@ class Prover:
                 continue
             self._progress(f"{target} on the {self._label(seen)}")
             left -= seen.call.generated
-            # Every input meets the program as it was compiled. One that the author wrote as a ScriptModule is left as it
-            # is by torch.jit.script, and a copy of it loses the methods that are still Python.
+            # Every input meets the program as it was compiled. What the author wrote as a ScriptModule comes back from
+            # torch.jit.script as it is, and a copy of it loses the methods that are still Python.
             runner = copy.deepcopy(program) if copied_runs else program
             set_modes(runner, seen.modes)
             failure = self._check(target, runner, seen, times=seen.call.times)

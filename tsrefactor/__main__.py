@@ -1,0 +1,5 @@
+"""``python -m tsrefactor``."""
+
+from .cli import main
+
+main()

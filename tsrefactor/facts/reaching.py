@@ -1,0 +1,113 @@
+"""The assignments that give names their values in some statements, where repeating them right before would do the same."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+
+from .file import Function
+from .scriptable import obstacle
+from .types import TENSOR
+
+_SHAPE_CHANGES = frozenset("resize_ resize_as_ squeeze_ unsqueeze_ transpose_ swapaxes_ swapdims_ t_ set_".split())
+
+
+class Reaching:
+    """For statements that follow one another in one block of a function: what reaches them from before."""
+
+    def __init__(self, function: Function, code: Sequence[ast.stmt]):
+        self.function, self.flow, self.file, self.code = function, function.flow, function.file, code
+
+    def definition(self, name: str) -> ast.stmt | None:
+        """The one plain assignment, before the statements, that gives the name its value in them; None without one."""
+        first, inside = self.code[0], set(_walk(self.code))
+        if name in self.flow._parameters:
+            return None
+        writers = [s for s in self.function.statements if name in self.flow.writes(_own(s)) and s not in inside]
+        if len(writers) != 1 or not isinstance(writers[0], (ast.Assign, ast.AnnAssign)):
+            return None
+        found = writers[0]
+        around = [self.file.block_of(a) for a in self._around(first)]
+        at = next(
+            (a for a, b in zip(self._around(first), around, strict=True) if found in b and b.index(found) < b.index(a)),
+            None,
+        )
+        if at is None or not self.flow.is_pure(found) or obstacle(self.function, [found]) is not None:
+            return None
+        assert found.value is not None
+        if isinstance(found.value, (ast.List, ast.ListComp)) and not (
+            self.only_here(found) and self._appends_tensors(name)
+        ):
+            return None
+        return found if self._still_holds(found, at) else None
+
+    def _still_holds(self, definition: ast.stmt, at: ast.stmt) -> bool:
+        """Whether repeating an assignment right before the statements gives the same values. ``at``: what follows it."""
+        read = self.flow.reads(definition) & self.flow.local_names
+        siblings = self.file.block_of(definition)
+        between = siblings[siblings.index(definition) + 1 : siblings.index(at)]
+        for outer in self._around(self.code[0]):
+            if outer in siblings:
+                break
+            block = self.file.block_of(outer)
+            between += block[: block.index(outer)]
+        # In a loop that the definition is not part of, the statements themselves come before the next turn.
+        loops = [a for a in self._around(self.code[0])[1:] if isinstance(a, (ast.For, ast.While))]
+        between += [loop for loop in loops if loop is at or any(n is loop for n in ast.walk(at))]
+        bound, changed = self.flow.writes(definition), self.flow.writes(between)
+        if (changed | bound) & read or bound & (changed | self.flow.mutates(between)):
+            return False
+        if bound & self.function.dependence.extracted_names:
+            return not self.flow.mutates(between) and not self._reads_self(definition)
+        calls = (
+            n.func.attr
+            for s in between
+            for n in ast.walk(s)
+            if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)
+        )
+        return not _SHAPE_CHANGES & set(calls)
+
+    def _reads_self(self, code: ast.stmt) -> bool:
+        return self.function.self_name in self.flow.reads(code)
+
+    def only_here(self, definition: ast.stmt) -> bool:
+        """Whether nothing but the statements mentions what the assignment binds."""
+        names = self.flow.writes(definition)
+        inside = {n for s in (*self.code, definition) for n in ast.walk(s)}
+        others = (n for n in ast.walk(self.function.node) if isinstance(n, ast.Name) and n.id in names)
+        return all(n in inside for n in others)
+
+    def _appends_tensors(self, name: str) -> bool:
+        """Whether a list made empty is given tensors only: TorchScript takes any other for a list of tensors."""
+        added = [
+            n.args[0] for n in _walk(self.code)
+            if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr in ("append", "insert", "extend")
+            and isinstance(n.func.value, ast.Name) and n.func.value.id == name and n.args
+        ]  # fmt: skip
+        return all(self.function.type_of(a, presume=True) == TENSOR for a in added)
+
+    def _around(self, statement: ast.stmt) -> list[ast.stmt]:
+        """The statement and those around it, up to the function."""
+        found: list[ast.stmt] = []
+        node: ast.AST = statement
+        while node is not self.function.node:
+            if isinstance(node, ast.stmt):
+                found.append(node)
+            node = self.file.parents[node]
+        return found
+
+
+def _own(statement: ast.stmt) -> list[ast.AST]:
+    """A statement without the statements inside it."""
+    if isinstance(statement, (ast.If, ast.While)):
+        return [statement.test]
+    if isinstance(statement, ast.For):
+        return [statement.target, statement.iter]
+    if isinstance(statement, (ast.With, ast.AsyncWith)):
+        return list(statement.items)
+    return [] if isinstance(statement, ast.Try) else [statement]
+
+
+def _walk(code: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    for root in code:
+        yield from ast.walk(root)

@@ -1,0 +1,402 @@
+"""module-index."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from collections.abc import Iterator
+
+from tsrefactor.facts.diagnosis import Diagnosis
+from tsrefactor.facts.file import Class, FileFacts, Function
+from tsrefactor.facts.types import TENSOR
+from tsrefactor.source.edits import Edit, InsertAfter, Piece, Replace
+from tsrefactor.source.imports import Import
+from tsrefactor.vocabulary import Target
+
+from .base import Finding, Rule, Settings
+from .module_index_examples import EXAMPLES
+from .module_loops import Loop, container_kind, element_name, part_of
+
+_LITERALS = "TorchScript indexes modules only with literals"
+
+
+class ModuleIndex(Rule):
+    """Loop over the modules of a ModuleList instead of indexing it.
+
+    TorchScript unrolls a loop over a ModuleList, Sequential or ParameterList, and so knows the type of each; an index
+    must be an integer literal. `for i in range(n): x = self.layers[i](x)` becomes a loop over `self.layers` (with
+    `enumerate` where `i` is used, `zip` for several containers, a guard for a part of the range); so do a loop over a
+    slice of a ModuleList, whose modules cannot be called there, over a ModuleList reversed, and over `zip` of one with a
+    list. Any other index goes through a small method that looks for the module.
+
+    The loop variable gets a name of its own: TorchScript takes no second module under one name. Left alone: loops with
+    `break` or `continue`, which an unrolled loop cannot have, and loops that would come to stand behind a guard while
+    they alone define a name that is read later. A range whose end nothing ties to the number of modules is presumed to
+    go over all of them; a case must prove it.
+
+    Source: "Expected integer literal for index", raised by torch/csrc/jit/python/python_sugared_value.cpp.
+    """
+
+    name = "module-index"
+    targets = frozenset({Target.SCRIPT})
+    answers = frozenset({"integer-literal-index", "iterate-module", "reassign-module"})
+    examples = EXAMPLES
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        for cls in file.classes:
+            general: dict[str, list[tuple[Function, ast.Subscript]]] = {}
+            for function in (f for f in file.functions if f.cls is cls):
+                taken = {n.id for n in ast.walk(function.node) if isinstance(n, ast.Name)}
+                taken |= {n.arg for n in ast.walk(function.node) if isinstance(n, ast.arg)}
+                done: set[ast.AST] = set()
+                for node in function.nodes:
+                    if isinstance(node, ast.For):
+                        yield from self._range_loop(Loop(function, node, taken), done)
+                        yield from self._container_loop(Loop(function, node, taken))
+                for node in function.nodes:
+                    if isinstance(node, ast.Subscript) and node not in done and _is_general(function, node):
+                        general.setdefault(ast.unparse(node.value), []).append((function, node))
+                yield from self._renamed(function, taken)
+            for sites in general.values():
+                yield from self._dispatched(cls, sites)
+
+    def _at(self, function: Function, node: ast.AST) -> Diagnosis | None:
+        lines = range(getattr(node, "lineno", 0), (getattr(node, "end_lineno", 0) or 0) + 1)
+        return next((d for d in self.diagnoses(function.file) if d.place and d.place.line in lines), None)
+
+    # -- for i in range(…) -----------------------------------------------------------------------------------------
+
+    def _range_loop(self, loop: Loop, done: set[ast.AST]) -> Iterator[Finding]:
+        function, node, used = loop.function, loop.node, loop.indexed()
+        if not used:
+            return
+        found = [s for subscripts in used.values() for s in subscripts]
+        answered = self._at(function, found[0])
+        part = part_of(loop, [subscripts[0].value for subscripts in used.values()])
+        if isinstance(part, str):
+            return  # each index on its own: see `_dispatched`
+        done.update(found)
+        reason = loop.refusal()
+        if part.guard and reason is None and (unbound := loop.unbound_after()):
+            reason = f"`{unbound}` is only defined in the loop"
+        if any(not isinstance(s.ctx, ast.Load) for s in found):
+            reason = "the loop replaces modules"
+        if reason is not None:
+            yield self.finding(node, f"{_LITERALS}, and {reason}", answers=answered)
+            return
+        assert isinstance(node.target, ast.Name)
+        names = {}
+        for base, subscripts in used.items():
+            kind = container_kind(function, subscripts[0].value) or ""
+            names[base] = loop.fresh(element_name(base, kind), "layer", "module")
+        index = node.target.id
+        reads = [n for s in node.body for n in ast.walk(s) if isinstance(n, ast.Name) and n.id == index]
+        numbered = len(reads) > len(found) or bool(part.guard) or index in function.flow.live_after(node)
+        over = ", ".join(used) if len(used) == 1 else f"zip({', '.join(used)})"
+        target = ", ".join(names.values())
+        if numbered:
+            over, target = f"enumerate({over})", f"{index}, {target if len(used) == 1 else f'({target})'}"
+        changes: dict[ast.expr, str] = {s: names[base] for base, subscripts in used.items() for s in subscripts}
+        message = f"{_LITERALS}; loop over {' and '.join(f'`{b}`' for b in used)}"
+        edits = _rewritten(loop, target, over, changes, part.guard)
+        yield self.finding(node, message, *edits, presumed=part.presumed, answers=answered)
+
+    # -- for m in self.l[1:], in reversed(self.l), in zip(self.l, values) --------------------------------------------
+
+    def _container_loop(self, loop: Loop) -> Iterator[Finding]:
+        node, over = loop.node, loop.node.iter
+        origin = loop.function.file.origin(over.func) if isinstance(over, ast.Call) else ""
+        if isinstance(over, ast.Subscript) and isinstance(over.slice, ast.Slice) and _holds_modules(loop, over.value):
+            text = ast.unparse(over.value)
+            index = loop.fresh("i", "j", "index")
+            guard = _slice_guard(over.slice, text, index)
+            why = "TorchScript cannot call the modules of a slice of a ModuleList"
+            reason = "its bounds are no literals" if guard is None else self._guarded(loop)
+            edits = _rewritten(loop, f"{index}, {ast.unparse(node.target)}", f"enumerate({text})", {}, guard or "")
+        elif isinstance(over, ast.Call) and origin == "reversed" and _holds_modules(loop, over.args[0]):
+            text, outer, inner = ast.unparse(over.args[0]), loop.fresh("i", "index"), loop.fresh("j", "k", "other")
+            why, reason = "TorchScript cannot reverse a ModuleList", self._guarded(loop)
+            template = (
+                f"for {outer} in range(len({text}) - 1, -1, -1):{{beside}}\n"
+                f"    for {inner}, {ast.unparse(node.target)} in enumerate({text}):\n"
+                f"        if {inner} == {outer}:\n            {{body}}\n{{below}}"
+            )
+            pieces = {"body": node.body, "beside": _beside(loop), "below": _below(loop, 3)}
+            edits = [Replace([node], template, pieces)]
+        else:
+            yield from self._zipped(loop)
+            return
+        answered = self._at(loop.function, over)
+        if reason is not None or not isinstance(node.target, ast.Name):
+            yield self.finding(node, f"{why}, and {reason or 'its target is no name'}", answers=answered)
+        else:
+            yield self.finding(node, f"{why}; loop over all of it", *edits, answers=answered)
+
+    def _guarded(self, loop: Loop) -> str | None:
+        unbound = loop.unbound_after()
+        return loop.refusal() or (f"`{unbound}` is only defined in the loop" if unbound else None)
+
+    def _zipped(self, loop: Loop) -> Iterator[Finding]:
+        """``zip`` of modules with lists of a length that TorchScript does not know: these are read by index."""
+        function, node = loop.function, loop.node
+        target, over, numbered = node.target, node.iter, None
+        if isinstance(over, ast.Call) and function.file.origin(over.func) == "enumerate" and len(over.args) == 1:
+            if not isinstance(target, ast.Tuple) or len(target.elts) != 2 or not isinstance(target.elts[0], ast.Name):
+                return
+            numbered, target, over = target.elts[0].id, target.elts[1], over.args[0]
+        if not isinstance(over, ast.Call) or function.file.origin(over.func) != "zip" or over.keywords:
+            return
+        if not isinstance(target, ast.Tuple) or len(target.elts) != len(over.args):
+            return
+        pairs = list(zip(target.elts, over.args, strict=True))
+        modules = [p for p in pairs if _holds_modules(loop, p[1])]
+        lists = [p for p in pairs if p not in modules]
+        if not modules or not lists or any(function.type_of(a).name == "Tuple" for _, a in lists):
+            return
+        answered = self._at(function, over)
+        why = "TorchScript cannot zip modules with a list"
+        simple = all(isinstance(a, (ast.Name, ast.Attribute)) and loop.is_fixed(a) for _, a in lists)
+        typed = all(function.type_of(a, presume=True).name in ("List", "Tensor") for _, a in lists)
+        reason = loop.refusal()
+        if reason or not simple or not (typed or answered):
+            yield self.finding(node, f"{why}, and {reason or 'the list is no plain name'}", answers=answered)
+            return
+        index = numbered or loop.fresh("i", "j", "index")
+        names = ", ".join(ast.unparse(t) for t, _ in modules)
+        held = ", ".join(ast.unparse(a) for _, a in modules)
+        if len(modules) > 1:
+            names, held = f"({names})", f"zip({held})"
+        reads = "".join(f"    {ast.unparse(t)} = {ast.unparse(a)}[{index}]\n" for t, a in lists)
+        edit = Replace(
+            [node],
+            f"for {index}, {names} in enumerate({held}):{{beside}}\n{reads}    {{body}}\n{{below}}",
+            {"body": node.body, "beside": _beside(loop), "below": _below(loop, 1)},
+        )
+        yield self.finding(node, f"{why}; read the list by index", edit, presumed=True, answers=answered)
+
+    # -- self.l[k] ---------------------------------------------------------------------------------------------------
+
+    def _dispatched(self, cls: Class, sites: list[tuple[Function, ast.Subscript]]) -> Iterator[Finding]:
+        """Any other index: a method that looks for the module. One finding for all uses of one container."""
+        function, node = sites[0]
+        file, text = function.file, ast.unparse(node.value)
+        answered = next((d for f, n in sites if (d := self._at(f, n))), None)
+        last = [(f, n) for f, n in sites if (k := _from_end(n)) is not None and k]
+        for f, n in last:
+            yield self.finding(
+                n,
+                f"{_LITERALS}; count from the end",
+                Replace(n.slice, f"-{_from_end(n)}"),
+                answers=answered,
+            )
+        sites = [s for s in sites if s not in last]
+        if not sites:
+            return
+        function, node = sites[0]
+        attribute = function.self_attribute(node.value)
+        calls = [file.parents[n] for _, n in sites]
+        shapes = {(len(c.args), tuple(k.arg for k in c.keywords)) for c in calls if isinstance(c, ast.Call) and c.func in [n for _, n in sites]}  # fmt: skip
+        kind = container_kind(function, node.value)
+        reason = None
+        if attribute is None:
+            reason = f"`{text}` is no attribute of self"
+        elif any(not isinstance(n.ctx, ast.Load) for _, n in sites):
+            reason = "the container is changed"
+        elif kind != "torch.nn.ParameterList" and (
+            len(shapes) != 1 or len([c for c in calls if isinstance(c, ast.Call)]) != len(sites)
+        ):
+            reason = "the module is not only called, always with the same arguments"
+        elif any(isinstance(c, ast.Call) and any(isinstance(a, ast.Starred) for a in c.args) or isinstance(c, ast.Call) and any(k.arg is None for k in c.keywords) for c in calls):  # fmt: skip
+            reason = "it is called with * or **"
+        if reason is not None or attribute is None:
+            yield self.finding(node, f"{_LITERALS}, and {reason}", answers=answered)
+            return
+        edits, imports = _dispatch(cls, attribute, kind or "", sites)
+        message = f"{_LITERALS}; look for the module of `{text}`"
+        yield self.finding(node, message, *edits, imports=imports, answers=answered)
+
+    # -- a second module under one name --------------------------------------------------------------------------------
+
+    def _renamed(self, function: Function, taken: set[str]) -> Iterator[Finding]:
+        for diagnosis in self.diagnoses(function.file):
+            if diagnosis.kind != "reassign-module" or diagnosis.place is None:
+                continue
+            variable = diagnosis.names.get("variable", "")
+            for node in function.nodes:
+                if not isinstance(node, (ast.For, ast.ListComp)) or node.lineno != diagnosis.place.line:
+                    continue
+                target = node.target if isinstance(node, ast.For) else node.generators[0].target
+                if variable not in function.flow.writes(target):
+                    continue
+                if isinstance(node, ast.For) and variable in function.flow.live_after(node):
+                    message = f"TorchScript takes no second module as `{variable}`, which is read after the loop"
+                    yield self.finding(node, message, answers=diagnosis)
+                    continue
+                name = next(n for i in range(2, 1000) if (n := f"{variable}_{i}") not in taken)
+                taken.add(name)
+                uses = [n for n in ast.walk(node) if isinstance(n, ast.Name) and n.id == variable]
+                edits = [Replace(n, name) for n in uses]
+                message = f"TorchScript takes no second module as `{variable}`; call it `{name}`"
+                yield self.finding(node, message, *edits, answers=diagnosis)
+
+
+def _holds_modules(loop: Loop, node: ast.expr) -> bool:
+    return container_kind(loop.function, node) in ("torch.nn.ModuleList", "torch.nn.Sequential")
+
+
+def _is_general(function: Function, node: ast.Subscript) -> bool:
+    """Whether a container of modules is indexed by something that is neither a literal nor a slice."""
+    index = node.slice.operand if isinstance(node.slice, ast.UnaryOp) else node.slice
+    return not isinstance(index, (ast.Constant, ast.Slice)) and container_kind(function, node.value) is not None
+
+
+def _from_end(node: ast.Subscript) -> int | None:
+    """``k`` of ``l[len(l) - k]``."""
+    index = node.slice
+    if isinstance(index, ast.BinOp) and isinstance(index.op, ast.Sub) and isinstance(index.right, ast.Constant):
+        if ast.unparse(index.left) == f"len({ast.unparse(node.value)})" and isinstance(index.right.value, int):
+            return index.right.value
+    return None
+
+
+def _slice_guard(bounds: ast.Slice, text: str, index: str) -> str | None:
+    """The condition on the index that a slice stands for; None where it is not of literals without a step."""
+    parts = []
+    for bound, sign in ((bounds.lower, ">="), (bounds.upper, "<")):
+        if bound is None:
+            continue
+        negative = isinstance(bound, ast.UnaryOp) and isinstance(bound.op, ast.USub)
+        literal = bound.operand if isinstance(bound, ast.UnaryOp) and negative else bound
+        if not isinstance(literal, ast.Constant) or not isinstance(literal.value, int):
+            return None
+        parts.append(f"{index} {sign} len({text}) - {literal.value}" if negative else f"{index} {sign} {literal.value}")
+    return " and ".join(parts) if bounds.step is None else None
+
+
+def _rewritten(loop: Loop, target: str, over: str, changes: dict[ast.expr, str], guard: str) -> list[Edit]:
+    """The loop over the containers; without a guard its lines stay where they are."""
+    node = loop.node
+    if not guard:
+        return [Replace(old, new) for old, new in {node.target: target, node.iter: over, **changes}.items()]
+    template = f"for {target} in {over}:{{beside}}\n    if {guard}:\n        {{body}}\n{{below}}"
+    pieces = {"body": Piece(node.body, changes), "beside": _beside(loop), "below": _below(loop, 2)}
+    return [Replace([node], template, pieces)]
+
+
+def _beside(loop: Loop) -> str:
+    """The comment beside the loop's header."""
+    source, node = loop.function.file.source, loop.node
+    text = source.text[source.span(node.iter)[1] : source.offset(node.body[0].lineno, 0)]
+    for token in tokenize.generate_tokens(io.StringIO(f"({text.partition(chr(10))[0].lstrip(') ')}\n)").readline):
+        if token.type == tokenize.COMMENT:
+            return "  " + token.string
+    return ""
+
+
+def _below(loop: Loop, depth: int) -> str:
+    """Comment lines that end the loop's body, at the new depth."""
+    source, node = loop.function.file.source, loop.node
+    found: list[str] = []
+    for line in source.lines[node.end_lineno or node.lineno :]:
+        bare = line.strip()
+        if bare and (not bare.startswith("#") or len(line) - len(line.lstrip()) < node.body[0].col_offset):
+            break
+        found.append("    " * depth + bare if bare else "")
+    while found and not found[-1]:
+        found.pop()
+    return "\n".join(found)
+
+
+def _dispatch(
+    cls: Class, attribute: str, kind: str, sites: list[tuple[Function, ast.Subscript]]
+) -> tuple[list[Edit], frozenset[Import]]:
+    """The method that finds the module by its index and calls it, and the calls of that method."""
+    file, word = cls.file, element_name(attribute, kind)
+    relatives = (cls, *cls.ancestors, *cls.subclasses)
+    taken = {name for c in relatives for name in (*c.methods, *c.assigned)}
+    calls = kind != "torch.nn.ParameterList"
+    wanted = f"_call_{word}" if calls else f"_get_{word}"
+    name = next(n for n in (wanted, *(f"{wanted}_{i}" for i in range(2, 1000))) if n not in taken)
+    function, first = sites[-1]
+    call = file.parents[first] if calls else None
+    parameters, passed, imports = _parameters(function, call if isinstance(call, ast.Call) else None, word)
+    edits: list[Edit] = []
+    for site, node in sites:
+        edits.append(_call_of(site, node, name, calls))
+    index = "index" if "index" not in passed else "at"
+    from_end = any(not _never_negative(f, n.slice) for f, n in sites)
+    test = f"i == {index}" + (f" or i - len(self.{attribute}) == {index}" if from_end else "")
+    result = f"{word}({', '.join(passed)})" if calls else word
+    method = (
+        f"\ndef {name}(self, {', '.join([f'{index}: int', *parameters])}):\n"
+        f"    for i, {word} in enumerate(self.{attribute}):\n"
+        f"        if {test}:\n            return {result}\n"
+        f"    raise IndexError('{attribute}')"
+    )
+    edits.append(InsertAfter(function.node, "{method}", {"method": method}))
+    return edits, imports
+
+
+def _parameters(
+    function: Function, call: ast.Call | None, word: str
+) -> tuple[list[str], list[str], frozenset[Import]]:
+    """The parameters of the method, with the types that are no tensors', and how they are passed on."""
+    parameters: list[str] = []
+    passed: list[str] = []
+    imports: set[Import] = set()
+    used = {"self", "index", "i", word}
+    given = [(None, a) for a in call.args] + [(k.arg, k.value) for k in call.keywords] if call is not None else []
+    for keyword, value in given:
+        wanted = keyword or (value.id if isinstance(value, ast.Name) else "x")
+        name = next(n for n in (wanted, *(f"{wanted}_{i}" for i in range(2, 1000))) if n not in used)
+        used.add(name)
+        type_ = function.type_of(value)
+        if type_.known and type_ != TENSOR and type_.name != "Module":
+            spelt, needed = function.file.spell_type(type_)
+            imports |= needed
+            parameters.append(f"{name}: {spelt}")
+        else:
+            parameters.append(name)
+        passed.append(f"{keyword}={name}" if keyword else name)
+    return parameters, passed, frozenset(imports)
+
+
+def _call_of(function: Function, node: ast.Subscript, name: str, calls: bool) -> Replace:
+    """``self.name(index, …)`` in the place of ``self.l[index](…)``."""
+    call = function.file.parents[node]
+    pieces: dict[str, ast.expr] = {"index": node.slice}
+    parts = ["{index}"]
+    if calls and isinstance(call, ast.Call):
+        for i, argument in enumerate(call.args):
+            pieces[f"a{i}"] = argument
+            parts.append(f"{{a{i}}}")
+        for i, keyword in enumerate(call.keywords):
+            pieces[f"k{i}"] = keyword.value
+            parts.append(f"{keyword.arg}={{k{i}}}")
+    target = call if calls and isinstance(call, ast.Call) else node
+    return Replace(target, f"{function.self_name}.{name}({', '.join(parts)})", pieces)
+
+
+def _never_negative(function: Function, index: ast.expr) -> bool:
+    """Whether an index is built of loop counters that begin at zero or above, and constants, by + and *."""
+    if isinstance(index, ast.Constant):
+        return isinstance(index.value, int) and index.value >= 0
+    if isinstance(index, ast.BinOp) and isinstance(index.op, (ast.Add, ast.Mult, ast.FloorDiv, ast.Mod)):
+        return all(_never_negative(function, n) for n in (index.left, index.right))
+    if not isinstance(index, ast.Name):
+        return False
+    loops = [n for n in function.nodes if isinstance(n, ast.For) and index.id in function.flow.writes(n.target)]
+    bound = sum(isinstance(n, ast.Name) and n.id == index.id and isinstance(n.ctx, ast.Store) for n in function.nodes)
+    return bool(loops) and bound == len(loops) and all(_counts_up(function, n, index.id) for n in loops)
+
+
+def _counts_up(function: Function, loop: ast.For, name: str) -> bool:
+    origin = function.file.origin(loop.iter.func) if isinstance(loop.iter, ast.Call) else ""
+    if not isinstance(loop.iter, ast.Call):
+        return False
+    if origin == "range" and isinstance(loop.target, ast.Name):
+        first = loop.iter.args[0]
+        return len(loop.iter.args) == 1 or (isinstance(first, ast.Constant) and len(loop.iter.args) == 2)
+    named = isinstance(loop.target, ast.Tuple) and isinstance(loop.target.elts[0], ast.Name)
+    return origin == "enumerate" and named and loop.target.elts[0].id == name and len(loop.iter.args) == 1  # type: ignore[attr-defined]

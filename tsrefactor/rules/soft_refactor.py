@@ -1,0 +1,156 @@
+"""soft-refactor."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.outline import Outline, Unmovable, outline
+from tsrefactor.facts.selection import NotAlike, choose
+from tsrefactor.facts.types import TENSOR
+from tsrefactor.source.edits import Edit, InsertBefore, Replace
+from tsrefactor.source.excerpt import excerpt, indented
+from tsrefactor.source.imports import Import
+from tsrefactor.vocabulary import Placement, Target
+
+from .base import Finding, Rule, Settings
+from .soft_refactor_examples import EXAMPLES
+
+_KEPT: dict[type[ast.AST], str] = {
+    ast.IfExp: "a trace keeps the side of this conditional expression that the example took",
+    ast.If: "a trace keeps the side of this `if` that the example took",
+    ast.While: "a trace keeps the example's number of turns of this `while`",
+    ast.For: "a trace keeps the example's number of turns of this `for`",
+}
+
+
+class SoftRefactor(Rule):
+    """Move a block whose course depends on data into a `script_if_tracing` function."""
+
+    name = "soft-refactor"
+    targets = frozenset({Target.TRACE})
+    answers = frozenset(
+        {"trace-boolean", "trace-integer", "trace-float", "trace-number", "trace-index", "trace-iterate"}
+    )
+    examples = EXAMPLES
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        taken: set[str] = set()
+        for function in file.functions:
+            if function.dependence.is_compiled or isinstance(function.node, ast.AsyncFunctionDef):
+                continue
+            moved: set[ast.AST] = set()
+            for statement in function.statements:
+                node = None if statement in moved else _frozen(function, statement)
+                if node is None or _only_checks(function, statement):
+                    continue
+                message = _KEPT[type(node)]
+                if _is_selection(function, node):
+                    yield self.finding(node, f"{message}; hard-refactor selects with `torch.where`")
+                    continue
+                try:
+                    found = outline(function, statement)
+                    edits, imports = _move(function, found, settings.placement, taken)
+                except (Unmovable, ValueError) as reason:
+                    yield self.finding(node, f"{message}; it cannot move into a function: {reason}")
+                    continue
+                moved |= {n for s in found.statements for n in ast.walk(s)}
+                presumed = found.presumed or _frozen(function, statement, presume=False) is None
+                yield self.finding(statement, message, *edits, imports=imports, presumed=presumed, trap=True)
+
+
+def _frozen(function: Function, statement: ast.stmt, presume: bool = True) -> ast.AST | None:
+    """The statement, or the conditional expression in it, of which a trace keeps the way that the example took."""
+    dependence = function.dependence
+    if isinstance(statement, (ast.If, ast.While)):
+        return statement if dependence.freezes(statement.test, presume) else None
+    if isinstance(statement, ast.For):
+        return statement if dependence.freezes_loop(statement, presume) else None
+    if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return)):
+        choices = (n for n in ast.walk(statement) if isinstance(n, ast.IfExp))
+        return next((n for n in choices if dependence.freezes(n.test, presume)), None)
+    return None
+
+
+def _is_selection(function: Function, node: ast.AST) -> bool:
+    """Whether a conditional expression is better selected by `torch.where`: see hard-refactor."""
+    try:
+        return isinstance(node, ast.IfExp) and not choose(function, node.test, node.body, node.orelse).presumed
+    except NotAlike:
+        return False
+
+
+def _only_checks(function: Function, statement: ast.stmt) -> bool:
+    """Whether a block has no effect but to raise or to warn, so that the trace's results do not depend on it."""
+    flow = function.flow
+    leaving = any(isinstance(n, (ast.Return, ast.Break, ast.Continue)) for n in ast.walk(statement))
+    return not (leaving or flow.writes(statement) or flow.mutates(statement))
+
+
+def _move(
+    function: Function, found: Outline, placement: Placement, taken: set[str]
+) -> tuple[list[Edit], frozenset[Import]]:
+    """The edits that put a call in the place of the outlined statements, and the imports that they need."""
+    file = function.file
+    decorator, needed = file.spell("torch.jit.script_if_tracing")
+    imports = set(needed)
+    parameters = []
+    for argument in found.arguments:
+        text = argument.name
+        if argument.type != TENSOR:
+            annotation, more = file.spell_type(argument.type)
+            text, imports = f"{text}: {annotation}", imports | more
+        parameters.append(text)
+    name = _name(function, found, placement, taken)
+    indent = _indent(function)
+    body = [excerpt(file.source, [d], found.changes) for d in found.definitions]
+    body.append(excerpt(file.source, found.statements, found.changes))
+    results = ", ".join(found.results)
+    if not found.returns:
+        body.append(f"return {results}")
+    helper = f"@{decorator}\ndef {name}({', '.join(parameters)}):\n" + indented("\n".join(body), indent)
+    call = f"{name}({', '.join(a.value for a in found.arguments)})"
+    call = f"return {call}" if found.returns else f"{results} = {call}"
+    edits: list[Edit]
+    if placement is Placement.INNER:
+        edits = [Replace(found.statements, "{helper}\n\n{call}", {"helper": helper, "call": call})]
+    else:
+        edits = [
+            InsertBefore(file.top_level_of(function.node), "{helper}", {"helper": helper}),
+            Replace(found.statements, "{call}", {"call": call}),
+        ]
+    return edits + _removals(function, found), frozenset(imports)
+
+
+def _removals(function: Function, found: Outline) -> list[Edit]:
+    """Takes out the repeated assignments that nothing else needs, where no comment or empty line is about them."""
+    source, edits = function.file.source, []
+    for statement in found.obsolete:
+        block, above = function.file.block_of(statement), source.lines[statement.lineno - 2].strip()
+        alone = len(block) == 1 or not above or above.startswith("#")
+        if not alone and "#" not in source.lines[(statement.end_lineno or statement.lineno) - 1]:
+            edits.append(Replace([statement], ""))
+    return edits  # type: ignore[return-value]
+
+
+def _name(function: Function, found: Outline, placement: Placement, taken: set[str]) -> str:
+    """A free name that tells what the helper gives: ``_update_x``, ``_compute_boxes_scores``, ``_forward_result``."""
+    if found.returns:
+        wanted = f"_{function.name.strip('_')}_result"
+    else:
+        verb = "update" if found.results[0] in {a.name for a in found.arguments} else "compute"
+        wanted = "_".join(["", verb, *found.results[:2]])
+    used, name, n = taken | function.flow.local_names, "", 0
+    while not name or name in used:
+        n += 1
+        name = function.file.fresh_name(wanted if n == 1 else f"{wanted}_{n}")
+    taken.add(name)
+    return name
+
+
+def _indent(function: Function) -> str:
+    """One step of the file's indentation, as the function has it."""
+    first, lines = function.node.body[0], function.file.source.lines
+    inner = lines[first.lineno - 1][: first.col_offset]
+    return inner[function.node.col_offset :] if not inner.strip() and len(inner) > function.node.col_offset else "    "
