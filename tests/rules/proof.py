@@ -12,7 +12,7 @@ from tsrefactor.rewrite import rewrite
 from tsrefactor.rules import Example, Rule, Settings
 from tsrefactor.source.document import Document
 from tsrefactor.source.file import SourceFile
-from tsrefactor.verify.results import Examination
+from tsrefactor.verification.results import Examination
 
 ROUNDS = 8
 
@@ -46,7 +46,7 @@ def case_of(path: Path, example: Example) -> ModelCase:
 
 
 def examine(path: Path, text: str, example: Example, thorough: bool) -> Examination:
-    from tsrefactor.verify.worker import examine as examine_case
+    from tsrefactor.verification.worker import examine as examine_case
 
     path.write_text(text, encoding="utf-8")
     return forked(examine_case, case_of(path, example), example.breaks.value, thorough, (str(path.parent),))

@@ -84,6 +84,8 @@ def print_error(error: Exception) -> None:
 
 def defect(file: Path, error: Exception) -> UserError:
     """What a defect of tsrefactor says to the user: the file is left alone, and where it came from."""
+    if isinstance(error, RecursionError):
+        return UserError("nested too deeply to be analysed", "exclude the file", file)
     place = traceback.extract_tb(error.__traceback__)[-1]
     message = " ".join(f"internal error: {type(error).__name__}: {error}".split())
     where = f"{Path(place.filename).name}:{place.lineno}"

@@ -157,7 +157,8 @@ class _Saver:
         known = {name: case for name, case in self._earlier.cases.items() if name in self._order}
         known |= {case.name: case_report(case, documents) for case in batch.cases}
         ordered = [known[name] for name in self._order if name in known]
-        diffs = {shown(path): self._diff(path, document) for path, document in sorted(documents.items())}
+        diffs = dict(self._earlier.in_place)
+        diffs |= {shown(path): self._diff(path, document) for path, document in sorted(documents.items())}
         return RunReport(torch_version(), self._target, ordered, diffs, batch.interrupted)
 
     def settled(self, batch: Batch) -> None:

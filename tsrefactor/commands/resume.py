@@ -22,10 +22,14 @@ _FIRST = 1 << 40
 
 @dataclass
 class Earlier:
-    """The cases that an earlier run finished, by name, and the text that it proved for them."""
+    """The cases that an earlier run finished, by name, and the text that it proved for them.
+
+    ``in_place`` holds the diffs of files that have this text already.
+    """
 
     cases: dict[str, CaseReport] = field(default_factory=dict)
     draft: Draft = field(default_factory=Draft)
+    in_place: dict[str, str] = field(default_factory=dict)
 
 
 def earlier_run(report: Path) -> Earlier:
@@ -40,6 +44,7 @@ def earlier_run(report: Path) -> Earlier:
         data = diff.encode("utf-8", "surrogateescape")
         before = source.encode()
         if patched(before, data, backwards=True) is not None:
+            result.in_place[shown] = diff
             continue
         after = patched(before, data)
         if after is None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from .file import Class, FileFacts, Function
 from .signatures import found_type, function_at
 from .types import BOOL, NONE, UNKNOWN, Type, dict_of, join, join_all, list_of, optional
+
+_EMPTY = ("List[Tensor]", "Dict[str, Tensor]")  # what the compiler takes an untyped empty container for
 
 
 @dataclass(frozen=True)
@@ -152,14 +155,22 @@ class Attributes:
         assigned = [(m, v) for c in self.family(cls) for m, v in c.assigned.get(name, ())]
         if not assigned or any(m.name != "__init__" for m, _ in assigned):
             return False
-        own = {id(n) for c in self.family(cls) for m in c.methods.values() for n in m.nodes if m.self_attribute(n) == name}
-        for node in ast.walk(self.file.tree):
-            if isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Store) and id(node) not in own:
-                return False
+        if name in self._set_from_outside:
+            return False
         recorded = join_all(self.recorded(c, name) for c in self.family(cls))
         if recorded != UNKNOWN:
             return recorded == BOOL
         return all(v is not None and m.type_of(v) == BOOL for m, v in assigned)
+
+    @cached_property
+    def _set_from_outside(self) -> set[str]:
+        """Attributes that the file sets on anything but self (``model.flag = True``)."""
+        selves = {f.self_name for f in self.file.all_functions}
+        return {
+            n.attr for n in ast.walk(self.file.tree)
+            if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
+            and not (isinstance(n.value, ast.Name) and n.value.id in selves)
+        }  # fmt: skip
 
     def _may_lack(self, cls: Class, name: str) -> bool:
         """Whether some instance lacks the attribute or holds None there: recorded, or set only under an `if`."""
@@ -175,7 +186,7 @@ class Attributes:
         stores = self._stored(cls, name)
         values = [v for c in (cls, *cls.ancestors) for m, v in c.assigned.get(name, ()) if m.name == "__init__"]
         some_none = any(isinstance(v, ast.Constant) and v.value is None for v in values)
-        return bool(stores) and (some_none and len(values) > 1 or all(self._conditional(s) for s in stores))
+        return bool(stores) and ((some_none and len(values) > 1) or all(self._conditional(s) for s in stores))
 
     def _stored(self, cls: Class, name: str) -> list[ast.Attribute]:
         inits = [c.methods["__init__"] for c in (cls, *cls.ancestors) if "__init__" in c.methods]
@@ -213,17 +224,18 @@ class Attributes:
                 if cls is not None:
                     cls = self.owner(cls, name)
                     type_, presumed = self._type(cls, name, none=False)
-                    node = next((v for _, v in cls.assigned.get(name, ()) if v is not None), cls.node)
+                    values = [v for _, v in cls.assigned.get(name, ()) if v is not None]
+                    node: ast.AST = values[0] if values else cls.node
                     why = diagnosis.names.get("reason") or "its value tells no type"
                     yield Declaration(cls, name, type_, False, node, why, presumed)
             elif diagnosis.kind == "attribute-type" and function is not None and function.cls is not None:
-                node = self.file.node_at(diagnosis, ast.Attribute)
-                name = function.self_attribute(node) if node is not None else None
+                target = self.file.node_at(diagnosis, ast.Attribute)
+                set_ = function.self_attribute(target) if target is not None else None
                 wanted = join(found_type(diagnosis.names["expected"]), found_type(diagnosis.names["found"]))
-                if name is not None and node is not None and diagnosis.names["found"] not in ("List[Tensor]", "Dict[str, Tensor]"):
-                    cls = self.owner(function.cls, name)
-                    type_ = join(wanted, self.recorded(cls, name))
-                    yield Declaration(cls, name, type_, False, node, diagnosis.message, replaces=name in cls.annotations)
+                if set_ is not None and target is not None and diagnosis.names["found"] not in _EMPTY:
+                    cls = self.owner(function.cls, set_)
+                    type_, replaces = join(wanted, self.recorded(cls, set_)), set_ in cls.annotations
+                    yield Declaration(cls, set_, type_, False, target, diagnosis.message, replaces=replaces)
 
     def _flags_over(self, function: Function, line: int, column: int | None) -> Iterator[Declaration]:
         """Flags that decide a branch around the place, where no run took it: Final drops what does not compile."""
@@ -232,7 +244,7 @@ class Attributes:
             if not isinstance(node, (ast.If, ast.IfExp)):
                 continue
             arms = [node.body, node.orelse] if isinstance(node, ast.IfExp) else [*node.body, *node.orelse]
-            under = next((a for a in arms if a.lineno <= line <= (a.end_lineno or line)), None)  # type: ignore[attr-defined]
+            under = next((a for a in arms if a.lineno <= line <= (a.end_lineno or line)), None)
             returns = isinstance(node, ast.If) and any(isinstance(s, ast.Return) for s in node.body)
             after = returns and line > (node.end_lineno or line)
             if under is None and not after:
@@ -260,24 +272,28 @@ def decided_by(function: Function, test: ast.expr) -> list[str]:
 
 def constants(cls: Class) -> set[str]:
     """What the class lists in ``__constants__``."""
-    for statement in cls.node.body:
-        if isinstance(statement, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__constants__" for t in statement.targets):
-            return {n.value for n in ast.walk(statement.value) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-    return set()
+    value = _class_value(cls, "__constants__")
+    return _strings(value.elts) if isinstance(value, (ast.List, ast.Tuple, ast.Set)) else set()
 
 
 def assigned_annotations(cls: Class) -> set[str]:
     """What the class annotates by assigning ``__annotations__``, as it must where annotations are kept as strings."""
-    for statement in cls.node.body:
-        if isinstance(statement, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__annotations__" for t in statement.targets):
-            keys = statement.value.keys if isinstance(statement.value, ast.Dict) else []
-            return {k.value for k in keys if isinstance(k, ast.Constant)}
-    return set()
+    value = _class_value(cls, "__annotations__")
+    return _strings(value.keys) if isinstance(value, ast.Dict) else set()
+
+
+def _class_value(cls: Class, name: str) -> ast.expr | None:
+    assigned = [s for s in cls.node.body if isinstance(s, ast.Assign)]
+    return next((s.value for s in assigned for t in s.targets if isinstance(t, ast.Name) and t.id == name), None)
+
+
+def _strings(nodes: Sequence[ast.expr | None]) -> set[str]:
+    return {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
 
 
 def _read(function: Function, branch: ast.If | ast.IfExp) -> list[str]:
     arms = [branch.body, branch.orelse] if isinstance(branch, ast.IfExp) else [*branch.body, *branch.orelse]
-    names = [function.self_attribute(n) for arm in arms for n in ast.walk(arm)]  # type: ignore[arg-type]
+    names = [function.self_attribute(n) for arm in arms for n in ast.walk(arm)]
     return [n for n in names if n is not None]
 
 
@@ -325,8 +341,10 @@ def _compiled(file: FileFacts) -> list[Function]:
     for function in file.functions:
         by_name.setdefault(function.name, []).append(function)
     entries = [f for f in file.functions if f.cls is None or f.name == "forward" or "torch.jit.export" in f.decorators]
-    reached = [*entries, *(f for f in file.functions if f.observed is not None and f.observed.scripted and f not in entries)]
+    recorded = [f for f in file.functions if f.observed is not None and f.observed.scripted]
+    reached = [*entries, *(f for f in recorded if f not in entries)]
     for function in reached:  # grows while it is walked
-        called = {n.func.attr for n in function.nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)}
-        reached += [f for name in called for f in by_name.get(name, ()) if f not in reached]
+        called = [n.func for n in function.nodes if isinstance(n, ast.Call)]
+        names = {f.attr for f in called if isinstance(f, ast.Attribute)} & by_name.keys()
+        reached += [f for name in sorted(names) for f in by_name[name] if f not in reached]
     return reached

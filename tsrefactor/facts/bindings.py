@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from .file import Class, Function
 
 
+_REGISTER = ("register_buffer", "register_parameter")
+
+
 class Bindings:
     """The names of one function."""
 
@@ -90,12 +93,10 @@ def buffers(cls: Class) -> set[str]:
     names = set()
     for method in cls.methods.values():
         for node in method.nodes:
-            if isinstance(node, ast.Call) and method.self_attribute(node.func) in (
-                "register_buffer",
-                "register_parameter",
-            ):
-                first, *rest = [*node.args, *(k.value for k in node.keywords if k.arg in ("tensor", "param"))] or [None]
-                none = rest and isinstance(rest[0], ast.Constant) and rest[0].value is None
-                if isinstance(first, ast.Constant) and isinstance(first.value, str) and not none:
-                    names.add(first.value)
+            if not isinstance(node, ast.Call) or method.self_attribute(node.func) not in _REGISTER or not node.args:
+                continue
+            name, *rest = [*node.args, *(k.value for k in node.keywords if k.arg in ("tensor", "param"))]
+            none = rest and isinstance(rest[0], ast.Constant) and rest[0].value is None
+            if isinstance(name, ast.Constant) and isinstance(name.value, str) and not none:
+                names.add(name.value)
     return names

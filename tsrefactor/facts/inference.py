@@ -5,18 +5,37 @@ from __future__ import annotations
 import ast
 from functools import cached_property
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from .bindings import Bindings, buffers
 from .operations import DTYPE, DTYPES, TENSOR_ATTRIBUTES, TENSOR_METHODS, call_returns, is_operation, method_returns
 from .types import (
-    BOOL, COMPLEX, DEVICE, FLOAT, INT, MODULE, NONE, STR, TENSOR, TOP, UNKNOWN, Type, dict_of, join, join_all, list_of, optional, tuple_of,
+    BOOL,
+    COMPLEX,
+    DEVICE,
+    FLOAT,
+    INT,
+    MODULE,
+    NONE,
+    STR,
+    TENSOR,
+    TOP,
+    UNKNOWN,
+    Type,
+    dict_of,
+    join,
+    join_all,
+    list_of,
+    optional,
+    tuple_of,
 )  # fmt: skip
 
 if TYPE_CHECKING:
     from .file import Class, FileFacts, Function
 
 _PLAIN_CALLS = {
-    "len": INT, "int": INT, "float": FLOAT, "bool": BOOL, "str": STR, "isinstance": BOOL, "hasattr": BOOL, "round": UNKNOWN,
+    "len": INT, "int": INT, "float": FLOAT, "bool": BOOL, "str": STR, "isinstance": BOOL, "hasattr": BOOL,
+    "round": UNKNOWN,
     "math.sqrt": FLOAT, "math.log": FLOAT, "math.exp": FLOAT, "math.pow": FLOAT, "math.floor": INT, "math.ceil": INT,
     "torch.jit.is_scripting": BOOL, "torch.jit.is_tracing": BOOL, "torch.is_tensor": BOOL,
     "torch.tensor": TENSOR, "torch.as_tensor": TENSOR, "torch.from_numpy": TENSOR,
@@ -33,6 +52,7 @@ _NOT_ONE_TENSOR = (
     "AdaptiveLogSoftmaxWithLoss",
 )
 _NUMBERS = {INT, FLOAT, BOOL}
+_RETURNED: WeakKeyDictionary[Function, Type] = WeakKeyDictionary()
 
 
 class Inference:
@@ -184,7 +204,9 @@ class Inference:
         return attribute is not None and self._layer(attribute) not in (None, "")
 
     def _assigned(self, name: str) -> list[Type]:
-        return [self._of(value) if isinstance(value, ast.expr) else value for value in self.bindings.values.get(name, ())]
+        return [
+            self._of(value) if isinstance(value, ast.expr) else value for value in self.bindings.values.get(name, ())
+        ]
 
     # -- expressions -------------------------------------------------------------------------------------------------
 
@@ -264,12 +286,11 @@ class Inference:
             elif origin.startswith("torch.nn.") and not origin.startswith(("torch.nn.functional.", "torch.nn.init.")):
                 types.append(MODULE)
             else:
-                own = method.types if method is not self.function else self
-                types.append(own.of(value))
+                types.append(method.type_of(value))
         return types
 
     def _layer(self, attribute: str) -> str | None:
-        """The torch layer class held by ``self.attribute`` when calling it takes one tensor and returns one; else None."""
+        """The torch layer class held by ``self.attribute`` when a call takes one tensor and returns one; else None."""
         cls = self.function.cls
         if cls is None:
             return None
@@ -418,10 +439,8 @@ def _returned(function: Function) -> Type:
         return function.file.annotated(function.node.returns)
     if function.observed is not None:
         return function.observed.returns
-    returns = [n for n in function.nodes if isinstance(n, ast.Return)]
-    if len(returns) == 1 and returns[0].value is not None and "return" not in function.types._busy:
-        function.types._busy.add("return")  # a recursive function says nothing about itself
-        found = function.type_of(returns[0].value)
-        function.types._busy.discard("return")
-        return found
-    return UNKNOWN
+    if function not in _RETURNED:
+        _RETURNED[function] = UNKNOWN  # what a recursive function says about itself
+        returns = [n.value for n in function.nodes if isinstance(n, ast.Return) and n.value is not None]
+        _RETURNED[function] = function.type_of(returns[0]) if len(returns) == 1 else UNKNOWN
+    return _RETURNED[function]

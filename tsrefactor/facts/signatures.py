@@ -10,7 +10,21 @@ from functools import cached_property
 from .diagnosis import Diagnosis
 from .file import FileFacts, Function, Parameter
 from .types import (
-    COMPLEX, FLOAT, INT, NONE, SCALARS, TENSOR, TOP, UNKNOWN, Type, accepts, join, join_all, list_of, optional, parse,
+    COMPLEX,
+    FLOAT,
+    INT,
+    NONE,
+    SCALARS,
+    TENSOR,
+    TOP,
+    UNKNOWN,
+    Type,
+    accepts,
+    join,
+    join_all,
+    list_of,
+    optional,
+    parse,
 )  # fmt: skip
 
 NUMBERS = frozenset({INT, FLOAT, COMPLEX})
@@ -117,16 +131,20 @@ class Signatures:
         """The function whose parameter a diagnosis names, and the type of what is passed there."""
         names = diagnosis.names
         argument, given = names.get("argument"), found_type(names.get("found", ""))
-        if diagnosis.kind == "reassign-type" and inside is not None:
-            if any(p.name == names["variable"] for p in inside.parameters):
-                yield inside, names["variable"], join(found_type(names["expected"]), given)
+        own = [p.name for p in inside.parameters] if inside is not None else []
+        if inside is not None and diagnosis.kind == "reassign-type" and names["variable"] in own:
+            yield inside, names["variable"], join(found_type(names["expected"]), given)
         if argument is None or "callee" not in names or names.get("empty_list") == "yes":
             return
         callee = names["callee"].rpartition(".")[2]
         owner = names.get("signature", "").partition("(")[2].partition(" self")[0].rpartition(".")[2]
         for function in self.file.functions:
-            same = function.cls is not None and function.cls.name == owner if owner.isidentifier() else function.cls is None
-            if same and function.name == callee and any(p.name == argument for p in function.parameters):
+            of = function.cls.name if function.cls is not None else None
+            if (
+                of == (owner if owner.isidentifier() else None)
+                and function.name == callee
+                and any(p.name == argument for p in function.parameters)
+            ):
                 yield function, argument, given
 
     @cached_property
@@ -153,7 +171,7 @@ class Signatures:
         for caller, call in self._calls.get(function, ()):
             if any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords):
                 return UNKNOWN
-            given = {**dict(zip(positions, call.args, strict=False)), **{k.arg: k.value for k in call.keywords}}
+            given = dict(zip(positions, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
             if parameter.name in given:
                 types.append(caller.type_of(given[parameter.name]))
         return UNKNOWN if any(not t.known for t in types) else join_all(types)
@@ -187,7 +205,10 @@ class Signatures:
         against = obstacle(self.file, total, function.node.lineno, _told_apart(function, parameter.name))
         if against is not None:
             return Wanted(None, against)
-        why = f"{why} {seen}" if seen != UNKNOWN else f"{why} {total}" if default == NONE else f"its default is {default}"
+        if seen != UNKNOWN or default in (NONE, UNKNOWN):
+            why = f"{why} {seen if seen != UNKNOWN else total}"
+        else:
+            why = f"its default is {default}"
         return Wanted(total, why, presumed)
 
     def _correction(
@@ -210,7 +231,8 @@ class Signatures:
         return Wanted(None if against else total, against or why, replaces=parameter.annotation)
 
     def _names_size(self, annotation: ast.expr) -> bool:
-        return any(self.file.origin(n) == "torch.Size" for n in ast.walk(annotation) if isinstance(n, (ast.Name, ast.Attribute)))
+        names = [n for n in ast.walk(annotation) if isinstance(n, (ast.Name, ast.Attribute))]
+        return any(self.file.origin(n) == "torch.Size" for n in names)
 
     def _mutable(self, default: ast.expr) -> bool:
         if isinstance(default, ast.Call):
@@ -219,7 +241,8 @@ class Signatures:
 
 
 def _told_apart(function: Function, name: str) -> bool:
-    return any(c.args and isinstance(c.args[0], ast.Name) and c.args[0].id == name for c in function.calls("isinstance"))
+    tested = [c.args[0] for c in function.calls("isinstance") if c.args]
+    return any(isinstance(t, ast.Name) and t.id == name for t in tested)
 
 
 def number_union(type_: Type) -> bool:

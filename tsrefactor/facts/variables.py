@@ -51,7 +51,7 @@ def first_binding(function: Function, name: str, line: int, in_branch: bool) -> 
         if in_branch and not _inside_if_at(function, statement, line):
             continue
         if isinstance(statement, (ast.Assign, ast.AnnAssign)) and name in function.flow.writes(statement):
-            if not in_branch and statement.lineno >= line or isinstance(statement, ast.AnnAssign):
+            if (not in_branch and statement.lineno >= line) or isinstance(statement, ast.AnnAssign):
                 return None
             return statement if len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name) else None
     return None
@@ -83,7 +83,7 @@ def _set_to_none(statement: ast.Assign) -> tuple[str, ...]:
 
 
 def _given_in_branch(function: Function, statement: ast.Assign, name: str) -> bool:
-    """Whether the next statement of the block that binds the name is a branch or loop; not where it was bound before."""
+    """Whether the next statement of the block that binds the name is a branch or loop, and none bound it before."""
     if name in function.flow.bound_before(statement):
         return False
     block = function.file.block_of(statement)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tsrefactor.facts.observations import Observations
 from tsrefactor.rewrite import Applied
 from tsrefactor.source.document import Document
-from tsrefactor.verify.results import Examination, Fingerprint
+from tsrefactor.verification.results import Examination, Fingerprint
 from tsrefactor.vocabulary import Outcome, Status, Target
 from tsrefactor.workers.pool import Workers
 from tsrefactor.workers.task import Task

@@ -10,7 +10,7 @@ from tsrefactor.facts.file import FileFacts, Function
 from tsrefactor.facts.observations import Observations
 from tsrefactor.rewrite import Applied, InternalError, find
 from tsrefactor.rules import Finding, Rule, Settings
-from tsrefactor.verify.results import Examination, Fingerprint
+from tsrefactor.verification.results import Examination, Fingerprint
 from tsrefactor.vocabulary import Outcome, Placement, Safety, Target, Verdict
 from tsrefactor.workers.task import Result, Task
 
@@ -225,7 +225,7 @@ def case_task(options: Options, name: str, target: Target, draft: Draft, thoroug
     """The task that examines one case with a draft's text."""
     arguments = {"target": target.value, "thorough": thorough, "source": tuple(map(str, options.source))}
     seconds = options.seconds * (3 if thorough else 1)
-    return Task("tsrefactor.verify.worker:examine", name, arguments, draft.overlay, seconds, options.memory_gib)
+    return Task("tsrefactor.verification.worker:examine", name, arguments, draft.overlay, seconds, options.memory_gib)
 
 
 def as_examination(result: Result, target: Target) -> Examination:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tsrefactor.cases import ModelCase
 from tsrefactor.facts.observations import Observations
-from tsrefactor.verify.results import Examination, Fingerprint
+from tsrefactor.verification.results import Examination, Fingerprint
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Look:
 
 def look(case: ModelCase, target: str, source: tuple[str, ...]) -> Look:
     """Examines a case as it stands and, if it does not pass, records its eager run in the same process."""
-    from tsrefactor.verify.worker import examine
+    from tsrefactor.verification.worker import examine
 
     examination = examine(case, target, False, source)
     observations = None if examination.passed else observe(case, source)
@@ -41,8 +41,8 @@ def observe(case: ModelCase, source: tuple[str, ...]) -> Observations:
 
 def fingerprint(case: ModelCase, source: tuple[str, ...]) -> Fingerprint | None:
     """What eager does with a case on all inputs and variations, in both modes; None when it does not run."""
-    from tsrefactor.verify.errors import EagerError, user_files
-    from tsrefactor.verify.observing import observe_case
+    from tsrefactor.verification.errors import EagerError, user_files
+    from tsrefactor.verification.observing import observe_case
 
     try:
         return observe_case(case, True, user_files(source), lambda stage: None).fingerprint

@@ -35,10 +35,10 @@ class AnnotateEmptyContainer(Rule):
 
     name = "annotate-empty-container"
     targets = frozenset({Target.SCRIPT})
-    answers = frozenset({
-        "argument-match", "arguments-not-valid", "reassign-type", "branch-type", "mixed-return", "attribute-type", "list-element",
-        "dict-element", "empty-container", "argument-type",
-    })  # fmt: skip
+    answers = frozenset(
+        "argument-match arguments-not-valid argument-type reassign-type branch-type mixed-return attribute-type"
+        " list-element dict-element empty-container".split()
+    )
     examples = [
         Example(
             before="""\
@@ -242,7 +242,12 @@ class Model(nn.Module):
                     yield from self._container(function, node, kind, complained, settings)
 
     def _container(
-        self, function: Function, node: ast.expr, kind: str, complained: dict[tuple[Function, str], Type], settings: Settings
+        self,
+        function: Function,
+        node: ast.expr,
+        kind: str,
+        complained: dict[tuple[Function, str], Type],
+        settings: Settings,
     ) -> Iterator[Finding]:
         file = function.file
         if _in_comprehension(file, node) or _typed(function, node):
@@ -299,9 +304,9 @@ def expected(function: Function, node: ast.expr) -> Type:
     if isinstance(parent, ast.Dict) and node in parent.values:
         outer = expected(function, parent)
         return outer.args[1] if outer.name == "Dict" else UNKNOWN
-    if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute) and parent.func.attr in ("append", "insert"):
+    if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute):
         receiver = function.type_of(parent.func.value)
-        return receiver.args[0] if receiver.name == "List" else UNKNOWN
+        return receiver.args[0] if receiver.name == "List" and parent.func.attr in ("append", "insert") else UNKNOWN
     return UNKNOWN
 
 

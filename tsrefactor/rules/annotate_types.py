@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from tsrefactor.facts.attributes import Attributes, Declaration, constants
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import Class, FileFacts, Function
-from tsrefactor.facts.signatures import Signatures, Wanted, found_type, function_at, has_type_comment, number_union, obstacle
+from tsrefactor.facts.signatures import (
+    Signatures,
+    Wanted,
+    found_type,
+    function_at,
+    has_type_comment,
+    number_union,
+    obstacle,
+)
 from tsrefactor.facts.types import TENSOR, join
 from tsrefactor.facts.variables import first_binding, late_values
 from tsrefactor.source.edits import AddToClass, AnnotateParameter, AnnotateReturn, Edit, Replace
@@ -51,12 +59,13 @@ class AnnotateTypes(Rule):
 
     name = "annotate-types"
     targets = frozenset({Target.SCRIPT})
-    answers = frozenset({
-        "default-type", "argument-type", "argument-match", "undefined-tensor", "unconvertible-attribute", "attribute-type",
-        "reassign-type", "branch-type", "mixed-return", "return-type", "unknown-type-name", "annotation-form", "annotated-type",
-        "missing-attribute", "not-defined-in-branch", "optional-refinement", "no-attribute-on-type", "none-to-bool", "not-callable",
-        "arguments-not-valid", "undefined-value", "python-value-as-value", "size-of-list", "none-compare", "mutable-default",
-    })  # fmt: skip
+    answers = frozenset(
+        "default-type argument-type argument-match arguments-not-valid undefined-tensor unconvertible-attribute"
+        " attribute-type reassign-type branch-type mixed-return return-type unknown-type-name annotation-form"
+        " annotated-type missing-attribute not-defined-in-branch optional-refinement no-attribute-on-type none-to-"
+        " bool none-compare not-callable undefined-value python-value-as-value size-of-list unpack-value range-"
+        " argument mutable-default attribute-inference".split()
+    )
     examples = EXAMPLES
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
@@ -84,7 +93,8 @@ class AnnotateTypes(Rule):
             if wanted is None:
                 continue
             if wanted.type is None:
-                yield self.finding(parameter.node, f"'{parameter.name}' of {function.name} is not annotated: {wanted.why}")
+                message = f"'{parameter.name}' of {function.name} is not annotated: {wanted.why}"
+                yield self.finding(parameter.node, message)
                 continue
             text, imports = file.spell_type(wanted.type)
             yield self.finding(
@@ -110,7 +120,8 @@ class AnnotateTypes(Rule):
             types = [late.types.get(n) for n in late.names]
             if any(t is not None and obstacle(file, t, function.node.lineno) for t in types):
                 continue
-            lines, imports = [], set()
+            lines: list[str] = []
+            imports: set[Import] = set()
             for name, type_ in zip(late.names, types, strict=True):
                 text, needed = file.spell_type(type_) if type_ is not None else ("", frozenset())
                 lines.append(f"{name}: {text} = None" if text else f"{name} = None")
@@ -154,7 +165,7 @@ class AnnotateTypes(Rule):
         recorded = function.observed.returns if function.observed is not None else join(expected, found)
         type_ = join(recorded, join(expected, found)) if diagnosis.kind == "mixed-return" else join(recorded, found)
         empty = any(isinstance(n, ast.Return) and _is_empty(n.value) for n in function.nodes)
-        if empty and diagnosis.kind == "mixed-return" or has_type_comment(file, function.node):
+        if (empty and diagnosis.kind == "mixed-return") or has_type_comment(file, function.node):
             return
         if obstacle(file, type_, function.node.lineno) is not None or type_ == TENSOR == expected:
             return

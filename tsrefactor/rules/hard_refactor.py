@@ -10,7 +10,8 @@ from tsrefactor.facts.selection import Choice, NotAlike, choose
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings
+from .base import Finding, Rule, Settings
+from .hard_refactor_examples import EXAMPLES
 
 Sides = Mapping[str, ast.expr | Choice]
 
@@ -21,7 +22,7 @@ class HardRefactor(Rule):
     name = "hard-refactor"
     targets = frozenset({Target.TRACE})
     answers = frozenset({"trace-boolean"})
-    examples = []
+    examples = EXAMPLES
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         for function in file.functions:

@@ -207,7 +207,7 @@ class ModuleIndex(Rule):
             len(shapes) != 1 or len([c for c in calls if isinstance(c, ast.Call)]) != len(sites)
         ):
             reason = "the module is not only called, always with the same arguments"
-        elif any(isinstance(c, ast.Call) and any(isinstance(a, ast.Starred) for a in c.args) or isinstance(c, ast.Call) and any(k.arg is None for k in c.keywords) for c in calls):  # fmt: skip
+        elif any((isinstance(c, ast.Call) and any(isinstance(a, ast.Starred) for a in c.args)) or (isinstance(c, ast.Call) and any(k.arg is None for k in c.keywords)) for c in calls):  # fmt: skip
             reason = "it is called with * or **"
         if reason is not None or attribute is None:
             yield self.finding(node, f"{_LITERALS}, and {reason}", answers=answered)
@@ -338,9 +338,7 @@ def _dispatch(
     return edits, imports
 
 
-def _parameters(
-    function: Function, call: ast.Call | None, word: str
-) -> tuple[list[str], list[str], frozenset[Import]]:
+def _parameters(function: Function, call: ast.Call | None, word: str) -> tuple[list[str], list[str], frozenset[Import]]:
     """The parameters of the method, with the types that are no tensors', and how they are passed on."""
     parameters: list[str] = []
     passed: list[str] = []

@@ -39,11 +39,14 @@ def container_kind(function: Function, node: ast.expr) -> str | None:
             if kind in CONTAINERS:
                 return kind
     if attribute is not None or isinstance(node, ast.Name):
+        at = (node.lineno, node.col_offset)
         told = any(
-            d.kind == "integer-literal-index" and d.place is not None and d.place.line == node.lineno
+            d.kind == "integer-literal-index" and d.place and (d.place.line, d.place.column) == at
             for d in function.file.diagnoses
         )
-        return "torch.nn.ModuleList" if told and function.type_of(node).name not in ("List", "Tuple", "Tensor") else None
+        return (
+            "torch.nn.ModuleList" if told and function.type_of(node).name not in ("List", "Tuple", "Tensor") else None
+        )
     return None
 
 
@@ -124,7 +127,11 @@ def _range_length(method: Function, over: ast.expr) -> str | None:
     """``n`` of ``range(n)`` when nothing in the method changes it."""
     if not isinstance(over, ast.Call) or method.file.origin(over.func) != "range" or len(over.args) != 1:
         return None
-    return ast.unparse(over.args[0]) if not method.flow.reads(over.args[0]) & method.flow.writes(method.node.body) else None
+    return (
+        ast.unparse(over.args[0])
+        if not method.flow.reads(over.args[0]) & method.flow.writes(method.node.body)
+        else None
+    )
 
 
 def _stored_as(cls: Class, method: Function, text: str) -> set[str]:
@@ -132,7 +139,10 @@ def _stored_as(cls: Class, method: Function, text: str) -> set[str]:
     return {
         f"self.{name}"
         for name, values in cls.assigned.items()
-        if len(values) == 1 and values[0][0] is method and values[0][1] is not None and ast.unparse(values[0][1]) == text
+        if len(values) == 1
+        and values[0][0] is method
+        and values[0][1] is not None
+        and ast.unparse(values[0][1]) == text
     }
 
 
@@ -140,7 +150,7 @@ def element_name(attribute: str, kind: str) -> str:
     """What to call one of them: ``layer`` for ``layers``, ``block`` for ``block_list``."""
     word = attribute.rpartition(".")[2].strip("_").lower()
     for ending, singular in (("_list", ""), ("list", ""), ("ies", "y"), ("sses", "ss"), ("xes", "x"), ("s", "")):
-        if word.endswith(ending) and not word.endswith("ss") or word.endswith(ending) and ending == "sses":
+        if (word.endswith(ending) and not word.endswith("ss")) or (word.endswith(ending) and ending == "sses"):
             word = word[: -len(ending)] + singular
             break
     else:

@@ -40,7 +40,6 @@ class Model(torch.nn.Module):
             if x.abs().max() > 1:
                 x = x / x.abs().max()  # the peak becomes one
             return x
-
         x = _update_x(x)
         return x + 1
 """,
@@ -119,7 +118,6 @@ class Model(torch.nn.Module):
             if x.sum() > 0:
                 x = x * rows
             return x
-
         x = _update_x(x)
         return x
 """,
@@ -241,7 +239,6 @@ class Model(torch.nn.Module):
             if x.max() > 1:
                 x = torch.tanh(x)
             return x
-
         return _forward_result(x, gain)
 """,
         "[(torch.full((3,), 0.4), torch.tensor(2.0)), (torch.full((4,), 0.9), torch.tensor(2.0))]",
@@ -317,15 +314,14 @@ class Model(torch.nn.Module):
         last = len(x) - 1
         total = x[last]
         @torch.jit.script_if_tracing
-        def _update_total(turns, total, x):
+        def _update_total(x, turns, total):
             last = len(x) - 1
             for i in range(int(turns)):
                 if total.sum() > 50:
                     break
                 total = total + x[i % last]
             return total
-
-        total = _update_total(turns, total, x)
+        total = _update_total(x, turns, total)
         return total
 """,
         "[(torch.ones(3, 2), torch.tensor(2)), (torch.ones(3, 2), torch.tensor(5)), (torch.ones(5, 2) * 9, torch.tensor(7))]",

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from tsrefactor.verify.state import ModuleState, modes_of, set_modes
+from tsrefactor.verification.state import ModuleState, modes_of, set_modes
 
 
 class Stateful(nn.Module):

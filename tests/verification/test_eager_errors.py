@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.verify.helpers import case_of, examined, examined_case, line_of
+from tests.verification.helpers import case_of, examined, examined_case, line_of
 from tsrefactor import Inputs, ModelCase
 
 X = torch.ones(2, 3)

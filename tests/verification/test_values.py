@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tsrefactor import Inputs
-from tsrefactor.verify.values import copied, difference, digest, leaves, sizes_of
+from tsrefactor.verification.values import copied, difference, digest, leaves, sizes_of
 
 
 class Pair(NamedTuple):

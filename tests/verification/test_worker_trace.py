@@ -3,7 +3,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tests.verify.helpers import examined, line_of
+from tests.verification.helpers import examined, line_of
 from tsrefactor import Inputs
 
 X = torch.arange(12.0).reshape(2, 6) / 10

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests.forked import forked
-from tests.verify.helpers import HERE, case_of, examined, examined_case, line_of
+from tests.verification.helpers import HERE, case_of, examined, examined_case, line_of
 from tsrefactor import Inputs, ModelCase
-from tsrefactor.verify import worker
+from tsrefactor.verification import worker
 
 X = torch.arange(12.0).reshape(2, 6) / 10
 
@@ -162,6 +162,13 @@ class Dropping(nn.Module):
         return F.dropout(x, 0.5, self.training)
 
 
+class DrawsInAnotherOrder(nn.Module):
+    def forward(self, x):
+        if torch.jit.is_scripting():
+            x = x + 0 * torch.rand(1)
+        return F.dropout(x, 0.5)
+
+
 class Lazy(nn.Module):
     def __init__(self):
         super().__init__()
@@ -274,6 +281,12 @@ def test_state_and_randomness_do_not_confuse_the_comparison(model, train):
     result = examined(model, Inputs(X), Inputs(X + 1), thorough=True, train=train)
     assert result.passed, result.verdicts
     assert result.fingerprint.deterministic
+
+
+def test_random_numbers_in_train_mode_are_compared_in_shape_where_they_differ():
+    result = examined(DrawsInAnotherOrder, Inputs(X), train=True)
+    assert result.passed and any("draws random numbers" in note for note in result.notes)
+    assert outcome(examined(DrawsInAnotherOrder, Inputs(X))) == "mismatch"
 
 
 def test_a_module_written_as_script_module_runs_as_it_is():

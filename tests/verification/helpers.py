@@ -11,8 +11,8 @@ from torch import nn
 
 from tests.forked import forked
 from tsrefactor import Inputs, ModelCase
-from tsrefactor.verify import worker
-from tsrefactor.verify.results import Examination
+from tsrefactor.verification import worker
+from tsrefactor.verification.results import Examination
 
 HERE = str(Path(__file__).parent)
 

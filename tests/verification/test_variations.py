@@ -1,7 +1,7 @@
 import torch
 
 from tsrefactor import Inputs
-from tsrefactor.verify.variations import variations
+from tsrefactor.verification.variations import variations
 
 IMAGE = torch.rand(2, 3, 4, 5)
 

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.verify.helpers import examined
+from tests.verification.helpers import examined
 from tsrefactor import Inputs
-from tsrefactor.verify.results import Fingerprint
+from tsrefactor.verification.results import Fingerprint
 
 X = torch.arange(12.0).reshape(2, 6) / 10
 
@@ -154,5 +154,5 @@ def test_what_varies_from_run_to_run_is_compared_in_structure_only():
 
 
 def test_results_are_read_without_torch():
-    code = "import sys; import tsrefactor.verify.results; sys.exit('torch' in sys.modules)"
+    code = "import sys; import tsrefactor.verification.results; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

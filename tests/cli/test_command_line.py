@@ -1,0 +1,72 @@
+import subprocess
+import sys
+
+import pytest
+
+import tsrefactor
+from tests.cli.conftest import TRAP
+
+
+def loaded_by(code: str) -> set[str]:
+    """The modules that a new interpreter has loaded after some code."""
+    told = (
+        f"import sys\ntry:\n    {code}\nexcept SystemExit:\n    pass\nprint('\\n'.join(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    return set(done.stderr.split("\n"))
+
+
+def test_help_loads_nothing_but_typer(project):
+    loaded = loaded_by("sys.argv = ['tsrefactor', '--help']; from tsrefactor.cli import main; main()")
+    assert "typer" in loaded
+    assert not loaded & {"torch", "libcst", "pydantic", "rich", "numpy", "tsrefactor.config", "tsrefactor.rules"}
+
+
+def test_a_cases_file_that_imports_the_package_loads_nothing_else(project):
+    loaded = loaded_by("from tsrefactor import Inputs, ModelCase, migrate, verify")
+    assert not loaded & {"torch", "libcst", "pydantic", "rich", "typer", "tsrefactor.config"}
+
+
+def test_check_loads_neither_torch_nor_libcst(project):
+    (project / "model.py").write_text(TRAP)
+    loaded = loaded_by("sys.argv = ['tsrefactor', 'check']; from tsrefactor.cli import main; main()")
+    assert "tsrefactor.commands.check" in loaded
+    assert not loaded & {"torch", "libcst", "numpy"}
+
+
+def test_rules_load_no_torch(project):
+    loaded = loaded_by("sys.argv = ['tsrefactor', 'rules']; from tsrefactor.cli import main; main()")
+    assert "tsrefactor.rules.pages" in loaded
+    assert "torch" not in loaded
+
+
+def test_version(run):
+    assert run("--version").out.strip() == tsrefactor.__version__
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "chek", "check --taget script", "check --target onnx", "migrate", "migrate a.py --jobs 0", "verify",
+     "apply --placement outer", "record python x.py", "rules a b"],
+)  # fmt: skip
+def test_a_wrong_command_line_is_exit_2(run, line):
+    assert run(*line.split()).code == 2
+
+
+def test_a_closed_pipe_is_no_traceback(project, start):
+    (project / "model.py").write_text(TRAP.replace("0.5 *", f"len([{'len(x), ' * 3000}]) *"))
+    process = start("check", "--rule", "len-to-shape")
+    assert process.stdout.readline().startswith("model.py:6:29: len-to-shape ")
+    process.stdout.close()
+    err = process.stderr.read()
+    process.wait()
+    assert "Traceback" not in err and "BrokenPipe" not in err
+
+
+@pytest.mark.parametrize("command", ["check", "apply", "verify x.py", "migrate x.py"])
+def test_a_wrong_configuration_is_one_line_and_exit_2(project, run, command):
+    (project / "pyproject.toml").write_text("[tool.tsrefactor]\ntaget = 'script'\n")
+    (project / "x.py").write_text(TRAP)
+    ended = run(*command.split())
+    assert ended.code == 2
+    assert ended.err.splitlines()[-1].startswith("error: pyproject.toml:2: unknown key taget")
