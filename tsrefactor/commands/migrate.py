@@ -33,8 +33,8 @@ from .common import chosen_rules, shown
 from .resume import Earlier, earlier_run
 from .writing import NewText, Written, check_folder, diff_of, write_copies, write_in_place
 
-_SAVE_EVERY = 2.0
-"""Seconds between two reports that are saved on the way."""
+_SHARE = 0.05
+"""How much of the time may go into saving the report on the way."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class _Saver:
     def __init__(self, flags: MigrateFlags, config: Config, order: Sequence[str], earlier: Earlier):
         self._file, self._order, self._earlier = flags.report, order, earlier
         self._target = flags.target or config.target
-        self._saved = 0.0
+        self._next_save = 0.0
         self._diffs: dict[str, tuple[Document, str]] = {}
         self.errors: list[UserError] = []
 
@@ -162,12 +162,14 @@ class _Saver:
         return RunReport(torch_version(), self._target, ordered, diffs, batch.interrupted)
 
     def settled(self, batch: Batch) -> None:
-        """Saves the report, unless that was done a moment ago."""
-        if self._file is not None and time.monotonic() - self._saved >= _SAVE_EVERY and not self.errors:
+        """Saves the report, unless a large one was saved a moment ago."""
+        began = time.monotonic()
+        if self._file is not None and began >= self._next_save and not self.errors:
             report, file = self.report(batch), self._file
             report.interrupted = len(report.cases) < len(self._order)
             _guarded(lambda: save_report(report, file), self.errors)
-            self._saved = time.monotonic()
+            ended = time.monotonic()
+            self._next_save = ended + (ended - began) / _SHARE
 
     def _diff(self, path: str, document: Document) -> str:
         if path not in self._diffs or self._diffs[path][0] is not document:

@@ -236,11 +236,11 @@ def _read(function: Function, diagnosis: Diagnosis) -> ast.Attribute | None:
     assert place is not None
     found = [n for n in function.nodes if isinstance(n, ast.Attribute) and n.attr == name and n.lineno == place.line]
     exact = [n for n in found if n.col_offset == place.column]
-    return (exact or found or [None])[0]
+    return next(iter(exact or found), None)
 
 
 def _site(function: Function, node: ast.Attribute, diagnosis: Diagnosis) -> tuple[Function, ast.expr]:
-    """Where to guard a read. A method that could only raise would return None for TorchScript: then where it is called."""
+    """Where to guard a read. For TorchScript a method that can only raise returns None: then where it is called."""
     site: ast.expr = node
     for place in diagnosis.chain:
         file, statement = function.file, function.file.statement_of(site)
@@ -289,8 +289,7 @@ def _refusal(function: Function, node: ast.Attribute) -> str | None:
         return "TorchScript does not show the modules' own dictionaries"
     if cls is not None and function.self_attribute(node) is not None:
         for c in (cls, *cls.ancestors):
-            declared = [t.id for s in c.node.body if isinstance(s, ast.Assign) for t in s.targets if isinstance(t, ast.Name)]  # fmt: skip
-            if name in declared or any(name == a and s for a, s in _class_values(c)):
+            if name in _class_values(c):
                 return f"it is an attribute of the class `{c.name}`; annotate it there as Final"
             if name in c.methods:
                 return "it is a method or property, which eager finds"
@@ -302,13 +301,11 @@ def _refusal(function: Function, node: ast.Attribute) -> str | None:
     return None
 
 
-def _class_values(cls: Class) -> list[tuple[str, bool]]:
-    """Annotated names of the class body, and whether they have a value."""
-    return [
-        (s.target.id, s.value is not None)
-        for s in cls.node.body
-        if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)
-    ]
+def _class_values(cls: Class) -> set[str]:
+    """Names that the class body gives a value."""
+    targets = [t for s in cls.node.body if isinstance(s, ast.Assign) for t in s.targets]
+    targets += [s.target for s in cls.node.body if isinstance(s, ast.AnnAssign) and s.value is not None]
+    return {t.id for t in targets if isinstance(t, ast.Name)}
 
 
 def _lazy_place(file: FileFacts, node: ast.AST, statement: ast.stmt) -> ast.AST | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import Class, FileFacts, Function
@@ -16,7 +16,7 @@ from tsrefactor.vocabulary import Target
 
 from .base import Finding, Rule, Settings
 from .module_index_examples import EXAMPLES
-from .module_loops import Loop, container_kind, element_name, part_of
+from .module_loops import CONTAINERS, Loop, container_kind, element_name, part_of
 
 _LITERALS = "TorchScript indexes modules only with literals"
 
@@ -27,8 +27,8 @@ class ModuleIndex(Rule):
     TorchScript unrolls a loop over a ModuleList, Sequential or ParameterList, and so knows the type of each; an index
     must be an integer literal. `for i in range(n): x = self.layers[i](x)` becomes a loop over `self.layers` (with
     `enumerate` where `i` is used, `zip` for several containers, a guard for a part of the range); so do a loop over a
-    slice of a ModuleList, whose modules cannot be called there, over a ModuleList reversed, and over `zip` of one with a
-    list. Any other index goes through a small method that looks for the module.
+    slice of a ModuleList, whose modules cannot be called there, over a ModuleList reversed, and over `zip` of one with
+    a list. Any other index goes through a small method that looks for the module.
 
     The loop variable gets a name of its own: TorchScript takes no second module under one name. Left alone: loops with
     `break` or `continue`, which an unrolled loop cannot have, and loops that would come to stand behind a guard while
@@ -58,8 +58,9 @@ class ModuleIndex(Rule):
                     if isinstance(node, ast.Subscript) and node not in done and _is_general(function, node):
                         general.setdefault(ast.unparse(node.value), []).append((function, node))
                 yield from self._renamed(function, taken)
+            given: set[str] = set()
             for sites in general.values():
-                yield from self._dispatched(cls, sites)
+                yield from self._dispatched(cls, sites, given)
 
     def _at(self, function: Function, node: ast.AST) -> Diagnosis | None:
         lines = range(getattr(node, "lineno", 0), (getattr(node, "end_lineno", 0) or 0) + 1)
@@ -122,7 +123,11 @@ class ModuleIndex(Rule):
                 f"    for {inner}, {ast.unparse(node.target)} in enumerate({text}):\n"
                 f"        if {inner} == {outer}:\n            {{body}}\n{{below}}"
             )
-            pieces = {"body": node.body, "beside": _beside(loop), "below": _below(loop, 3)}
+            pieces: dict[str, Piece | ast.expr | Sequence[ast.stmt] | str] = {
+                "body": node.body,
+                "beside": _beside(loop),
+                "below": _below(loop, 3),
+            }
             edits = [Replace([node], template, pieces)]
         else:
             yield from self._zipped(loop)
@@ -177,42 +182,41 @@ class ModuleIndex(Rule):
 
     # -- self.l[k] ---------------------------------------------------------------------------------------------------
 
-    def _dispatched(self, cls: Class, sites: list[tuple[Function, ast.Subscript]]) -> Iterator[Finding]:
-        """Any other index: a method that looks for the module. One finding for all uses of one container."""
+    def _dispatched(
+        self, cls: Class, sites: list[tuple[Function, ast.Subscript]], given: set[str]
+    ) -> Iterator[Finding]:
+        """Any other index: a method that looks for the module. One finding for all uses of one container.
+
+        ``given``: names of such methods of the class, of this pass.
+        """
         function, node = sites[0]
         file, text = function.file, ast.unparse(node.value)
         answered = next((d for f, n in sites if (d := self._at(f, n))), None)
-        last = [(f, n) for f, n in sites if (k := _from_end(n)) is not None and k]
-        for f, n in last:
-            yield self.finding(
-                n,
-                f"{_LITERALS}; count from the end",
-                Replace(n.slice, f"-{_from_end(n)}"),
-                answers=answered,
-            )
-        sites = [s for s in sites if s not in last]
+        for site in list(sites):
+            if back := _from_end(site[1]):
+                edit = Replace(site[1].slice, f"-{back}")
+                yield self.finding(site[1], f"{_LITERALS}; count from the end", edit, answers=answered)
+                sites.remove(site)
         if not sites:
             return
         function, node = sites[0]
         attribute = function.self_attribute(node.value)
-        calls = [file.parents[n] for _, n in sites]
-        shapes = {(len(c.args), tuple(k.arg for k in c.keywords)) for c in calls if isinstance(c, ast.Call) and c.func in [n for _, n in sites]}  # fmt: skip
-        kind = container_kind(function, node.value)
+        kind = container_kind(function, node.value) or ""
+        calls = [c for f, n in sites if isinstance(c := file.parents[n], ast.Call) and c.func is n]
+        shapes = {(len(c.args), tuple(k.arg for k in c.keywords)) for c in calls}
         reason = None
         if attribute is None:
             reason = f"`{text}` is no attribute of self"
         elif any(not isinstance(n.ctx, ast.Load) for _, n in sites):
             reason = "the container is changed"
-        elif kind != "torch.nn.ParameterList" and (
-            len(shapes) != 1 or len([c for c in calls if isinstance(c, ast.Call)]) != len(sites)
-        ):
+        elif kind != "torch.nn.ParameterList" and (len(shapes) != 1 or len(calls) != len(sites)):
             reason = "the module is not only called, always with the same arguments"
-        elif any((isinstance(c, ast.Call) and any(isinstance(a, ast.Starred) for a in c.args)) or (isinstance(c, ast.Call) and any(k.arg is None for k in c.keywords)) for c in calls):  # fmt: skip
+        elif any(isinstance(a, ast.Starred) for c in calls for a in c.args) or any(None in s[1] for s in shapes):
             reason = "it is called with * or **"
         if reason is not None or attribute is None:
             yield self.finding(node, f"{_LITERALS}, and {reason}", answers=answered)
             return
-        edits, imports = _dispatch(cls, attribute, kind or "", sites)
+        edits, imports = _dispatch(cls, attribute, kind, sites, given)
         message = f"{_LITERALS}; look for the module of `{text}`"
         yield self.finding(node, message, *edits, imports=imports, answers=answered)
 
@@ -255,8 +259,8 @@ def _from_end(node: ast.Subscript) -> int | None:
     """``k`` of ``l[len(l) - k]``."""
     index = node.slice
     if isinstance(index, ast.BinOp) and isinstance(index.op, ast.Sub) and isinstance(index.right, ast.Constant):
-        if ast.unparse(index.left) == f"len({ast.unparse(node.value)})" and isinstance(index.right.value, int):
-            return index.right.value
+        counted = ast.unparse(index.left) == f"len({ast.unparse(node.value)})"
+        return index.right.value if counted and isinstance(index.right.value, int) else None
     return None
 
 
@@ -280,7 +284,12 @@ def _rewritten(loop: Loop, target: str, over: str, changes: dict[ast.expr, str],
     if not guard:
         return [Replace(old, new) for old, new in {node.target: target, node.iter: over, **changes}.items()]
     template = f"for {target} in {over}:{{beside}}\n    if {guard}:\n        {{body}}\n{{below}}"
-    pieces = {"body": Piece(node.body, changes), "beside": _beside(loop), "below": _below(loop, 2)}
+    kept = Piece(node.body, changes)
+    pieces: dict[str, Piece | ast.expr | Sequence[ast.stmt] | str] = {
+        "body": kept,
+        "beside": _beside(loop),
+        "below": _below(loop, 2),
+    }
     return [Replace([node], template, pieces)]
 
 
@@ -309,15 +318,17 @@ def _below(loop: Loop, depth: int) -> str:
 
 
 def _dispatch(
-    cls: Class, attribute: str, kind: str, sites: list[tuple[Function, ast.Subscript]]
+    cls: Class, attribute: str, kind: str, sites: list[tuple[Function, ast.Subscript]], given: set[str]
 ) -> tuple[list[Edit], frozenset[Import]]:
     """The method that finds the module by its index and calls it, and the calls of that method."""
     file, word = cls.file, element_name(attribute, kind)
     relatives = (cls, *cls.ancestors, *cls.subclasses)
-    taken = {name for c in relatives for name in (*c.methods, *c.assigned)}
+    taken = given | {name for c in relatives for name in (*c.methods, *c.assigned)}
     calls = kind != "torch.nn.ParameterList"
-    wanted = f"_call_{word}" if calls else f"_get_{word}"
+    told = word if word != CONTAINERS.get(kind, "layer") else attribute.strip("_").lower()
+    wanted = f"_call_{told}" if calls else f"_get_{told}"
     name = next(n for n in (wanted, *(f"{wanted}_{i}" for i in range(2, 1000))) if n not in taken)
+    given.add(name)
     function, first = sites[-1]
     call = file.parents[first] if calls else None
     parameters, passed, imports = _parameters(function, call if isinstance(call, ast.Call) else None, word)

@@ -73,7 +73,7 @@ class SizeConcat(Rule):
         return next((d for d in found if d.kind != "unsupported-syntax" or d.names.get("construct") == "star"), None)
 
     def _call(self, function: Function, node: ast.Call, answered: Diagnosis | None) -> Iterator[Finding]:
-        file, origin = function.file, function.file.origin(node.func)
+        origin = function.file.origin(node.func)
         starred = [a.value for a in node.args if isinstance(a, ast.Starred)]
         if not any(_counted(function, v, answered) for v in starred):
             return
@@ -113,7 +113,9 @@ class SizeConcat(Rule):
 
     def _tuple(self, function: Function, node: ast.Call, answered: Diagnosis | None) -> Iterator[Finding]:
         value = node.args[0]
-        if isinstance(value, ast.Starred):
+        parent = function.file.parents[node]
+        numpy = isinstance(parent, ast.Call) and function.file.origin(parent.func).startswith("numpy.")
+        if isinstance(value, ast.Starred) or numpy:
             return
         pieces: dict[str, Piece | ast.expr | Sequence[ast.stmt] | str] = {"value": value}
         sort = _sort(function, value)
@@ -165,7 +167,8 @@ class SizeConcat(Rule):
         after = len(target.elts) - at - 1
         read = [n.id for n in function.nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
         unused = isinstance(starred.value, ast.Name) and starred.value.id not in read
-        whole, pieces, before = "{value}", {"value": value}, ""
+        whole, before = "{value}", ""
+        pieces: dict[str, Piece | ast.expr | Sequence[ast.stmt] | str] = {"value": value}
         if not _repeatable(value):
             whole = next(n for n in ("sizes", "values", "parts") if n not in function.flow.local_names)
             before = f"{whole} = {{value}}\n"
@@ -330,9 +333,9 @@ def _sort_of_binding(function: Function, store: ast.Name, busy: frozenset[str]) 
         return _sort(function, parent.value, busy)
     if isinstance(parent, ast.Tuple):
         statement = function.file.parents[parent]
-        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Tuple):
-            if len(statement.value.elts) == len(parent.elts):
-                return _sort(function, statement.value.elts[parent.elts.index(store)], busy)
+        value = statement.value if isinstance(statement, ast.Assign) else None
+        if isinstance(value, ast.Tuple) and len(value.elts) == len(parent.elts):
+            return _sort(function, value.elts[parent.elts.index(store)], busy)
     return OTHER if function.type_of(ast.Name(store.id, ast.Load())) == TENSOR else None
 
 

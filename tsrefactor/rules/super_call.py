@@ -6,7 +6,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tsrefactor.facts.diagnosis import Diagnosis
@@ -264,7 +264,7 @@ def _move_body(parent: Function, shared: str) -> Replace:
     template += "    {doc}\n" if documented else ""
     template += f"    return {parent.self_name}.{shared}({arguments})\n\n"
     template += f"def {shared}{{signature}}{{beside}}\n    {{body}}\n{{below}}"
-    pieces = {
+    pieces: dict[str, Piece | ast.expr | Sequence[ast.stmt] | str] = {
         "signature": signature,
         "beside": beside,
         "body": node.body[1:] if documented else node.body,
@@ -341,7 +341,8 @@ def _loop_over_self(function: Function, call: ast.Call, value: ast.expr) -> Repl
     if any(id(n) not in ancestors | within and not function.flow.is_pure(n) for n in others):
         return None
     parameter = isinstance(value, ast.Name) and isinstance(statement, ast.Return) and statement.value is call
-    name = value.id if parameter and isinstance(value, ast.Name) else next(n for n in ("out", "output", "result", *(f"out_{i}" for i in range(2, 99))) if n not in taken)  # fmt: skip
+    outs = ("out", "output", "result", *(f"out_{i}" for i in range(2, 99)))
+    name = value.id if parameter and isinstance(value, ast.Name) else next(n for n in outs if n not in taken)
     first = "" if parameter else "{name} = {value}\n"
     kept = Piece([statement], {call: name})
     return Replace([statement], first + loop + "{statement}", {"name": name, "value": value, "statement": kept})

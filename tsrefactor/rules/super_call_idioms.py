@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 _POOL = "{0}, self.kernel_size, self.stride, self.padding"
+_MAX_POOL = _POOL + ", self.dilation, ceil_mode=self.ceil_mode, return_indices=self.return_indices"
+_AVG_POOL = _POOL + ", self.ceil_mode, self.count_include_pad"
 _DROPOUT = "{0}, self.p, self.training"
 _LOSS = "{0}, {1}, reduction=self.reduction"
 _CONV_TRANSPOSE = (
@@ -17,22 +19,23 @@ _INTERPOLATE = (
 IDIOMS: dict[str, str] = {
     **{f"Conv{n}d": "self._conv_forward({0}, self.weight, self.bias)" for n in (1, 2, 3)},
     **{f"ConvTranspose{n}d": f"F.conv_transpose{n}d({_CONV_TRANSPOSE})" for n in (1, 2, 3)},
-    **{f"MaxPool{n}d": f"F.max_pool{n}d({_POOL}, self.dilation, ceil_mode=self.ceil_mode, return_indices=self.return_indices)"
-       for n in (1, 2, 3)},
-    **{f"AvgPool{n}d": f"F.avg_pool{n}d({_POOL}, self.ceil_mode, self.count_include_pad, self.divisor_override)" for n in (2, 3)},
+    **{f"MaxPool{n}d": f"F.max_pool{n}d({_MAX_POOL})" for n in (1, 2, 3)},
+    **{f"AvgPool{n}d": f"F.avg_pool{n}d({_AVG_POOL}, self.divisor_override)" for n in (2, 3)},
     **{f"AdaptiveAvgPool{n}d": f"F.adaptive_avg_pool{n}d({{0}}, self.output_size)" for n in (1, 2, 3)},
-    **{f"AdaptiveMaxPool{n}d": f"F.adaptive_max_pool{n}d({{0}}, self.output_size, self.return_indices)" for n in (1, 2, 3)},
+    **{f"AdaptiveMaxPool{n}d": f"F.adaptive_max_pool{n}d({{0}}, self.output_size, self.return_indices)"
+       for n in (1, 2, 3)},
     **{f"Dropout{n}": f"F.dropout{n}({_DROPOUT}, self.inplace)" for n in ("", "1d", "2d", "3d")},
     **{f"ConstantPad{n}d": "F.pad({0}, self.padding, 'constant', self.value)" for n in (1, 2, 3)},
     **{f"ZeroPad{n}d": "F.pad({0}, self.padding, 'constant', self.value)" for n in (1, 2, 3)},
     **{f"ReflectionPad{n}d": "F.pad({0}, self.padding, 'reflect')" for n in (1, 2, 3)},
     **{f"ReplicationPad{n}d": "F.pad({0}, self.padding, 'replicate')" for n in (1, 2, 3)},
-    "AvgPool1d": f"F.avg_pool1d({_POOL}, self.ceil_mode, self.count_include_pad)",
+    "AvgPool1d": f"F.avg_pool1d({_AVG_POOL})",
     "AlphaDropout": f"F.alpha_dropout({_DROPOUT})",
     "Bilinear": "F.bilinear({0}, {1}, self.weight, self.bias)",
     "BCELoss": "F.binary_cross_entropy({0}, {1}, weight=self.weight, reduction=self.reduction)",
     "BCEWithLogitsLoss":
-        "F.binary_cross_entropy_with_logits({0}, {1}, self.weight, pos_weight=self.pos_weight, reduction=self.reduction)",
+        "F.binary_cross_entropy_with_logits({0}, {1}, self.weight, pos_weight=self.pos_weight, "
+        "reduction=self.reduction)",
     "CELU": "F.celu({0}, self.alpha, self.inplace)",
     "CosineEmbeddingLoss": "F.cosine_embedding_loss({0}, {1}, {2}, margin=self.margin, reduction=self.reduction)",
     "CosineSimilarity": "F.cosine_similarity({0}, {1}, self.dim, self.eps)",

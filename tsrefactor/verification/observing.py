@@ -16,7 +16,7 @@ from .results import Fingerprint
 from .values import digest
 from .variations import Variation, variations
 
-VARIATION_SECONDS = 8.0  # of eager runs on generated inputs, both modes; a second build repeats them
+VARIATION_SECONDS = 4.0  # of eager runs on generated inputs, both modes; a second build repeats them
 VARIATION_COUNT = 32
 VARIATION_BYTES = 1 << 30  # of their outputs, which are kept for the comparison
 

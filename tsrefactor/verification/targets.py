@@ -25,7 +25,7 @@ from .errors import short
 from .state import ModuleState, set_modes
 from .values import copied, difference, leaves
 
-GENERATED_SECONDS = 15.0  # of target runs on generated inputs
+GENERATED_SECONDS = 8.0  # of target runs on generated inputs
 PASS = Verdict(Outcome.PASS)
 
 
