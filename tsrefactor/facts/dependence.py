@@ -1,4 +1,4 @@
-"""Data dependence in one function: which values Python takes out of tensors' *data* or sizes, and so a trace freezes."""
+"""Data dependence in one function: what Python takes out of tensors' *data* or sizes, which a trace freezes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 _EXTRACTS = {"item", "tolist", "numpy", "__bool__", "__int__", "__float__", "equal", "allclose", "is_nonzero"}
 _CONVERSIONS = frozenset(
-    "int float bool str complex round math.sqrt math.floor math.ceil math.log math.exp torch.equal torch.allclose torch.is_nonzero".split()
-)  # fmt: skip
+    "int float bool str complex round math.sqrt math.floor math.ceil math.log math.exp"
+    " torch.equal torch.allclose torch.is_nonzero".split()
+)
 _COMBINING = ("max", "min", "abs", "sum", "round")
 _SIZE_METHODS = {"size", "numel", "nelement", "__len__"}
 _COMPOUND = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.IfExp, ast.Subscript, ast.Tuple, ast.List)
@@ -44,7 +45,7 @@ class Dependence:
         return self._extracts(node, self.extracted_names)
 
     def is_sized(self, node: ast.expr) -> bool:
-        """Whether an expression is a Python value computed from sizes of tensors (``x.shape[0] // 2``, ``len(x) > 1``)."""
+        """Whether an expression is a Python value computed from sizes of tensors (``x.shape[0] // 2``, ``len(x)``)."""
         return self._measures(node, self.sized_names)
 
     def decides(self, test: ast.expr, presume: bool = False) -> bool:
@@ -54,11 +55,11 @@ class Dependence:
         )
 
     def freezes(self, test: ast.expr, presume: bool = False) -> bool:
-        """Whether a trace keeps one side of a condition that another input may turn: it `decides`, or compares sizes."""
+        """Whether a trace keeps one side of a condition that another input may turn: it `decides`, or reads sizes."""
         return self.decides(test, presume) or any(self.is_sized(part) for part in _conditions(test))
 
     def freezes_loop(self, loop: ast.For, presume: bool = False) -> bool:
-        """Whether a trace keeps the example's number of turns: over a tensor's rows, or over a range of data or sizes."""
+        """Whether a trace keeps the example's number of turns: over a tensor's rows, or a range of data or sizes."""
         over = [loop.iter]
         if isinstance(loop.iter, ast.Call) and self.function.file.origin(loop.iter.func) in (
             "enumerate", "zip", "range", "reversed",
@@ -70,14 +71,16 @@ class Dependence:
 
     @cached_property
     def is_compiled(self) -> bool:
-        """Whether a trace never runs the function as Python: TorchScript compiles it, or all that calls it in the file."""
+        """Whether a trace never runs the function as Python: it, or all that calls it in the file, is compiled."""
         if self._is_compiled(self.function):
             return True
         function, file = self.function, self.function.file
-        callers = [
-            f for f in file.functions
-            if f is not function and any(file.function_named(file.origin(n.func)) is function for n in f.nodes if isinstance(n, ast.Call))
-        ]  # fmt: skip
+
+        def calls(caller: Function) -> bool:
+            heads = (n.func for n in caller.nodes if isinstance(n, ast.Call))
+            return any(file.function_named(file.origin(head)) is function for head in heads)
+
+        callers = [f for f in file.functions if f is not function and calls(f)]
         return function.cls is None and bool(callers) and all(map(self._is_compiled, callers))
 
     @staticmethod
@@ -110,9 +113,9 @@ class Dependence:
         if isinstance(node, ast.Name):
             return node.id in names
         if isinstance(node, ast.Call):
-            if isinstance(node.func, ast.Attribute) and node.func.attr in _EXTRACTS:
-                if self.function.type_of(node.func.value, presume=True) == TENSOR:
-                    return True
+            method = isinstance(node.func, ast.Attribute) and node.func.attr in _EXTRACTS
+            if method and self._is_tensor(node.func.value):  # type: ignore[attr-defined]
+                return True
             origin = self.function.file.origin(node.func)
             if origin in _CONVERSIONS and node.args:
                 return self.function.type_of(node.args[0]) == TENSOR or self._extracts(node.args[0], names)

@@ -18,13 +18,18 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _PURE_BUILTINS = frozenset(
     "len int float bool abs max min range isinstance tuple list enumerate zip sum str round".split()
 )
-# Of torch's functions and a tensor's methods: those that do more than return a value. The norms update running statistics.
+# Of torch's functions and a tensor's methods: those that do more than return a value. The norms update statistics.
 _IMPURE_OPERATIONS = frozenset(
-    "manual_seed seed save load set_grad_enabled set_num_threads backward retain_grad register_hook batch_norm instance_norm".split()
-)  # fmt: skip
+    "manual_seed seed save load set_grad_enabled set_num_threads backward retain_grad register_hook"
+    " batch_norm instance_norm".split()
+)
 _RANDOM = frozenset(
-    "rand randn randint randperm rand_like randn_like randint_like bernoulli multinomial normal poisson dropout dropout1d dropout2d"
-    " dropout3d alpha_dropout feature_alpha_dropout gumbel_softmax rrelu uniform_ normal_ bernoulli_ random_ exponential_".split()
+    "rand randn randint randperm rand_like randn_like randint_like bernoulli multinomial normal poisson dropout"
+    " dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout gumbel_softmax rrelu".split()
+)
+_IMPURE = (
+    ast.Raise, ast.Assert, ast.Return, ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal, ast.Delete,
+    ast.Import, ast.ImportFrom, ast.Break, ast.Continue, *_FUNCTIONS, ast.ClassDef, ast.AugAssign,
 )  # fmt: skip
 _CONTAINER_UPDATES = frozenset("append extend insert pop remove clear sort reverse update setdefault popitem".split())
 
@@ -40,7 +45,7 @@ class Flow:
         return set().union(*(_read(root) for root in _roots(code)))
 
     def writes(self, code: Code) -> set[str]:
-        """Local names that the code may bind: assignment, loops, `with … as`, walrus, del. Not comprehension variables."""
+        """Local names that the code may bind, by `with … as`, walrus and del, too; not those of comprehensions."""
         found: set[str] = set()
         stack = list(_roots(code))
         while stack:
@@ -77,9 +82,9 @@ class Flow:
         return found
 
     def mutates(self, code: Code) -> set[str]:
-        """Names whose value the code may update in place: ``x[i] = v``, ``x += v``, ``x.add_(v)``, ``xs.append(v)``, ``out=x``.
+        """Names whose value the code may update in place.
 
-        An update of ``self.x`` counts for ``self``.
+        By ``x[i] = v``, ``x += v``, ``x.add_(v)``, ``xs.append(v)``, ``out=x``; that of ``self.x`` counts for ``self``.
         """
         found: set[str] = set()
         for root in _roots(code):
@@ -153,7 +158,7 @@ class Flow:
         bound: set[str] = set()
         while node is not self.function.node:
             block = file.block_of(node) if isinstance(node, ast.stmt) else []
-            for later in block[block.index(node) + 1 :] if node in block else []:  # type: ignore[arg-type]
+            for later in block[block.index(node) + 1 :] if node in block else []:
                 live |= self._free_in(later) - bound
                 bound |= self.always_writes([later])
             node = file.parents[node]
@@ -175,7 +180,7 @@ class Flow:
         while node is not self.function.node:
             block = self.function.file.block_of(node) if isinstance(node, ast.stmt) else []
             if node in block:
-                found |= self.always_writes(block[: block.index(node)])  # type: ignore[arg-type]
+                found |= self.always_writes(block[: block.index(node)])
             node = self.function.file.parents[node]
             if isinstance(node, ast.For):
                 found |= self.writes(node.target)
@@ -184,12 +189,11 @@ class Flow:
         return found
 
     def is_pure(self, code: Code) -> bool:
-        """Whether running the code can be seen only in the names it binds: no in-place update, call-out, raise or random number."""
+        """Whether the code does no more than bind names: no in-place update, call-out, raise or random number."""
         return not any(self._impure(n) for root in _roots(code) for n in ast.walk(root))
 
     def _impure(self, node: ast.AST) -> bool:
-        if isinstance(node, (ast.Raise, ast.Assert, ast.Return, ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal, ast.Delete,
-                             ast.Import, ast.ImportFrom, ast.Break, ast.Continue, *_FUNCTIONS, ast.ClassDef, ast.AugAssign)):  # fmt: skip
+        if isinstance(node, _IMPURE):
             return True
         if isinstance(node, (ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
             return True
@@ -224,7 +228,7 @@ def leaves(block: Sequence[ast.stmt]) -> bool:
 
 
 def root_name(node: ast.expr) -> str:
-    """The name at the root of attributes, subscripts and method calls: ``x`` of ``x[0].view(-1).data``; "" for others."""
+    """The name that attributes, subscripts and method calls start from: ``x`` of ``x[0].view(-1).data``; or ""."""
     while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call, ast.Starred)):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else ""

@@ -359,8 +359,8 @@ class Inference:
             if isinstance(node.op, ast.Div):
                 return FLOAT
             return FLOAT if FLOAT in (left, right) else INT
-        if left.name == "List" and right.name == "List" and isinstance(node.op, ast.Add):
-            return join(left, right)
+        if isinstance(node.op, ast.Add) and {left.name, right.name} <= {"List", "?"}:
+            return join(left, right)  # only a list can be added to a list
         if left.name == "List" and right == INT and isinstance(node.op, ast.Mult):
             return left
         return STR if left == right == STR else UNKNOWN

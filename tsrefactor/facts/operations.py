@@ -10,36 +10,31 @@ _TENSORS = list_of(TENSOR)
 RETURNS: dict[str, Type] = {
     **dict.fromkeys(
         ("allclose", "can_cast", "equal", "is_complex", "is_contiguous", "is_floating_point", "is_grad_enabled",
-         "is_inference",
-         "is_leaf", "is_nonzero", "is_pinned", "is_same_size", "is_set_to", "is_signed", "is_tensor", "is_coalesced",
-         "is_autocast_enabled", "is_storage"), BOOL),
+         "is_inference", "is_leaf", "is_nonzero", "is_pinned", "is_same_size", "is_set_to", "is_signed", "is_tensor",
+         "is_coalesced", "is_autocast_enabled", "is_storage"), BOOL),
     **dict.fromkeys(
         ("dim", "ndimension", "nelement", "numel", "element_size", "get_device", "storage_offset", "seed",
-         "initial_seed",
-         "sparse_dim", "dense_dim", "__len__", "q_zero_point", "get_num_threads"), INT),
+         "initial_seed", "sparse_dim", "dense_dim", "__len__", "q_zero_point", "get_num_threads"), INT),
     "q_scale": FLOAT,
     **dict.fromkeys(
         ("broadcast_tensors", "chunk", "dsplit", "hsplit", "vsplit", "meshgrid", "split", "split_with_sizes",
-         "tensor_split",
-         "unbind", "unsafe_chunk", "unsafe_split", "gradient"), _TENSORS),
+         "tensor_split", "unbind", "unsafe_chunk", "unsafe_split", "gradient"), _TENSORS),
     **dict.fromkeys(
         ("adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"), TENSOR),  # without return_indices
     **dict.fromkeys(
         ("aminmax", "cummax", "cummin", "frexp", "kthvalue", "mode", "qr", "slogdet", "sort", "std_mean", "var_mean",
-         "topk",
-         "geqrf", "histogram", "triangular_solve"), _PAIR),
+         "topk", "geqrf", "histogram", "triangular_solve"), _PAIR),
     **dict.fromkeys(("svd", "unique_consecutive", "lu_unpack"), tuple_of((TENSOR, TENSOR, TENSOR))),
     **dict.fromkeys(("broadcast_shapes", "Size"), list_of(INT)),
     "device": DEVICE,
     # One tensor or several, by the arguments; or nothing that stands for a value.
     **dict.fromkeys(
         ("unique", "tolist", "item", "numpy", "apply_", "map_", "stride", "backward", "manual_seed", "save", "load",
-         "type",
-         "no_grad", "enable_grad", "set_grad_enabled", "inference_mode", "autocast", "Generator", "compile", "finfo",
-         "iinfo",
-         "get_default_dtype", "set_default_dtype", "promote_types", "result_type", "set_num_threads", "dtype",
-         "retain_grad", "register_hook", "storage", "untyped_storage", "data_ptr", "multi_head_attention_forward", "vmap",
-         "typename", "requires_grad", "has_names", "record_stream", "embedding_bag"), UNKNOWN),
+         "type", "no_grad", "enable_grad", "set_grad_enabled", "inference_mode", "autocast", "Generator", "compile",
+         "finfo", "iinfo", "get_default_dtype", "set_default_dtype", "promote_types", "result_type",
+         "set_num_threads", "dtype", "retain_grad", "register_hook", "storage", "untyped_storage", "data_ptr",
+         "multi_head_attention_forward", "vmap", "typename", "requires_grad", "has_names", "record_stream",
+         "embedding_bag"), UNKNOWN),
 }  # fmt: skip
 
 _REDUCED = frozenset({"max", "min", "median", "nanmedian"})  # with a dim: values and indices

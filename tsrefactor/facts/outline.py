@@ -1,10 +1,12 @@
-"""What it takes to make some statements of a function a function of their own: arguments, results, what else must move."""
+"""What it takes to make some statements a function of their own: arguments, results, what else must move."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+
+from tsrefactor.source.excerpt import trailing_comment
 
 from .file import Function
 from .flow import leaves
@@ -214,27 +216,39 @@ class _Outliner:
             and self._reaching.only_here(definition)
         ):
             return definition
-        if type_ != optional(TENSOR) and (not fixed or self._passed_sizes(name)):
-            why = "is a number taken from a tensor" if frozen or fixed else "is not known to be a tensor"
+        if type_ != optional(TENSOR) and not fixed:
+            why = "is a number taken from a tensor" if frozen else "is not known to be a tensor"
             raise Unmovable(f"it needs {name}, which {why}")
+        self._check_callers(name, found)
         found.arguments.append(Argument(name, name, type_))
         return None
 
-    def _passed_sizes(self, name: str) -> bool:
-        """Whether a call in the file gives the parameter a size or a number taken from a tensor."""
+    def _check_callers(self, name: str, found: Outline) -> None:
+        """Raises Unmovable when a call in the file gives the number parameter a size: it would be frozen in the helper.
+
+        A number that a call takes from its own parameters, or that nothing in the file gives, is presumed to be none.
+        """
+        parameter = next((p for p in self.function.parameters if p.name == name), None)
+        if parameter is None:
+            return
+        given = list(self._given(name))
+        for caller, value in given:
+            if caller.dependence.is_sized(value) or caller.dependence.is_extracted(value):
+                where = f"where {self.function.name} is called"
+                raise Unmovable(f"it needs {name}, which is a number taken from a tensor {where}")
+        numbers = self.function.types.of_name(name) == INT
+        plain = all(isinstance(v, ast.Constant) or caller.self_attribute(v) is not None for caller, v in given)
+        found.presumed |= numbers and not (plain if given else parameter.default is not None)
+
+    def _given(self, name: str) -> Iterator[tuple[Function, ast.expr]]:
+        """What the calls in the file pass for a parameter, with the function that calls."""
         names = [p.name for p in self.function.parameters]
-        if name not in names:
-            return False
         for caller in self.file.functions:
             for call in (n for n in caller.nodes if isinstance(n, ast.Call)):
                 if self._calls_this(caller, call):
                     given = dict(zip(names, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
-                    value = given.get(name)
-                    if value is not None and (
-                        caller.dependence.is_sized(value) or caller.dependence.is_extracted(value)
-                    ):
-                        return True
-        return False
+                    if name in given:
+                        yield caller, given[name]
 
     def _calls_this(self, caller: Function, call: ast.Call) -> bool:
         cls = self.function.cls
@@ -274,8 +288,8 @@ class _Outliner:
         for name in sorted(self.flow.reads(code) - known):
             if self.file.function_named(name) is None:
                 raise Unmovable(f"it reads {name} from outside the function")
-        for name, value in sorted(constants.items()):
-            type_ = self.function.type_of(value)
+        for name, constant in sorted(constants.items()):
+            type_ = self.function.type_of(constant)
             if type_ not in _PLAIN:
                 raise Unmovable(f"it reads the global {name}")
             found.arguments.append(Argument(name, name, type_))
@@ -297,11 +311,11 @@ class _Outliner:
     # -- what happens to the repeated assignments --------------------------------------------------------------------
 
     def _settle(self, found: Outline) -> None:
-        """Moves the assignments that stand right before the statements and serve nothing else; notes others of that sort."""
+        """Takes in the assignments right before the statements that serve nothing else; notes others of that sort."""
         unneeded = self._unneeded(found.definitions)
-        while (
-            self.start and self.block[self.start - 1] in unneeded and not self._has_comment(self.block[self.start - 1])
-        ):
+        for before in reversed(self.block[: self.start]):
+            if before not in unneeded or trailing_comment(self.file.source, before):
+                break
             self.start -= 1
         found.statements = self.region
         found.definitions = [d for d in found.definitions if d not in found.statements]
@@ -317,10 +331,6 @@ class _Outliner:
             if kept == unneeded:
                 return kept
             unneeded = kept
-
-    def _has_comment(self, statement: ast.stmt) -> bool:
-        end = self.file.source.span(statement)[1]
-        return "#" in self.file.source.text[end : self.file.source.offset((statement.end_lineno or 0) + 1, 0)]
 
     # -- small things ------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The assignments that give names their values in some statements, where repeating them right before would do the same."""
+"""The assignments that give names their values in some statements, where they may be repeated right before these."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Reaching:
         return found if self._still_holds(found, at) else None
 
     def _still_holds(self, definition: ast.stmt, at: ast.stmt) -> bool:
-        """Whether repeating an assignment right before the statements gives the same values. ``at``: what follows it."""
+        """Whether repeating an assignment before the statements gives the same. ``at``: the statement beside it."""
         read = self.flow.reads(definition) & self.flow.local_names
         siblings = self.file.block_of(definition)
         between = siblings[siblings.index(definition) + 1 : siblings.index(at)]
@@ -79,10 +79,11 @@ class Reaching:
 
     def _appends_tensors(self, name: str) -> bool:
         """Whether a list made empty is given tensors only: TorchScript takes any other for a list of tensors."""
+        calls = (n for n in _walk(self.code) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute))
         added = [
-            n.args[0] for n in _walk(self.code)
-            if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr in ("append", "insert", "extend")
-            and isinstance(n.func.value, ast.Name) and n.func.value.id == name and n.args
+            c.args[0] for c in calls
+            if c.func.attr in ("append", "insert", "extend") and c.args  # type: ignore[attr-defined]
+            and isinstance(c.func.value, ast.Name) and c.func.value.id == name  # type: ignore[attr-defined]
         ]  # fmt: skip
         return all(self.function.type_of(a, presume=True) == TENSOR for a in added)
 

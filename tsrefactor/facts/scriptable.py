@@ -14,22 +14,32 @@ if TYPE_CHECKING:
     from .file import Function
 
 BUILTINS = frozenset(
-    "len int float bool abs max min range enumerate zip sum round list sorted any all divmod pow ord chr str"
-    " isinstance Exception ValueError RuntimeError AssertionError NotImplementedError IndexError TypeError KeyError".split()
-)  # fmt: skip
+    "len int float bool abs max min range enumerate zip sum round list sorted any all divmod pow ord chr str isinstance"
+    " Exception ValueError RuntimeError AssertionError NotImplementedError IndexError TypeError KeyError".split()
+)
 _PYTHON_ONLY = frozenset(
-    "numpy tolist from_numpy backward register_hook retain_grad share_memory_ save load manual_seed seed set_num_threads vmap"
-    " compile no_grad enable_grad set_grad_enabled inference_mode requires_grad data_ptr storage untyped_storage apply_ map_".split()
-)  # fmt: skip
+    "numpy tolist from_numpy backward register_hook retain_grad share_memory_ save load manual_seed seed vmap compile"
+    " set_num_threads no_grad enable_grad set_grad_enabled inference_mode data_ptr storage untyped_storage"
+    " apply_ map_".split()
+)
 _SYNTAX: dict[type[ast.AST], str] = {
-    ast.Try: "it holds a `try`", ast.FunctionDef: "it defines a function", ast.AsyncFunctionDef: "it defines a function",
-    ast.ClassDef: "it defines a class", ast.Lambda: "it holds a lambda", ast.Import: "it imports", ast.ImportFrom: "it imports",
-    ast.Global: "it declares a global", ast.Nonlocal: "it declares a nonlocal", ast.Yield: "it yields", ast.YieldFrom: "it yields",
-    ast.Await: "it awaits", ast.AsyncFor: "it awaits", ast.AsyncWith: "it awaits", ast.Match: "it holds a `match`",
-    ast.NamedExpr: "it holds a `:=`", ast.GeneratorExp: "it holds a generator", ast.Set: "it holds a set",
-    ast.SetComp: "it holds a set", ast.Starred: "it unpacks with `*`", ast.Delete: "it deletes a name",
-    ast.Dict: "it holds a dictionary", ast.DictComp: "it holds a dictionary",
-}  # fmt: skip
+    **dict.fromkeys((ast.FunctionDef, ast.AsyncFunctionDef), "it defines a function"),
+    **dict.fromkeys((ast.Import, ast.ImportFrom), "it imports"),
+    **dict.fromkeys((ast.Yield, ast.YieldFrom), "it yields"),
+    **dict.fromkeys((ast.Await, ast.AsyncFor, ast.AsyncWith), "it awaits"),
+    **dict.fromkeys((ast.Set, ast.SetComp), "it holds a set"),
+    **dict.fromkeys((ast.Dict, ast.DictComp), "it holds a dictionary"),
+    ast.ClassDef: "it defines a class",
+    ast.Lambda: "it holds a lambda",
+    ast.Try: "it holds a `try`",
+    ast.Match: "it holds a `match`",
+    ast.NamedExpr: "it holds a `:=`",
+    ast.GeneratorExp: "it holds a generator",
+    ast.Global: "it declares a global",
+    ast.Nonlocal: "it declares a nonlocal",
+    ast.Starred: "it unpacks with `*`",
+    ast.Delete: "it deletes a name",
+}
 _GRAD_MODES = ("torch.no_grad", "torch.enable_grad")
 
 
@@ -109,7 +119,8 @@ class _Check:
         called = file.function_named(origin)
         if called is not None:
             return self._called(called, call)
-        if is_operation(origin) and origin.rpartition(".")[2] not in _PYTHON_ONLY or origin.startswith("math."):
+        operation = is_operation(origin) and origin.rpartition(".")[2] not in _PYTHON_ONLY
+        if operation or origin.startswith("math."):
             return None
         return f"it calls {written}, which may not be TorchScript"
 
@@ -155,7 +166,7 @@ class _Check:
 
 
 def module_constants(function: Function, code: Iterable[ast.stmt]) -> dict[str, ast.expr]:
-    """Names that the code reads and the module binds once, at its top, with the value: a TorchScript function has no globals."""
+    """Names that the code reads and the module binds once, with the value: TorchScript functions see no globals."""
     read = function.flow.reads(code) - function.flow.local_names
     found: dict[str, list[ast.expr]] = {}
     for statement in function.file.tree.body:

@@ -235,15 +235,16 @@ def _plain(function: Function, node: ast.expr) -> bool:
 
 
 def _only_binding(function: Function, name: str) -> ast.expr | None:
-    """The expression of the only assignment to a local name, when its operands are not changed after it."""
+    """The expression of the only assignment to a local name; None for a parameter, or a name bound in another way."""
     writers = [
         s for s in function.statements if name in function.flow.writes(s) and not isinstance(s, (ast.If, ast.With))
     ]
     if len(writers) != 1 or name in {p.name for p in function.parameters}:
         return None
     only = writers[0]
-    plain = isinstance(only, ast.Assign) and len(only.targets) == 1 and isinstance(only.targets[0], ast.Name)
-    return only.value if plain else None  # type: ignore[union-attr]
+    if isinstance(only, ast.Assign) and len(only.targets) == 1 and isinstance(only.targets[0], ast.Name):
+        return only.value
+    return None
 
 
 def _surely_float(function: Function, written: str) -> bool:

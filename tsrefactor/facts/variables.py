@@ -32,7 +32,7 @@ def late_values(function: Function) -> Iterator[LateValue]:
         if not isinstance(statement, ast.Assign) or not (names := _set_to_none(statement)):
             continue
         late = [n for n in names if _given_in_branch(function, statement, n)]
-        if not late or "# type:" in function.file.source.segment(statement):
+        if not late or "# type:" in function.file.source.lines[statement.lineno - 1]:
             continue
         found = {n: _type(function, n, statement) for n in late}
         types = {n: t for n, (t, _) in found.items() if t.known and t.optional}

@@ -16,7 +16,7 @@ from tsrefactor.workers.task import Task
 
 from .case import CaseLoop, as_examination, case_task
 from .project import Draft, Options, Rewritable
-from .reach import runs
+from .reach import model_files, runs
 from .schedule import Work, run_all
 from .worker import Look
 
@@ -177,7 +177,7 @@ def _groups(cases: Sequence[CaseState], options: Options, start: Draft) -> list[
     for case in cases:
         if case.before.passed or case.status is Status.ERROR or case.observations is None:
             continue
-        files = {f for f in case.observations.files if rewritable(f)}
+        files = {f for f in model_files(case.observations) if rewritable(f)}
         touching = [g for g in groups if g[0] & files]
         merged = (files.union(*(g[0] for g in touching)), [c for g in touching for c in g[1]] + [case])
         groups = [g for g in groups if g not in touching] + [merged]

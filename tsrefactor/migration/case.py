@@ -15,6 +15,7 @@ from tsrefactor.vocabulary import Outcome, Placement, Safety, Target, Verdict
 from tsrefactor.workers.task import Result, Task
 
 from .project import Draft, Options, Rewritable, readable
+from .reach import model_files
 
 Steps = Generator[Sequence[Task], list[Result], "Outcomes"]
 _STAGES = {Outcome.EAGER_ERROR: 0, Outcome.CRASH: 1, Outcome.TIMEOUT: 1, Outcome.COMPILE_ERROR: 2, Outcome.RUN_ERROR: 3,
@@ -129,8 +130,7 @@ class CaseLoop:
 
     def _files(self, draft: Draft) -> list[str]:
         """The files whose functions the case ran, as far as they may be rewritten."""
-        seen = {f.file for f in self.own.functions.values() if f.scripted} | {c.file for c in self.own.classes.values()}
-        return readable(draft, sorted(f for f in seen if self.rewritable(f)))
+        return readable(draft, sorted(f for f in model_files(self.own) if self.rewritable(f)))
 
     def _focus(self, path: str) -> frozenset[tuple[str, int]]:
         """The functions of a file that the case ran, as (qualified name, first line in the original)."""

@@ -10,6 +10,15 @@ from tsrefactor.rewrite import Applied
 from tsrefactor.source.file import SourceFile
 
 
+def model_files(observations: Observations) -> set[str]:
+    """The files that hold what TorchScript sees of a run: functions below a forward, classes of modules.
+
+    Not those that only ran to build the model, such as CASES itself.
+    """
+    functions = {f.file for f in observations.functions.values() if f.scripted}
+    return functions | {c.file for c in observations.classes.values()}
+
+
 def runs(observations: Observations | None, change: Applied, original: SourceFile) -> bool:
     """Whether a case with these observations entered the function, or has an instance of the class, of a change.
 

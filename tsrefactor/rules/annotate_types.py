@@ -17,7 +17,7 @@ from tsrefactor.facts.signatures import (
     number_union,
     obstacle,
 )
-from tsrefactor.facts.types import TENSOR, join
+from tsrefactor.facts.types import TENSOR, UNKNOWN, join
 from tsrefactor.facts.variables import first_binding, late_values
 from tsrefactor.source.edits import AddToClass, AnnotateParameter, AnnotateReturn, Edit, Replace
 from tsrefactor.source.imports import Import
@@ -162,8 +162,10 @@ class AnnotateTypes(Rule):
 
     def _return(self, file: FileFacts, function: Function, diagnosis: Diagnosis) -> Iterator[Finding]:
         expected, found = (found_type(diagnosis.names[r]) for r in ("expected", "found"))
-        recorded = function.observed.returns if function.observed is not None else join(expected, found)
-        type_ = join(recorded, join(expected, found)) if diagnosis.kind == "mixed-return" else join(recorded, found)
+        recorded = function.observed.returns if function.observed is not None else UNKNOWN
+        type_ = join(recorded, join(expected, found))
+        if diagnosis.kind == "return-type" and not type_.known:  # what is annotated is plainly wrong
+            type_ = join(recorded, found)
         empty = any(isinstance(n, ast.Return) and _is_empty(n.value) for n in function.nodes)
         if (empty and diagnosis.kind == "mixed-return") or has_type_comment(file, function.node):
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from tsrefactor.facts.file import FileFacts, Function
 from tsrefactor.facts.selection import Choice, NotAlike, choose
@@ -13,11 +13,32 @@ from tsrefactor.vocabulary import Target
 from .base import Finding, Rule, Settings
 from .hard_refactor_examples import EXAMPLES
 
-Sides = Mapping[str, ast.expr | Choice]
+Placed = dict[str, ast.expr | str]
 
 
 class HardRefactor(Rule):
-    """Compute both sides of a choice on data and select with `torch.where`."""
+    """Compute both sides of a choice on data and select with `torch.where`.
+
+    A trace keeps the side of an `if` that its example took. `torch.where` is one operation that computes both sides and
+    selects; it passes script, trace and `torch.export` alike, where a `script_if_tracing` function fails export. So it
+    comes before soft-refactor where both fit.
+
+    It stands for `if`/`elif`/`else` blocks of assignments, for conditional expressions, and for two returns, when the
+    source proves that nothing else changes. The condition must be a single bool without dimensions: a comparison of
+    full reductions, or `any()` and `all()` of comparisons. The sides must be elementwise arithmetic with numbers and
+    smooth functions (`+ - *`, `/` by a constant, `relu`, `clamp`, `tanh`, …) of the same tensors, so that shape, dtype
+    and the tensors that get a gradient are those of the side that Python takes. Where the dtypes agree for floating
+    tensors only, the edit waits for a case to prove it. Sums and products are never reassociated.
+
+    Left alone: a side with a division, logarithm, root, power, index or reduction, which could raise or put NaN into
+    the gradient where it is not taken (`0 * inf`); sides of different tensors (a parameter used on one side only would
+    get a gradient of zeros in place of none); tensors updated in place; random numbers; `max(a, b)` and `min(a, b)`,
+    whose gradient at equal values and whose NaN differ from `torch.maximum`; blocks with comments inside, which have
+    no place in one line. soft-refactor takes them.
+
+    Source: the TracerWarning "Converting a tensor to a Python boolean might cause the trace to be incorrect", and the
+    documentation of `torch.where`.
+    """
 
     name = "hard-refactor"
     targets = frozenset({Target.TRACE})
@@ -30,10 +51,12 @@ class HardRefactor(Rule):
                 continue
             inside: set[ast.AST] = set()
             for node in function.nodes:
-                if isinstance(node, (ast.If, ast.IfExp)) and node not in inside:
-                    if function.dependence.decides(node.test, presume=True) and (place := _place(function, node)):
-                        inside |= {n for p in place for n in ast.walk(p)}
-                        yield self._finding(function, node, place)
+                if not isinstance(node, (ast.If, ast.IfExp)) or node in inside:
+                    continue
+                place = _place(function, node) if function.dependence.decides(node.test, presume=True) else []
+                if place:
+                    inside |= {n for p in place for n in ast.walk(p)}
+                    yield self._finding(function, node, place)
 
     def _finding(self, function: Function, node: ast.If | ast.IfExp, place: Sequence[ast.AST]) -> Finding:
         kind = "`if`" if isinstance(node, ast.If) else "conditional expression"
@@ -54,7 +77,7 @@ class HardRefactor(Rule):
 
 
 def _place(function: Function, node: ast.If | ast.IfExp) -> Sequence[ast.AST]:
-    """The nodes that the choice takes up, when it has the form of one: assignments to the same names, or two returns."""
+    """The nodes that the choice takes up, when it looks like one: assignments to the same names, or two returns."""
     if isinstance(node, ast.IfExp):
         return [node]
     block = function.file.block_of(node)
@@ -144,7 +167,8 @@ def _several(function: Function, node: ast.If, names: list[str], choices: list[C
     condition = "condition"
     while condition in flow.local_names:
         condition += "_"
-    lines, pieces = ["{condition} = {test}"], {"condition": condition, "test": choices[0].test}
+    pieces: Placed = {"condition": condition, "test": choices[0].test}
+    lines = ["{condition} = {test}"]
     for i, (name, choice) in enumerate(zip(names, choices, strict=True)):
         template, more = _where(function, choice, condition, f"_{i}")
         lines.append(f"{name} = {template}")
@@ -160,10 +184,10 @@ def _check_updates(function: Function, choices: Sequence[Choice], names: set[str
         raise NotAlike(f"{min(updated)} is updated in place, and `torch.where` makes a new tensor")
 
 
-def _where(function: Function, choice: Choice, condition: str = "", suffix: str = "") -> tuple[str, dict]:
+def _where(function: Function, choice: Choice, condition: str = "", suffix: str = "") -> tuple[str, Placed]:
     """Template and pieces of the call. ``condition`` is a name for the test; ``suffix`` keeps piece names apart."""
     spelled = function.file.spell("torch.where")[0]
-    pieces: dict = {}
+    pieces: Placed = {}
 
     def text(part: ast.expr | Choice) -> str:
         if isinstance(part, Choice):

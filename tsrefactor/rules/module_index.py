@@ -16,7 +16,7 @@ from tsrefactor.vocabulary import Target
 
 from .base import Finding, Rule, Settings
 from .module_index_examples import EXAMPLES
-from .module_loops import CONTAINERS, Loop, container_kind, element_name, part_of
+from .module_loops import Loop, container_kind, element_name, part_of
 
 _LITERALS = "TorchScript indexes modules only with literals"
 
@@ -325,7 +325,7 @@ def _dispatch(
     relatives = (cls, *cls.ancestors, *cls.subclasses)
     taken = given | {name for c in relatives for name in (*c.methods, *c.assigned)}
     calls = kind != "torch.nn.ParameterList"
-    told = word if word != CONTAINERS.get(kind, "layer") else attribute.strip("_").lower()
+    told = word if word in attribute.lower() else attribute.strip("_").lower()
     wanted = f"_call_{told}" if calls else f"_get_{told}"
     name = next(n for n in (wanted, *(f"{wanted}_{i}" for i in range(2, 1000))) if n not in taken)
     given.add(name)

@@ -124,7 +124,12 @@ class SizeConcat(Rule):
             if len(value.generators) != 1 or value.generators[0].ifs:
                 return
             generator = value.generators[0]
-            pieces = {"value": value.elt, "target": generator.target, "over": generator.iter}
+            element = function.file.source.segment(value.elt)  # as text it needs no parentheses
+            pieces = {
+                "value": value.elt if "\n" in element else element,
+                "target": generator.target,
+                "over": generator.iter,
+            }
             template = "[{value} for {target} in {over}]"
         elif not _counted(function, value, answered):
             return
@@ -378,7 +383,8 @@ def _any_sequence_will_do(function: Function, node: ast.expr) -> bool:
         if isinstance(target, ast.Tuple):
             return True
         if isinstance(target, ast.Name):
-            reads = [n for n in function.nodes if isinstance(n, ast.Name) and n.id == target.id and isinstance(n.ctx, ast.Load)]  # fmt: skip
+            named = [n for n in function.nodes if isinstance(n, ast.Name) and n.id == target.id]
+            reads = [n for n in named if isinstance(n.ctx, ast.Load)]
             return all(
                 not isinstance(file.parents[n], ast.Assign) and _any_sequence_will_do(function, n) for n in reads
             )

@@ -26,7 +26,30 @@ _KEPT: dict[type[ast.AST], str] = {
 
 
 class SoftRefactor(Rule):
-    """Move a block whose course depends on data into a `script_if_tracing` function."""
+    """Move a block whose course depends on a tensor into a `script_if_tracing` function.
+
+    A trace records what its example did: the side of an `if` that it took, the number of turns of a `while` or `for`.
+    A function under `torch.jit.script_if_tracing` runs as plain Python in eager, and is compiled, with its branches
+    and loops, where a trace comes by. So the block becomes such a function, of the tensors that it reads, and returns
+    the tensors that it assigns and that are used later. Sizes count like data: a condition on `x.shape`
+    is frozen, too, and a `range` over it without even a warning.
+
+    The function captures nothing. Parameters and buffers of the module are passed; so are numbers and flags that never
+    change after construction. A size or a number taken from a tensor would be frozen as an argument: the assignment
+    that computes it is repeated inside, or moves there when nothing else needs it. Where a result is no tensor (a list,
+    a count), what uses it moves along; an early `return` takes the rest of the function with it.
+
+    `--placement inner`, the classic form, puts the function right before the block; it serves a trace only. `module`
+    puts it above the class, which TorchScript can compile as well.
+
+    Left alone, with the reason: blocks that call submodules or methods, assign attributes, print, yield, hold `try`,
+    `lambda` or nested functions, read or fill dictionaries, or need or give what is not known to be a tensor. Blocks
+    that do nothing but raise or warn are no finding. Conditional expressions that `torch.where` can stand for are left
+    to hard-refactor.
+
+    Source: the TracerWarnings "Converting a tensor to a Python boolean …" and "Iterating over a tensor might cause the
+    trace to be incorrect"; the documentation of `torch.jit.script_if_tracing`.
+    """
 
     name = "soft-refactor"
     targets = frozenset({Target.TRACE})

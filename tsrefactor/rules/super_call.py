@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import Class, FileFacts, Function
-from tsrefactor.source.edits import InsertAfter, Piece, Replace
+from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, Piece, Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Finding, Rule, Settings
@@ -107,10 +107,10 @@ class SuperCall(Rule):
         arguments = [*call.arguments, *(k.value for k in call.node.keywords)]
         message = f"TorchScript knows no super(); do what torch.nn.{parent}.forward does"
         if parent == "Sequential" and len(arguments) == 1:
-            edit = _loop_over_self(function, call.node, arguments[0])
-            if edit is None:
+            edits = _loop_over_self(function, call.node, arguments[0])
+            if not edits:
                 return self._advice(call, "the call stands where no loop can be put before it", answered)
-            return self.finding(call.node, message, edit, answers=answered)
+            return self.finding(call.node, message, *edits, answers=answered)
         if parent in BATCH_NORMS and len(arguments) == 1:
             name = _free_name(function, "_batch_norm")
             spelling, imports = file.spell("torch.nn.functional.batch_norm")
@@ -296,7 +296,8 @@ def _header(function: Function) -> tuple[str, str]:
         elif token.string == ":" and depth == 0:
             following = next(tokens)
             beside = "  " + following.string if following.type == tokenize.COMMENT else ""
-            return text[begin : index(token.end)], beside
+            signature = text[begin : index(token.end)]
+            return signature.replace("\n" + " " * node.col_offset, "\n"), beside  # the template indents it again
     raise AssertionError("a def without a colon")
 
 
@@ -315,8 +316,8 @@ def _comments_below(function: Function) -> str:
     return "\n".join(found)
 
 
-def _loop_over_self(function: Function, call: ast.Call, value: ast.expr) -> Replace | None:
-    """What Sequential.forward does, as a loop before the statement; None where the call is not evaluated first."""
+def _loop_over_self(function: Function, call: ast.Call, value: ast.expr) -> list[Edit]:
+    """What Sequential.forward does, as a loop before the statement; none where the call is not evaluated first."""
     file = function.file
     statement = file.statement_of(call)
     taken = function.flow.local_names
@@ -326,23 +327,22 @@ def _loop_over_self(function: Function, call: ast.Call, value: ast.expr) -> Repl
         target = statement.targets[0]
         if len(statement.targets) == 1 and isinstance(target, ast.Name):
             first = "" if isinstance(value, ast.Name) and value.id == target.id else "{name} = {value}\n"
-            return Replace([statement], first + loop, {"name": target.id, "value": value})
+            return [Replace([statement], first + loop, {"name": target.id, "value": value})]
     if not isinstance(statement, (ast.Assign, ast.Return, ast.Expr, ast.AugAssign)):
-        return None
+        return []
     inside: ast.AST = call
     while inside is not statement:  # nothing may be evaluated before the call, or only sometimes
         outer = file.parents[inside]
         if isinstance(outer, (ast.BoolOp, ast.IfExp, ast.ListComp, ast.GeneratorExp, ast.Lambda, ast.DictComp)):
-            return None
+            return []
         inside = outer
     others = [n for n in ast.walk(statement) if isinstance(n, ast.Call) and n is not call]
     ancestors = {id(n) for n in others if any(m is call for m in ast.walk(n))}
     within = {id(n) for n in ast.walk(call)}
     if any(id(n) not in ancestors | within and not function.flow.is_pure(n) for n in others):
-        return None
+        return []
     parameter = isinstance(value, ast.Name) and isinstance(statement, ast.Return) and statement.value is call
     outs = ("out", "output", "result", *(f"out_{i}" for i in range(2, 99)))
     name = value.id if parameter and isinstance(value, ast.Name) else next(n for n in outs if n not in taken)
     first = "" if parameter else "{name} = {value}\n"
-    kept = Piece([statement], {call: name})
-    return Replace([statement], first + loop + "{statement}", {"name": name, "value": value, "statement": kept})
+    return [InsertBefore(statement, first + loop, {"name": name, "value": value}), Replace(call, name)]

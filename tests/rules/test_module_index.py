@@ -1,0 +1,176 @@
+"""module-index: parts of a range, names, and what is left alone."""
+
+import pytest
+
+from tests.rules.texts import diagnosis, findings, rewritten, source
+from tsrefactor.rules.module_index import ModuleIndex
+
+RULE = ModuleIndex()
+INIT = """\
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, n=3):
+        super().__init__()
+        self.n, self.m = n, n
+        self.count = n
+        self.layers = nn.ModuleList([nn.Linear(4, 4) for _ in range(n)])
+        self.pair = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])
+        self.weights = nn.ParameterList([nn.Parameter(torch.ones(4)) for _ in range(n)])
+        self.grown = nn.ModuleList()
+        for _ in range(n):
+            self.grown.append(nn.Linear(4, 4))
+
+    def forward(self, x, k: int = 2):
+"""
+
+
+def model(body: str) -> str:
+    return INIT + "".join(f"        {line}\n" if line else "\n" for line in body.splitlines())
+
+
+def loop(head: str, *body: str) -> str:
+    return model("\n".join([head, *(f"    {line}" for line in body), "return x"]))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "presumed"),
+    [
+        ("for i in range(self.count):", "for layer in self.layers:", False),
+        ("for i in range(len(self.layers)):", "for layer in self.layers:", False),
+        ("for i in range(0, self.count, 1):", "for layer in self.layers:", False),
+        ("for i in range(3):", "for layer in self.layers:", True),
+        ("for i in range(self.depth):", "for layer in self.layers:", True),
+    ],
+)
+def test_whole_range(before, after, presumed, tmp_path):
+    file = source(tmp_path / "model.py", loop(before, "x = self.layers[i](x)"))
+    assert [f.presumed for f in findings(RULE, file)] == [presumed]
+    assert rewritten(RULE, file) == loop(after, "x = layer(x)")
+
+
+@pytest.mark.parametrize(
+    ("before", "guard"),
+    [
+        ("for i in range(1, self.count):", "if i >= 1:"),
+        ("for i in range(k):", "if i < k:"),
+        ("for i in range(1, k):", "if 1 <= i < k:"),
+        ("for i in range(len(self.layers) - 1):", "if i < len(self.layers) - 1:"),
+    ],
+)
+def test_part_of_the_range_is_guarded(before, guard, tmp_path):
+    file = source(tmp_path / "model.py", loop(before + "  # some", "# one", "x = self.layers[i](x)", "# done"))
+    after = loop(
+        "for i, layer in enumerate(self.layers):  # some", guard, "    # one", "    x = layer(x)", "    # done"
+    )
+    assert rewritten(RULE, file) == after
+
+
+def test_length_of_a_literal_list_and_of_a_grown_one(tmp_path):
+    text = model(
+        "for i in range(2):\n    x = self.pair[i](x)\nfor j in range(self.count):\n    x = self.grown[j](x)\nreturn x"
+    )
+    file = source(tmp_path / "model.py", text)
+    assert [f.presumed for f in findings(RULE, file)] == [False, False]
+
+
+def test_two_loops_get_two_names(tmp_path):
+    body = "for i in range({0}):\n    x = {1}(x)\nfor i in range({0}):\n    x = {2}(x)\nlayer_2 = 1\nreturn x"
+    file = source(tmp_path / "model.py", model(body.format("self.count", "self.layers[i]", "self.layers[i]")))
+    after = rewritten(RULE, file)
+    assert "for layer in self.layers:" in after and "for module in self.layers:" in after
+
+
+def test_index_that_is_read_elsewhere_stays(tmp_path):
+    file = source(tmp_path / "model.py", loop("for i in range(self.count):", "x = self.layers[i](x) * i"))
+    assert rewritten(RULE, file) == loop("for i, layer in enumerate(self.layers):", "x = layer(x) * i")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (loop("for i in range(self.count):", "x = self.layers[i](x)", "if i == k:", "    break"), "`break`"),
+        (loop("for i in range(self.count):", "if i == k:", "    continue", "x = self.layers[i](x)"), "`break`"),
+        (loop("for i in range(self.count):", "x = self.layers[i](x)", "i = i + 1"), "`i` is assigned"),
+        (loop("for i in range(1, self.count):", "y = self.layers[i](x)").replace("return x", "return y"), "`y` is only"),
+        (model("for i in range(self.count):\n    x = self.layers[i](x)\nelse:\n    x = x + 1\nreturn x"), "`else`"),
+        (model("for i in range(self.count):\n    self.layers[i] = None\nreturn x"), "replaces modules"),
+    ],
+)  # fmt: skip
+def test_refusals(text, why, tmp_path):
+    found = findings(RULE, source(tmp_path / "model.py", text))
+    assert [f.fixable for f in found] == [False]
+    assert why in found[0].message
+
+
+def test_break_of_an_inner_loop_is_no_hindrance(tmp_path):
+    body = ("for j in range(3):", "    if j == k:", "        break", "    x = self.layers[i](x)")
+    file = source(tmp_path / "model.py", loop("for i in range(self.count):", *body))
+    assert [f.fixable for f in findings(RULE, file)] == [True]
+
+
+def test_index_from_the_end(tmp_path):
+    file = source(tmp_path / "model.py", model("return self.layers[len(self.layers) - 1](x)"))
+    assert rewritten(RULE, file) == model("return self.layers[-1](x)")
+
+
+def test_any_index_may_be_negative(tmp_path):
+    after = rewritten(RULE, source(tmp_path / "model.py", model("return self.layers[k](x) + self.grown[k](x)")))
+    assert "return self._call_layer(k, x) + self._call_grown(k, x)" in after
+    assert "if i == index or i - len(self.layers) == index:" in after
+    assert after.count("def _call_layer(") == after.count("def _call_grown(") == 1
+
+
+def test_parameters_by_index(tmp_path):
+    after = rewritten(RULE, source(tmp_path / "model.py", model("return x * self.weights[k]")))
+    assert "return x * self._get_weight(k)" in after
+    assert "for i, weight in enumerate(self.weights):" in after
+
+
+def test_types_of_arguments_that_are_no_tensors(tmp_path):
+    after = rewritten(RULE, source(tmp_path / "model.py", model("return self.layers[k](x, k)")))
+    assert "def _call_layer(self, index: int, x, k: int):" in after
+
+
+def test_module_that_is_not_called_is_left_alone(tmp_path):
+    found = findings(RULE, source(tmp_path / "model.py", model("return self.layers[k].weight * x")))
+    assert [f.fixable for f in found] == [False]
+
+
+@pytest.mark.parametrize("index", ["0", "-1", "1:"])
+def test_literals_are_left_alone(index, tmp_path):
+    assert findings(RULE, source(tmp_path / "model.py", model(f"return self.layers[{index}](x)"))) == []
+
+
+def test_plain_lists_are_left_alone(tmp_path):
+    assert findings(RULE, source(tmp_path / "model.py", loop("for i in range(k):", "x = [x, x][i] + x.shape[i]"))) == []
+
+
+@pytest.mark.parametrize(("bounds", "guard"), [(":-1", "i < len(self.layers) - 1"), ("1:3", "i >= 1 and i < 3")])
+def test_slices(bounds, guard, tmp_path):
+    file = source(tmp_path / "model.py", loop(f"for layer in self.layers[{bounds}]:", "x = layer(x)"))
+    after = loop("for i, layer in enumerate(self.layers):", f"if {guard}:", "    x = layer(x)")
+    assert rewritten(RULE, file) == after
+
+
+def test_slice_with_a_step_is_left_alone(tmp_path):
+    found = findings(RULE, source(tmp_path / "model.py", loop("for layer in self.layers[::2]:", "x = layer(x)")))
+    assert [f.fixable for f in found] == [False]
+
+
+def test_second_loop_under_one_name(tmp_path):
+    body = "for m in self.layers:\n    x = m(x)\nif k > 1:\n    for m in self.pair:\n        x = m(x)\nreturn x"
+    file = source(tmp_path / "model.py", model(body))
+    told = diagnosis(file, "reassign-module", "for m in self.pair", variable="m")
+    assert rewritten(RULE, file, told) == model(
+        "for m in self.layers:\n    x = m(x)\nif k > 1:\n    for m_2 in self.pair:\n        x = m_2(x)\nreturn x"
+    )
+
+
+def test_diagnosis_tells_of_a_container_that_the_source_does_not_show(tmp_path):
+    file = source(tmp_path / "model.py", loop("for i in range(self.n):", "x = self.hidden[i](x)"))
+    assert findings(RULE, file) == []
+    after = rewritten(RULE, file, diagnosis(file, "integer-literal-index", "self.hidden[i]"))
+    assert after == loop("for layer in self.hidden:", "x = layer(x)")
