@@ -94,7 +94,7 @@ def test_index_that_is_read_elsewhere_stays(tmp_path):
         (loop("for i in range(self.count):", "x = self.layers[i](x)", "if i == k:", "    break"), "`break`"),
         (loop("for i in range(self.count):", "if i == k:", "    continue", "x = self.layers[i](x)"), "`break`"),
         (loop("for i in range(self.count):", "x = self.layers[i](x)", "i = i + 1"), "`i` is assigned"),
-        (loop("for i in range(1, self.count):", "y = self.layers[i](x)").replace("return x", "return y"), "`y` is only"),
+        (loop("for i in range(1, k):", "y = self.layers[i](x)").replace("return x", "return y"), "`y` is only"),
         (model("for i in range(self.count):\n    x = self.layers[i](x)\nelse:\n    x = x + 1\nreturn x"), "`else`"),
         (model("for i in range(self.count):\n    self.layers[i] = None\nreturn x"), "replaces modules"),
     ],

@@ -67,9 +67,9 @@ def test_finds_nodes_behind_non_ascii_text_and_in_tuples(tmp_path):
     assert made(file, *edits) == 'y = "é", x.shape[0]\nz = {"ü": (x.shape[0], 1)}\n'
 
 
-def test_replaces_a_tuple_with_its_parentheses(tmp_path):
+def test_replaces_a_tuple_and_its_parentheses(tmp_path):
     file = source("y = (a, b)\n", tmp_path)
-    assert made(file, Replace(find(file, ast.Tuple), "[{a}]", {"a": find(file, ast.Name, "a")})) == "y = ([a])\n"
+    assert made(file, Replace(find(file, ast.Tuple), "[{a}]", {"a": find(file, ast.Name, "a")})) == "y = [a]\n"
 
 
 METHOD = """\

@@ -34,6 +34,7 @@ def case_report(case: CaseState, documents: Mapping[str, Document]) -> CaseRepor
         seconds=case.seconds,
         error=case_error(case),
         notes=list(case.notes),
+        proven_on=examination.coverage,
     )
 
 

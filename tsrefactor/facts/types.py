@@ -120,7 +120,8 @@ def parse(text: str, resolve: Callable[[str], str] = lambda name: name) -> Type:
 
 _SPELLINGS = {
     "__unknown__": UNKNOWN, "__top__": TOP, "torch.Tensor": TENSOR, "torch.nn.Parameter": TENSOR,
-    "torch.nn.parameter.Parameter": TENSOR, "torch.Size": list_of(INT), "torch.nn.Module": TOP, "torch.nn.modules.module.Module": TOP,
+    "torch.nn.parameter.Parameter": TENSOR, "torch.Size": list_of(INT), "torch.nn.Module": TOP,
+    "torch.nn.modules.module.Module": TOP,
 }  # fmt: skip
 _GENERICS = {
     "List": "List",

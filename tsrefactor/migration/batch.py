@@ -64,14 +64,17 @@ class CaseState:
 
 @dataclass(eq=False)
 class Group:
-    """Failing cases whose code lies in common files, and the passing ones (``relatives``) that load these files.
+    """Failing cases whose code lies in common ``files``, and the passing ones (``relatives``) that load these.
+
+    No two groups share a file, and only these may be rewritten for its cases.
 
     ``draft`` is the text with what was kept so far; ``settled`` says that all its cases hold on it.
     """
 
     cases: list[CaseState]
     relatives: list[CaseState]
-    draft: Draft = field(default_factory=Draft)
+    files: frozenset[str]
+    draft: Draft
     settled: bool = False
 
 
@@ -182,7 +185,10 @@ def _groups(cases: Sequence[CaseState], options: Options, start: Draft) -> list[
         merged = (files.union(*(g[0] for g in touching)), [c for g in touching for c in g[1]] + [case])
         groups = [g for g in groups if g not in touching] + [merged]
     passing = [c for c in cases if c.before.passed]
-    return [Group(members, [c for c in passing if c.files & files], start.copy()) for files, members in groups]
+    return [
+        Group(members, [c for c in passing if c.files & files], frozenset(files), start.copy())
+        for files, members in groups
+    ]
 
 
 def _migrate_group(
@@ -217,7 +223,7 @@ def _migrate_case(case: CaseState, group: Group, joined: Observations, options: 
         if target is not examined or any(_runs(case, a, group.draft) for a in group.draft.applied):
             [result] = yield [case_task(options, case.name, target, group.draft, False)]
             start = as_examination(result, target)
-        loop = CaseLoop(case.name, target, options, joined, case.observations, case.fingerprint)
+        loop = CaseLoop(case.name, target, options, group.files, joined, case.observations, case.fingerprint)
         outcome = yield from loop.run(group.draft, start)
         case.after, case.rounds = outcome.examination, case.rounds + outcome.rounds
         case.changes, group.draft = outcome.changes, outcome.draft
@@ -259,11 +265,19 @@ def _backed_out(group: Group, options: Options) -> Work[bool]:
                 culprit.changes, culprit.after = [], culprit.before
                 culprit.notes.append(f"its edits broke {case.name} and were backed out")
                 return True
-        if case.changes:  # what it needs does not stand beside the others' edits
-            group.draft = group.draft.without(a.change for a in case.changes)
-            case.changes, case.after = [], case.before
-            case.notes.append("its edits do not hold together with those of other cases and were backed out")
+        run = [a for a in group.draft.applied if _runs(case, a, group.draft)]
+        smaller = group.draft.without(a.change for a in run)
+        [result] = yield [case_task(options, case.name, case.target, smaller, False)]
+        after = as_examination(result, case.target)
+        if case.changes or holds(case, after):  # what it runs does not stand beside what others need
+            group.draft = smaller
+            for other in group.cases:
+                if any(a in run for a in other.changes):
+                    other.changes, other.after = [], other.before
+                    other.notes.append(f"its edits do not hold together with {case.name} and were backed out")
             return True
+        case.after = after  # not for the edits: it does not hold without them either
+        case.notes.append("it passed at the first look, and did not when it was run again without any edit")
     return False
 
 

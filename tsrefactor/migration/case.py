@@ -14,7 +14,7 @@ from tsrefactor.verification.results import Examination, Fingerprint
 from tsrefactor.vocabulary import Outcome, Placement, Safety, Target, Verdict
 from tsrefactor.workers.task import Result, Task
 
-from .project import Draft, Options, Rewritable, readable
+from .project import Draft, Options, readable
 from .reach import model_files
 
 Steps = Generator[Sequence[Task], list[Result], "Outcomes"]
@@ -36,16 +36,27 @@ class Outcomes:
 
 
 class CaseLoop:
-    """Migrates one case on top of a draft, for one target (script or trace)."""
+    """Migrates one case on top of a draft, for one target (script or trace).
 
-    def __init__(self, name: str, target: Target, options: Options, observations: Observations, own: Observations,
-                 original: Fingerprint | None):  # fmt: skip
-        self.name, self.target, self.options = name, target, options
+    ``files`` are those that may be rewritten for it; ``observations`` what was seen of them in all cases' runs, ``own``
+    in the case's; ``original`` is what eager did before any change.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        target: Target,
+        options: Options,
+        files: frozenset[str],
+        observations: Observations,
+        own: Observations,
+        original: Fingerprint | None,
+    ):
+        self.name, self.target, self.options, self.files = name, target, options, files
         self.observations, self.own = observations, own
         placement = options.placement or (Placement.INNER if target is Target.TRACE else Placement.MODULE)
         self.settings = Settings(target, placement, options.container_style)
         self.rules = [r for r in options.rules if target in r.targets]
-        self.rewritable = Rewritable(options)
         self.original = original
         self.notes: list[str] = []
 
@@ -130,7 +141,7 @@ class CaseLoop:
 
     def _files(self, draft: Draft) -> list[str]:
         """The files whose functions the case ran, as far as they may be rewritten."""
-        return readable(draft, sorted(f for f in model_files(self.own) if self.rewritable(f)))
+        return readable(draft, sorted(model_files(self.own) & self.files))
 
     def _focus(self, path: str) -> frozenset[tuple[str, int]]:
         """The functions of a file that the case ran, as (qualified name, first line in the original)."""
@@ -153,17 +164,21 @@ class CaseLoop:
         return result if changed else None
 
     def _made(self, draft: Draft, path: str, findings: Sequence[Finding]) -> bool:
+        """Makes findings of one file in a draft; whether any was made. What was not is noted, with the reason."""
         try:
-            return draft.apply(path, findings)
+            rewrite = draft.apply(path, findings)
         except InternalError as error:
             self.notes.append(str(error))
             return False
+        for refused in rewrite.refused:
+            self.notes.append(f"{refused.finding.rule} left line {refused.line} alone: {refused.reason}")
+        return bool(rewrite.applied)
 
     def _candidates(self, draft: Draft, examination: Examination) -> Iterator[Draft]:
         """Drafts to try against a diagnosis, the likeliest first; each holds the findings of one rule at one place."""
         diagnosis = examination.diagnosis
         assert diagnosis is not None
-        places = [p for p in (diagnosis.place, *diagnosis.chain) if p is not None and self.rewritable(p.file)]
+        places = [p for p in (diagnosis.place, *diagnosis.chain) if p is not None and p.file in self.files]
         paths = readable(draft, dict.fromkeys([p.file for p in places] + self._files(draft)))
         ranked: list[tuple[tuple, str, list[Finding]]] = []
         for path in paths:

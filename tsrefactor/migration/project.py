@@ -11,7 +11,7 @@ from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.observations import Observations
 from tsrefactor.record.sources import Sources
-from tsrefactor.rewrite import Applied, apply_findings
+from tsrefactor.rewrite import Applied, Rewrite, apply_findings
 from tsrefactor.rules import Finding, Rule
 from tsrefactor.source.document import Document
 from tsrefactor.source.file import SourceFile
@@ -86,12 +86,12 @@ class Draft:
         kept = {c for d in documents.values() for c in d.changes}
         return Draft(documents, [a for a in self.applied if a.change in kept])
 
-    def apply(self, path: str, findings: Sequence[Finding]) -> bool:
-        """Makes findings of one file's current text here; whether any was made."""
+    def apply(self, path: str, findings: Sequence[Finding]) -> Rewrite:
+        """Makes findings of one file's current text here; returns what was made and what was refused."""
         rewrite, _ = apply_findings(self.document(path), findings)
         self.documents[path] = rewrite.document
         self.applied += rewrite.applied
-        return bool(rewrite.applied)
+        return rewrite
 
     def facts(
         self,

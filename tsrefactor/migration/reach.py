@@ -30,9 +30,15 @@ def runs(observations: Observations | None, change: Applied, original: SourceFil
     if not scopes:
         return any(f.file == change.file for f in observations.functions.values())
     return any(
-        (change.file, *scope) in observations.functions or (change.file, scope[0]) in observations.classes
-        for scope in scopes
+        (change.file, *s) in observations.functions or has_instance(observations, change.file, s[0]) for s in scopes
     )
+
+
+def has_instance(observations: Observations, file: str, qualname: str) -> bool:
+    """Whether a run had an instance of a class, or of one that derives from a class of that name."""
+    if (file, qualname) in observations.classes:
+        return True
+    return any(base.endswith("." + qualname) for c in observations.classes.values() for base in c.mro)
 
 
 @lru_cache(maxsize=4096)

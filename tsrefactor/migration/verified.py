@@ -9,7 +9,7 @@ from tsrefactor.rewrite import Applied
 from tsrefactor.source.file import SourceFile
 
 from .batch import CaseState
-from .reach import scopes_at
+from .reach import has_instance, scopes_at
 
 
 def verified(change: Applied, original: SourceFile, cases: Iterable[CaseState]) -> bool:
@@ -33,4 +33,4 @@ def entered(observations: Observations | None, change: Applied, original: Source
     if not scopes:
         return change.file in observations.files
     name, line = scopes[-1]
-    return (change.file, name, line) in observations.functions or (change.file, name) in observations.classes
+    return (change.file, name, line) in observations.functions or has_instance(observations, change.file, name)

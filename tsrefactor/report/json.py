@@ -60,6 +60,7 @@ def _case_to_json(case: CaseReport) -> dict[str, Any]:
         "seconds": round(case.seconds, 3),
         "error": case.error,
         "notes": case.notes,
+        "proven_on": case.proven_on,
     }
 
 
@@ -77,6 +78,7 @@ def _case_from_json(data: dict[str, Any]) -> CaseReport:
         seconds=data["seconds"],
         error=data["error"],
         notes=list(data["notes"]),
+        proven_on=data["proven_on"],
     )
 
 

@@ -37,7 +37,8 @@ class EditReport:
 class CaseReport:
     """One case. ``raises_at``: the lines that raise under script, in a partial migration; ``lines_changed``: added plus
     removed lines of what the case needs, imports included; ``seconds``: wall time; ``error``: why it was not attempted
-    or given up; ``notes``: what else a reader should know, one sentence each.
+    or given up; ``notes``: what else a reader should know, one sentence each; ``proven_on``: what inputs were generated
+    for the proof.
     """
 
     name: str
@@ -52,6 +53,7 @@ class CaseReport:
     seconds: float = 0.0
     error: str | None = None
     notes: list[str] = field(default_factory=list)
+    proven_on: str = ""
 
     @property
     def passed(self) -> bool:

@@ -205,7 +205,7 @@ class _Chunk:
         texts, pieces = split_pieces(edit.pieces)
         new = fill_expression(edit.template, texts, self._kept(pieces))
         start, end = self.source.span(node)
-        if old.lpar:
+        if old.lpar and not isinstance(old, cst.Tuple):  # a tuple's parentheses are its own
             new = new.with_changes(lpar=old.lpar, rpar=old.rpar)
         elif needs_parentheses(new, self._parents[old]):
             new = new.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
@@ -328,10 +328,22 @@ def _replaced(module: cst.Module, old: cst.CSTNode, new: cst.CSTNode) -> str:
 
 
 def _changed(node: cst.CSTNode, changes: dict[cst.BaseExpression, str]) -> cst.CSTNode:
-    for old, text in changes.items():
-        new = cst.parse_expression(text)
-        node = new if node is old else node.deep_replace(old, new)
-    return node
+    new = {id(old): cst.parse_expression(text) for old, text in changes.items()}
+    return node.visit(_Changer(new)) if new else node  # type: ignore[return-value]
+
+
+class _Changer(cst.CSTTransformer):
+    """Replaces nodes in one pass: a visit copies all others, so that a second one would not find them again."""
+
+    def __init__(self, new: dict[int, cst.BaseExpression]):
+        super().__init__()
+        self.new = new
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        return id(node) not in self.new
+
+    def on_leave(self, original_node, updated_node):
+        return self.new.get(id(original_node), updated_node)
 
 
 def _carry(old: cst.BaseStatement, new: cst.BaseStatement) -> cst.BaseStatement:

@@ -27,15 +27,20 @@ class TemplateError(ValueError):
 
 def fill_statements(template: str, texts: Mapping[str, str], kept: Mapping[str, Kept]) -> list[cst.BaseStatement]:
     """The statements of a template; a placeholder alone on its line may stand for statements."""
-    module = _parse(_substitute(template, texts, kept))
-    return list(module.visit(_Filler(kept)).body)
+    module = _parse(_substitute(template, texts, kept)).visit(_Filler(kept))
+    body = list(module.body)
+    if body and module.header:  # blank lines and comments before the first statement
+        body[0] = body[0].with_changes(leading_lines=[*module.header, *body[0].leading_lines])
+    return body
 
 
 def fill_expression(template: str, texts: Mapping[str, str], kept: Mapping[str, Kept]) -> cst.BaseExpression:
     """The expression of a template."""
     statements = fill_statements(f"_({template})\n", texts, kept)
     call = statements[0].body[0].value  # type: ignore[attr-defined]
-    return call.args[0].value if len(call.args) == 1 else cst.Tuple([cst.Element(a.value) for a in call.args])
+    if len(call.args) == 1:
+        return call.args[0].value
+    return cst.Tuple([cst.Element(a.value) for a in call.args], lpar=[], rpar=[])
 
 
 def needs_parentheses(node: cst.BaseExpression, parent: cst.CSTNode | None) -> bool:
@@ -43,7 +48,7 @@ def needs_parentheses(node: cst.BaseExpression, parent: cst.CSTNode | None) -> b
     if isinstance(node, _ATOMS) or node.lpar:
         return False
     if isinstance(node, cst.Tuple):
-        return True
+        return not isinstance(parent, cst.For)  # `for i, layer in …`
     delimited = isinstance(parent, _DELIMITED) and not isinstance(node, _LOOSE)
     inside_brackets = isinstance(parent, (cst.Arg, cst.Element, cst.Index, cst.SubscriptElement))
     return not delimited or (not inside_brackets and "\n" in cst.Module([]).code_for_node(node))
@@ -87,6 +92,8 @@ class _Filler(cst.CSTTransformer):
 
     def on_leave(self, original_node, updated_node):
         self.parents.pop()
+        if isinstance(updated_node, cst.EmptyLine) and updated_node.comment is None:
+            return updated_node.with_changes(indent=False)  # no trailing blanks where the template is indented
         if isinstance(original_node, cst.Name) and (piece := self.kept.get(original_node.value)) is not None:
             if not isinstance(piece, cst.BaseExpression):
                 return updated_node  # statements: replaced with their line, below

@@ -25,12 +25,16 @@ VARYING = "eager results vary from run to run: compared in shape and dtype only"
 
 @dataclass
 class Observed:
-    """``observations``: the given inputs in the mode as built, then generated ones, then the other mode."""
+    """``observations``: the given inputs in the mode as built, then generated ones, then the other mode.
+
+    ``coverage`` says what was generated.
+    """
 
     observations: list[Observation]
     training: bool
     fingerprint: Fingerprint
     notes: list[str] = field(default_factory=list)
+    coverage: str = ""
 
 
 class _Budget:
@@ -60,10 +64,10 @@ def observe_case(
     observations = [model.observe_given(wanted, model.training) for wanted in calls]
     notes = _custom_objects(observations)
     refused: list[tuple[str, str]] = []
-    budget = _Budget()
+    budget, coverage = _Budget(), ""
     if thorough:
         progress("eager on variations")
-        generated = _observe_variations(model, calls[0], budget, refused, notes)
+        generated, coverage = _observe_variations(model, calls[0], budget, refused)
         observations += generated
         progress(f"eager in {mode_name(not model.training)} mode")
         observations += _observe_other_mode(model, observations, budget, refused, notes)
@@ -79,7 +83,7 @@ def observe_case(
         varying = {seen.training for seen in observations if not seen.stable}
         gradients = gradient_digests(model, calls, trainings, varying)
     result = fingerprint(model, observations, unstable_buffers, refused, gradients)
-    return Observed(observations, model.training, result, notes)
+    return Observed(observations, model.training, result, notes, coverage)
 
 
 def _custom_objects(observations: list[Observation]) -> list[str]:
@@ -93,8 +97,8 @@ def _custom_objects(observations: list[Observation]) -> list[str]:
 
 
 def _observe_variations(
-    model: EagerModel, example: Call, budget: _Budget, refused: list[tuple[str, str]], notes: list[str]
-) -> list[Observation]:
+    model: EagerModel, example: Call, budget: _Budget, refused: list[tuple[str, str]]
+) -> tuple[list[Observation], str]:
     found: list[Observation] = []
     groups = variations(example.inputs)
     sized = tried = 0
@@ -109,10 +113,8 @@ def _observe_variations(
             found.append(seen)
             sized += variation.resized
     cut = "" if tried == len(groups) else f"; {len(groups) - tried} not tried (limits of time, number and memory)"
-    notes.append(
-        f"variations: {len(found) - sized} of values, {sized} of sizes; {tried - len(found)} that eager refuses{cut}"
-    )
-    return found
+    made = f"variations: {len(found) - sized} of values, {sized} of sizes; {tried - len(found)} that eager refuses{cut}"
+    return found, made
 
 
 def _first_accepted(

@@ -73,5 +73,6 @@ def _prove(case: ModelCase, target: Target, observed: Observed, is_user_file: Ca
         fingerprint=observed.fingerprint,
         passed_as=passed_as,
         notes=tuple(observed.notes + prover.notes),
+        coverage=observed.coverage,
         warnings=tuple(prover.warnings),
     )

@@ -1,0 +1,284 @@
+import ast
+
+import pytest
+import torch  # noqa: F401  imported before the forks
+
+from tests.rules.tracing import HEAD, document, findings, model, rewritten, trace_follows
+from tsrefactor.rewrite import rewrite
+from tsrefactor.rules import Settings
+from tsrefactor.rules.hard_refactor import HardRefactor
+from tsrefactor.rules.soft_refactor import SoftRefactor
+from tsrefactor.source.file import SourceFile
+from tsrefactor.vocabulary import Placement
+
+RULE = [SoftRefactor()]
+INNER, MODULE = Settings(placement=Placement.INNER), Settings(placement=Placement.MODULE)
+SIGNS = "[(torch.ones(3),), (-torch.ones(3),), (torch.tensor([3.0, -1.0, 0.5, 2.0]),), (torch.zeros(0),)]"
+
+
+def helper(text: str, settings: Settings = MODULE) -> str:
+    """The header of the function that the rule adds."""
+    changed = rewritten(RULE, text, settings).document.text
+    lines = [line.strip() for line in changed.split("\n")]
+    return lines[lines.index("@torch.jit.script_if_tracing") + 1]
+
+
+MOVED = {
+    "if": "if x.sum() > 0:\n    x = x * 2\nreturn x",
+    "not bound before": "if x.sum() > 0:\n    y = x * 2\nelse:\n    y = x\nreturn y",
+    "size inside": "n = x.shape[0]\nif x.sum() > 0:\n    x = x * n\nreturn x",
+    "size of sizes": "n = x.shape[0]\nhalf = n // 2\ny = x + n\nif y.sum() > 0:\n    y = y[half:]\nreturn y + half",
+    "number from data": "k = x.abs().sum().item()\nif k > 3:\n    x = x - k\nreturn x",
+    "while": "y = x\nwhile y.abs().sum() > 1:\n    y = y * 0.5\nreturn y",
+    "for rows": "total = torch.zeros(())\nfor row in x:\n    total = total + row * row\nreturn total",
+    "for range of size": "total = torch.zeros(())\nfor i in range(x.shape[0]):\n    total = total + x[i]\nreturn total",
+    "break": "y = x.sum()\nfor i in range(5):\n    y = y + 1\n    if y > 2:\n        break\nreturn y",
+    "continue": "y = x.sum()\nfor i in range(5):\n    if y > 2:\n        continue\n    y = y + i\nreturn y",
+    "list": "ys = []\nfor row in x.view(-1, 1):\n    ys.append(row * 2)\nys.append(x[:1])\nreturn torch.cat(ys)",
+    "count": "n = 0\ny = x.abs().sum()\nwhile y > 1:\n    y = y / 2\n    n += 1\nreturn y * n",
+    "early return": "if x.sum() > 0:\n    return x * 2\ny = x - 1\nif y.sum() < -4:\n    y = y + 1\nreturn y",
+    "both return": "if x.sum() > 0:\n    return x, x * 2\nelse:\n    return x - 1, x",
+    "return in a loop": "for i in range(3):\n    x = x + 1\n    if x.sum() > 5:\n        return x\nreturn -x",
+    "return in an if": "if self.training:\n    x = x + 1\nelse:\n    if x.sum() > 0:\n        return x\nreturn -x",
+    "elif": "if self.training:\n    x = x + 1\nelif x.sum() > 0:\n    x = x - 1\nreturn x",
+    "in place": "y = x.clone()\nif x.sum() > 0:\n    y[0] = 7.0\nreturn y",
+    "view": "y = x.clone()\nv = y.view(-1)\nif x.sum() > 0:\n    v[0] = 7.0\nreturn y",
+    "two results": "y = x\nif x.sum() > 0:\n    x = x * 2\n    y = y + 1\nreturn x, y",
+    "and": "if x.sum() > 0 and not x.max() > 2:\n    x = x * 2\nreturn x",
+    "no_grad": "with torch.no_grad():\n    if x.sum() > 0:\n        x = x * 2\nreturn x",
+    "conditional expression": "y = x.sum() / 2 if x.sum() > 0 else x.sum()\nreturn y",
+    "dtype": "kind = x.dtype\nif x.sum() > 0:\n    x = x.long().to(kind)\nreturn x",
+    "data and its size": "big = x[x > 0]\nif big.numel() > 1:\n    x = x + big.sum()\nreturn x",
+    "fixed number in a loop": "for i in range(3):\n    if x.sum() > i:\n        x = x - i\nreturn x",
+    "nested": "y = x\nif x.sum() > 0:\n    while y.sum() > 1:\n        y = y * 0.5\nreturn y",
+    "two blocks": "if x.sum() > 0:\n    x = x * 2\nx = x + 1\nif x.sum() > 9:\n    x = x - 3\nreturn x",
+}
+
+
+@pytest.mark.parametrize("settings", [INNER, MODULE], ids=["inner", "module"])
+@pytest.mark.parametrize("body", MOVED.values(), ids=MOVED)
+def test_the_trace_follows_afterwards(body, settings, tmp_path):
+    before = model(body)
+    inputs = SIGNS if "x[" not in body and "row" not in body and "v[" not in body else SIGNS.replace(", (torch.zeros(0),)", "")
+    assert not trace_follows(before, inputs, tmp_path)
+    after = rewritten(RULE, before, settings).document.text
+    assert trace_follows(after, inputs, tmp_path, script=settings is MODULE), after
+
+
+REFUSED = {
+    "it calls self.lin": "if x.sum() > 0:\n    x = self.lin(x)\nreturn x",
+    "it calls self.helper": "if x.sum() > 0:\n    x = self.helper(x)\nreturn x",
+    "it calls self.parts.act": "if x.sum() > 0:\n    x = self.parts.act(x)\nreturn x",
+    "it assigns self.seen": "if x.sum() > 0:\n    self.seen = x\nreturn x",
+    "it updates self.count": "if x.sum() > 0:\n    self.count.add_(1)\n    x = x + 1\nreturn x",
+    "it assigns self.count[0]": "if x.sum() > 0:\n    self.count[0] = 1\n    x = x + 1\nreturn x",
+    "it needs self.temperature, which changes after construction": "if x.sum() > self.temperature:\n    x = x + 1\nreturn x",
+    "it needs self.odd, which is not known to be a tensor or a number": "if x.sum() > self.odd:\n    x = x + 1\nreturn x",
+    "it uses self itself": "if x.sum() > 0:\n    x = F.relu(x, self)\nreturn x",
+    "it prints": "if x.sum() > 0:\n    print('large')\n    x = x + 1\nreturn x",
+    "it yields": "if x.sum() > 0:\n    x = x + 1\n    yield x\nreturn",
+    "it holds a `try`": "if x.sum() > 0:\n    try:\n        x = x + 1\n    except E:\n        pass\nreturn x",
+    "it holds a lambda": "if x.sum() > 0:\n    x = F.pad(x, lambda: 1)\nreturn x",
+    "it defines a function": "if x.sum() > 0:\n    def g():\n        pass\n    x = x + 1\nreturn x",
+    "it imports": "if x.sum() > 0:\n    import os\n    x = x + 1\nreturn x",
+    "it declares a global": "global g\nif x.sum() > 0:\n    global h\n    x = x + 1\nreturn x",
+    "it holds a dictionary": "if x.sum() > 0:\n    d = {'a': x}\n    x = d['a']\nreturn x",
+    "it formats a string": "if x.sum() > 0:\n    name = f'{x}'\n    x = x + 1\nreturn x",
+    "it unpacks with `*`": "if x.sum() > 0:\n    x = x.view(*x.shape)\nreturn x",
+    "it filters in a comprehension": "if x.sum() > 0:\n    x = torch.stack([r for r in x if r > 0])\nreturn x",
+    "it has an `else` to a loop": "while x.sum() > 0:\n    x = x - 1\nelse:\n    x = x + 1\nreturn x",
+    "it holds `with open('f')`": "if x.sum() > 0:\n    with open('f'):\n        x = x + 1\nreturn x",
+    "it joins a size and a tuple in `x.shape + (1,)`": "if x.sum() > 0:\n    x = x.view(x.shape + (1,))\nreturn x",
+    "it deletes a name": "y = x\nif x.sum() > 0:\n    del y\n    x = x + 1\nreturn x",
+    "it calls x.numpy": "if x.sum() > 0:\n    x = torch.tensor(x.numpy())\nreturn x",
+    "it calls outside, which may not be TorchScript": "if x.sum() > 0:\n    x = outside(x)\nreturn x",
+    "it calls scaled, whose parameter by is not annotated": "if x.sum() > 0:\n    x = scaled(x)\nreturn x",
+    "it calls noisy, and there it prints": "if x.sum() > 0:\n    x = noisy(x)\nreturn x",
+    "it reads OUTSIDE from outside the function": "if x.sum() > 0:\n    x = x + OUTSIDE\nreturn x",
+    "it reads the global TABLE": "if x.sum() > 0:\n    x = x + TABLE[0]\nreturn x",
+    "y may be unbound after it": "if x.sum() > 0:\n    y = x\nreturn y",
+    "nothing uses what it computes": "if x.sum() > 0:\n    y = x\nreturn x",
+    "its result n is not a tensor": "n = 0\nif x.sum() > 0:\n    n = 1\nfor i in range(3):\n    x = self.lin(x)\n    n = n + 1\nreturn x * n",
+    "y is not of one type all through it": "y = 0\nfor r in x:\n    y = y + r\nreturn x + y",
+    "it needs k, which is a number taken from a tensor": "k = x.shape[0]\nk = k + 1\nif x.sum() > 0:\n    x = x + k\nreturn x",
+    "it needs q, which is not known to be a tensor": "q = outside(x)\nif x.sum() > 0:\n    x = x + q\nreturn x",
+    "it returns early, and in the rest of the function it calls self.lin": "if x.sum() > 0:\n    return x\nreturn self.lin(x)",
+    "it returns on some paths, and the function's end returns nothing": "if x.sum() > 0:\n    return x\nx = x + 1",
+    "what it returns is not known to be tensors only": "if x.sum() > 0:\n    return None\nreturn x",
+    "it returns different numbers of tensors": "if x.sum() > 0:\n    return x, x\nreturn x, x, x",
+    "it jumps out of a block that cannot move": "for r in [1]:\n    try:\n        if x.sum() > 0:\n            break\n    finally:\n        pass\nreturn x",
+    "it holds a string over several lines": 'if x.sum() > 0:\n    assert x.dim(), """a\n    b"""\n    x = x + 1\nreturn x',
+    "it shares its line with other code": "y = x; y = y * 2 if y.sum() > 0 else outside[0]\nreturn y",
+}
+INIT = """\
+self.lin = nn.Linear(3, 3)
+self.parts = nn.ModuleDict()
+self.odd = make()
+self.temperature = 1.0
+self.register_buffer('count', torch.zeros(1))"""
+OTHERS = """\
+
+def helper(self, x):
+    self.temperature = 2.0
+    return x"""
+BEFORE = """\
+TABLE = [1, 2]
+
+
+def scaled(x, by=2):
+    return x * by
+
+
+def noisy(x):
+    print('called')
+    return x
+
+
+"""
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_refusals_give_their_reason(reason):
+    text = model("def forward(self, x):\n    " + REFUSED[reason].replace("\n", "\n    ") + "\n" + OTHERS, INIT, BEFORE)
+    if "over several" in reason or "shares" in reason:
+        text = text.replace("outside[0]", "y / 3")
+    found = findings(RULE, text)
+    assert [f for f in found if f.message.endswith(f"it cannot move into a function: {reason}")], [f.message for f in found]
+    assert not any(f.fixable for f in found)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if x.sum() > 0:\n    raise ValueError('positive')\nreturn x",
+        "assert x.sum() > 0\nreturn x",
+        "if x.shape[0] != 3:\n    warnings.warn('size')\nreturn x",
+        "if self.training:\n    x = x * 2\nreturn x",
+        "if x.dim() == 3:\n    x = x[0]\nreturn x",
+        "if x is not None:\n    x = x + 1\nreturn x",
+        "for i in range(3):\n    x = x + 1\nreturn x",
+    ],
+)
+def test_no_finding(body):
+    assert findings(RULE, model(body)) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "header"),
+    [
+        ("if x.sum() > self.bound:\n    x = x + self.bias\nreturn x", "def _update_x(x, bias, bound: float):"),
+        ("if x.sum() > 0 and self.training:\n    x = x + 1\nreturn x", "def _update_x(x, training: bool):"),
+        ("bias = x * 2\nif x.sum() > 0:\n    x = bias + self.bias\nreturn x", "def _update_x(x, bias, own_bias):"),
+        ("if x.sum() > LIMIT:\n    x = x + 1\nreturn x", "def _update_x(x, LIMIT: float):"),
+        ("y = x + 1\nif y.sum() > 0:\n    z = y\nelse:\n    z = x\nreturn z", "def _compute_z(y, x):"),
+        ("_update_x = x\nif x.sum() > 0:\n    x = x * 2\nreturn x + _update_x", "def _update_x_2(x):"),
+    ],
+)
+def test_parameters_and_names(body, header):
+    text = model(body, "self.bound = 1.5\nself.bias = nn.Parameter(torch.ones(3))", "LIMIT = 2.5\n\n\n")
+    assert helper(text) == header
+
+
+def test_an_optional_tensor_is_annotated():
+    text = model("def forward(self, x, mask=None):\n    if x.sum() > 0:\n        if mask is not None:\n            x = x * mask\n    return x + 1 if mask is None else x.view(mask.shape)")
+    result = rewritten(RULE, text, MODULE).document.text
+    assert "def _update_x(x, mask: Optional[torch.Tensor]):" in result
+    assert "from typing import Optional" in result
+
+
+def test_a_number_that_a_call_gives_a_size_is_refused_and_an_unknown_one_presumed():
+    body = """\
+def cut(self, x: torch.Tensor, n: int):
+    if x.sum() > 0:
+        x = x * n
+    return x
+
+def forward(self, x: torch.Tensor):
+    return self.cut(x, GIVEN)"""
+    sizes = findings(RULE, model(body.replace("GIVEN", "x.shape[0]")))
+    assert "it needs n, which is a number taken from a tensor where cut is called" in sizes[0].message
+    assert [f.presumed for f in findings(RULE, model(body.replace("GIVEN", "3")))] == [False]
+    assert [f.presumed for f in findings(RULE, model(body.replace("self.cut(x, GIVEN)", "x")))] == [True]
+
+
+def test_a_parameter_that_nothing_speaks_for_is_presumed_a_tensor():
+    (found,) = findings(RULE, model("def forward(self, x):\n    if x > 0:\n        x = x * 2\n    return x"))
+    assert found.presumed and found.fixable
+    (found,) = findings(RULE, model("def forward(self, x: torch.Tensor):\n    if x > 0:\n        x = x * 2\n    return x"))
+    assert not found.presumed
+
+
+def test_comments_and_formatting_stay():
+    body = """\
+y = x  # the input
+
+# about the block
+if x.sum() > 0:  # positive?
+    # inside
+
+    y = y + torch.stack([x,
+                         x]).sum(0)   # odd   spacing
+    # the block's end
+# about the end
+return y"""
+    for settings in (INNER, MODULE):
+        before = model(body)
+        after = rewritten(RULE, before, settings).document.text
+        for comment in ("# the input", "# about the block", "# positive?", "# inside", "# odd   spacing", "# the block's end", "# about the end"):
+            assert after.count(comment) == 1, after
+        assert "torch.stack([x,\n" in after
+
+
+def test_what_only_the_block_needed_moves_with_it():
+    after = rewritten(RULE, model("n = x.shape[0]\ny = x + 1\nif y.sum() > 0:\n    y = y * n\nreturn y"), MODULE).document.text
+    assert after.count("n = x.shape[0]") == 2  # x is still read before: nothing above the block may go astray
+    after = rewritten(RULE, model("y = x + 1\nn = x.shape[0]\nz = y - 1\nif z.sum() > 0:\n    z = z * n\nreturn z"), MODULE).document.text
+    assert after.count("n = x.shape[0]") == 1
+
+
+def test_a_definition_is_not_repeated_where_its_operands_have_changed():
+    (found,) = findings(RULE, model("n = x.shape[0]\nx = x[1:]\nif x.sum() > 0:\n    x = x * n\nreturn x"))
+    assert "it needs n" in found.message
+    (found,) = findings(RULE, model("k = x.sum().item()\nx.add_(1)\nif x.sum() > 0:\n    x = x * k\nreturn x"))
+    assert "it needs k" in found.message
+    (found,) = findings(RULE, model("n = x.shape[0]\nfor i in range(3):\n    if x.sum() > 0:\n        x = x[:1] * n\nreturn x"))
+    assert "it needs n" in found.message
+
+
+def test_helpers_of_one_round_have_names_of_their_own():
+    after = rewritten(RULE, model(MOVED["two blocks"]), MODULE).document.text
+    names = [n.name for n in ast.parse(after).body if isinstance(n, ast.FunctionDef)]
+    assert sorted(names) == ["_update_x", "_update_x_2"]
+
+
+def test_crlf_and_tabs_survive():
+    text = model("if x.sum() > 0:\n    x = x * 2  # twice\nreturn x").replace("    ", "\t").replace("\n", "\r\n")
+    source = SourceFile(document(text).source.path, text, "utf-8", False, "\r\n")
+    for settings in (INNER, MODULE):
+        result = rewrite(type(document(text))(source), RULE, settings)
+        assert result.refused == []
+        assert "\n" not in result.document.text.replace("\r\n", "")
+        assert "\tx = x * 2  # twice" in result.document.text
+        assert "    " not in result.document.text.replace("  # twice", "")
+
+
+def test_functions_outside_classes_and_decorated_ones():
+    text = HEAD + "def clip(x: torch.Tensor):\n    if x.sum() > 0:\n        x = x * 2\n    return x\n"
+    assert "def _update_x(x):" in rewritten(RULE, text, MODULE).document.text
+    assert findings(RULE, text.replace("def clip", "@torch.jit.script\ndef clip")) == []
+
+
+def test_both_rules_together_prefer_where():
+    both = [HardRefactor(), SoftRefactor()]
+    text = model("if x.sum() > 0:\n    x = -x\ny = -x if x.sum() < 3 else x\nwhile y.sum() > 2:\n    y = y - 1\nreturn y")
+    for settings in (INNER, MODULE):
+        for rules in (both, both[::-1]):
+            after = rewritten(rules, text, settings).document.text
+            assert after.count("torch.where(") == 2
+            assert after.count("script_if_tracing") == 1
+
+
+def test_a_selection_in_an_expression_is_left_to_hard_refactor():
+    (found,) = findings(RULE, model("y = -x if x.sum() > 0 else x\nreturn y"))
+    assert not found.fixable
+    assert "hard-refactor" in found.message
