@@ -16,13 +16,13 @@ SELECTED = {
     "elif": "if x.sum() > 2:\n    y = x * 2.0\nelif x.sum() > 0:\n    y = x + 1.0\nelse:\n    y = x - 1.5\nreturn y",
     "not": "if not x.sum() > 0:\n    x = -x\nreturn x",
     "expression": "return (-x if x.max() > x.min() * 2 else x) + 1",
-    "chain of expressions": "return -x if x.sum() > 2 else x if x.sum() > 0 else x * 3",
-    "returns": "if x.sum() > 0:\n    return x.relu() + x\nreturn x - x.clamp(min=0)",
+    "chain of expressions": "return -x if x.sum() > 2 else x if x.mean() > 0 else x * 3",
+    "returns": "if x.sum() > 0:\n    return x.relu() + x\nreturn x - torch.abs(x)",
     "both return": "if x.sum() > 0:\n    return x\nelse:\n    return -x",
     "any": "if (x < 0).any():\n    x = -x\nreturn x",
     "named condition": "low = x < 0\nc = low.all()\nif c:\n    x = -x\nreturn x",
     "number": "if x.norm() > self.limit:\n    x = x * self.limit\nelse:\n    x = x * 0.5\nreturn x",
-    "several": "y = x + 1\nif x.sum() > 0:\n    x = -x\n    y = y - 2\nreturn x, y",
+    "several": "y = x + 1\nif x.sum() > 0:\n    x = -x\n    y = -y\nreturn x, y",
     "functions": "if x.mean() > 1:\n    y = F.gelu(x) + torch.tanh(x)\nelse:\n    y = F.softplus(x) * 0.5\nreturn y",
     "divided by a constant": "if x.sum() > 0:\n    x = x / 2\nelse:\n    x = x / 3\nreturn x",
 }
@@ -56,14 +56,20 @@ REFUSED = {
     "`F.relu(x, True)` is not plain": "if x.sum() > 0:\n    y = F.relu(x, True)\nelse:\n    y = x\nreturn y",
     "`1.0` is not plain": "if x.sum() > 0:\n    y = 1.0\nelse:\n    y = x\nreturn y",
     "made of different tensors": "if x.sum() > 0:\n    y = x * self.w\nelse:\n    y = x\nreturn y",
-    "only one of the sides carries a gradient": "if x.sum() > 0:\n    y = torch.zeros_like(x)\nelse:\n    y = x\nreturn y",
+    "only one of the sides carries a gradient": (
+        "if x.sum() > 0:\n    y = torch.zeros_like(x)\nelse:\n    y = x\nreturn y"
+    ),
     "y is updated in place": "if x.sum() > 0:\n    y = -x\nelse:\n    y = x\ny[0] = 1\nreturn y",
     "x is updated in place": "if x.sum() > 0:\n    y = -x\nelse:\n    y = x\nx.add_(1)\nreturn y",
     "y is updated in place, and": "if x.sum() > 0:\n    y = -x\nelse:\n    y = x\nself.act(y)\nreturn y",
     "a comment inside would be lost": "if x.sum() > 0:\n    y = -x  # flip\nelse:\n    y = x\nreturn y",
     "y may be unbound before it": "if x.sum() > 0:\n    y = -x\nreturn y",
-    "depends on the other names": "y = x\nif x.sum() > 0:\n    x = -x\n    y = x + y\nelse:\n    y = x\n    x = y\nreturn y",
-    "several names is hard to read": "y = x + 0\nif x.sum() > 0:\n    x = -x\n    y = -y\nelif x.sum() < -3:\n    x = x * 2\n    y = y * 2\nreturn y",
+    "depends on the other names": (
+        "y = x + 0\nif x.sum() > 0:\n    x = -x\n    y = x + y\nelse:\n    x = x + x\n    y = x - y\nreturn y"
+    ),
+    "several names is hard to read": (
+        "y = x + 0\nif x.sum() > 0:\n    x = -x\n    y = -y\nelif x.sum() < -3:\n    x = x * 2\n    y = y * 2\nreturn y"
+    ),
 }
 INIT = "self.w = nn.Parameter(torch.ones(1))\nself.lin = nn.Linear(3, 3)\nself.act = nn.ReLU(inplace=True)"
 

@@ -10,6 +10,7 @@ from tsrefactor.rules import Finding, Rule, Settings
 from tsrefactor.source.document import Document
 from tsrefactor.source.file import SourceFile
 
+PLAIN = Settings()
 HEAD = "import math\n\nimport torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n\n\n"
 
 
@@ -28,11 +29,11 @@ def _indented(text: str) -> str:
     return "\n".join("    " + line if line else line for line in text.rstrip("\n").split("\n"))
 
 
-def findings(rules: list[Rule], text: str, settings: Settings = Settings()) -> list[Finding]:
+def findings(rules: list[Rule], text: str, settings: Settings = PLAIN) -> list[Finding]:
     return find(rules, FileFacts(document(text)), settings)
 
 
-def rewritten(rules: list[Rule], text: str, settings: Settings = Settings()) -> Rewrite:
+def rewritten(rules: list[Rule], text: str, settings: Settings = PLAIN) -> Rewrite:
     """Asserts that nothing is refused, and that a second application changes nothing."""
     result = rewrite(document(text), rules, settings)
     assert result.refused == []
@@ -41,7 +42,7 @@ def rewritten(rules: list[Rule], text: str, settings: Settings = Settings()) -> 
 
 
 def trace_follows(text: str, inputs: str, folder: Path, script: bool = False) -> bool:
-    """Whether a trace of `Model` on the first of the inputs gives what eager gives on all (``script``: scripted, too)."""
+    """Whether a trace of `Model` on the first of the inputs gives what eager gives on all (``script``: this, too)."""
     path = folder / "traced.py"
     path.write_text(text, encoding="utf-8")
     return forked(_compare, path, inputs, script)
@@ -100,9 +101,10 @@ def _same(paths: tuple[Path, Path], inputs: str) -> bool:
             args = [a.requires_grad_() if a.is_floating_point() else a for a in _copied(args)]
             result = eager(*args)
             flat = [result] if isinstance(result, torch.Tensor) else list(result)
-            sum((r.double() * torch.arange(1, r.numel() + 1).view(r.shape)).sum() for r in flat).backward()
-            seen.append([(t.dtype, t.tolist()) for t in flat] + [None if a.grad is None else a.grad.tolist() for a in args]
-                        + [None if p.grad is None else p.grad.tolist() for p in eager.parameters()])  # fmt: skip
+            weighted = (r.double() * torch.arange(1, r.numel() + 1).view(r.shape) for r in flat)
+            sum(w.sum() for w in weighted).backward()
+            gradients = [None if t.grad is None else t.grad.tolist() for t in [*args, *eager.parameters()]]
+            seen.append(([(t.dtype, t.tolist()) for t in flat], gradients))
     half = len(seen) // 2
     return seen[:half] == seen[half:]
 

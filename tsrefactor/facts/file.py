@@ -249,7 +249,7 @@ class Class:
 class FileFacts:
     """All that is known of one version of a file. Facts are computed when a rule first asks for them.
 
-    ``focus`` names the functions to look at, as (qualified name, first line in the original); None means all.
+    ``focus`` names the functions to look at, by their first lines in the original; None means all.
     """
 
     def __init__(
@@ -257,7 +257,7 @@ class FileFacts:
         document: Document,
         observations: Observations | None = None,
         diagnoses: Sequence[Diagnosis] = (),
-        focus: frozenset[tuple[str, int]] | None = None,
+        focus: frozenset[int] | None = None,
     ):
         self.document, self.observations, self.diagnoses = document, observations, tuple(diagnoses)
         self.focus = focus
@@ -407,11 +407,7 @@ class FileFacts:
         if not self.mentions_torch:
             return []
         if self.focus is not None:
-            return [
-                f
-                for f in self.all_functions
-                if (f.qualname, self.first_original_line(f)) in self.focus and self._visible(f)
-            ]
+            return [f for f in self.all_functions if self.first_original_line(f) in self.focus and self._visible(f)]
         seen = [f for f in self.all_functions if self._visible(f)]
         for function in seen:  # grows while it is walked
             for node in function.nodes:
@@ -441,10 +437,13 @@ class FileFacts:
         return any(self.origin(n).startswith("torch.") for n in names)
 
     def observed_function(self, function: Function) -> FunctionObservations | None:
-        if self.observations is None:
-            return None
-        line = self.first_original_line(function)
-        return self.observations.functions.get((str(self.source.path), function.qualname, line)) if line else None
+        return self._observed.get(self.first_original_line(function) or 0)
+
+    @cached_property
+    def _observed(self) -> dict[int, FunctionObservations]:
+        """What was observed of this file, by the functions' first original lines (a change may rename one)."""
+        path, seen = str(self.source.path), self.observations.functions if self.observations else {}
+        return {f.line: f for f in seen.values() if f.file == path}
 
     def first_original_line(self, function: Function) -> int | None:
         """The original's line where a function, with its decorators, begins; None for one that a change inserted."""

@@ -143,9 +143,9 @@ class CaseLoop:
         """The files whose functions the case ran, as far as they may be rewritten."""
         return readable(draft, sorted(model_files(self.own) & self.files))
 
-    def _focus(self, path: str) -> frozenset[tuple[str, int]]:
-        """The functions of a file that the case ran, as (qualified name, first line in the original)."""
-        return frozenset((f.qualname, f.line) for f in self.own.functions.values() if f.file == path and f.scripted)
+    def _focus(self, path: str) -> frozenset[int]:
+        """The functions of a file that the case ran below a forward, by their first lines in the original."""
+        return frozenset(f.line for f in self.own.functions.values() if f.file == path and f.scripted)
 
     def _with_proactive(self, draft: Draft) -> Draft | None:
         """The draft with all edits that need no diagnosis, in the functions that the case ran below a forward."""
@@ -277,8 +277,8 @@ def _enclosing(facts: FileFacts, line: int) -> Function | None:
     return inside[-1] if inside else None
 
 
-def _functions_at(facts: FileFacts, lines: Iterable[int]) -> frozenset[tuple[str, int]]:
+def _functions_at(facts: FileFacts, lines: Iterable[int]) -> frozenset[int]:
     """The functions around these lines, as a focus."""
     found = (_enclosing(facts, line) for line in lines)
-    places = ((f.qualname, facts.first_original_line(f)) for f in found if f is not None)
-    return frozenset((name, line) for name, line in places if line is not None)
+    firsts = (facts.first_original_line(f) for f in found if f is not None)
+    return frozenset(first for first in firsts if first is not None)

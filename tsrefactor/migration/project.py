@@ -98,7 +98,7 @@ class Draft:
         path: str,
         observations: Observations | None,
         diagnoses: Sequence[Diagnosis] = (),
-        focus: frozenset[tuple[str, int]] | None = None,
+        focus: frozenset[int] | None = None,
     ) -> FileFacts:
         """The facts of one file as it reads here. Raises UserError for a file that cannot be read or parsed."""
         return FileFacts(self.document(path), observations, diagnoses, focus)

@@ -137,7 +137,7 @@ def _move(
     call = f"return {call}" if found.returns else f"{results} = {call}"
     edits: list[Edit]
     if placement is Placement.INNER:
-        edits = [Replace(found.statements, "{helper}\n{call}", {"helper": helper, "call": call})]
+        edits = [Replace(found.statements, "{helper}\n\n{call}", {"helper": helper, "call": call})]
     else:
         edits = [
             InsertBefore(file.top_level_of(function.node), "{helper}", {"helper": helper}),

@@ -40,6 +40,7 @@ class Model(torch.nn.Module):
             if x.abs().max() > 1:
                 x = x / x.abs().max()  # the peak becomes one
             return x
+
         x = _update_x(x)
         return x + 1
 """,
@@ -118,6 +119,7 @@ class Model(torch.nn.Module):
             if x.sum() > 0:
                 x = x * rows
             return x
+
         x = _update_x(x)
         return x
 """,
@@ -239,6 +241,7 @@ class Model(torch.nn.Module):
             if x.max() > 1:
                 x = torch.tanh(x)
             return x
+
         return _forward_result(x, gain)
 """,
         "[(torch.full((3,), 0.4), torch.tensor(2.0)), (torch.full((4,), 0.9), torch.tensor(2.0))]",
@@ -321,6 +324,7 @@ class Model(torch.nn.Module):
                     break
                 total = total + x[i % last]
             return total
+
         total = _update_total(x, turns, total)
         return total
 """,

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ast
-import io
 import re
-import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import Class, FileFacts, Function
-from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, Piece, Replace
+from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, RenameFunction, Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Finding, Rule, Settings
@@ -93,7 +91,7 @@ class SuperCall(Rule):
         shared = _shared_name(parent)
         message = f"TorchScript knows no super(); `{owner}` and this call share `{shared}`"
         return self.finding(
-            call.node, message, _move_body(parent, shared), _call_to(function, call, shared), answers=answered
+            call.node, message, *_move_body(parent, shared), _call_to(function, call, shared), answers=answered
         )
 
     # -- a parent of torch.nn --------------------------------------------------------------------------------------
@@ -254,66 +252,13 @@ def _call_to(function: Function, call: _ParentCall, shared: str) -> Replace:
     return Replace(call.node, f"{function.self_name}.{shared}({', '.join(parts)})", pieces)
 
 
-def _move_body(parent: Function, shared: str) -> Replace:
-    """The parent's method under the shared name, and a short one under the old that calls it."""
-    node = parent.node
-    documented = _is_docstring(node.body[0]) and len(node.body) > 1
-    signature, beside = _header(parent)
+def _move_body(parent: Function, shared: str) -> tuple[RenameFunction, InsertAfter]:
+    """The parent's method gets the shared name, and a short one under the old name calls it."""
     arguments = ", ".join(f"{p.name}={p.name}" if p.kind == "keyword" else p.name for p in parent.parameters)
-    template = f"def {node.name}{{signature}}\n"
-    template += "    {doc}\n" if documented else ""
-    template += f"    return {parent.self_name}.{shared}({arguments})\n\n"
-    template += f"def {shared}{{signature}}{{beside}}\n    {{body}}\n{{below}}"
-    pieces: dict[str, Piece | ast.expr | Sequence[ast.stmt] | str] = {
-        "signature": signature,
-        "beside": beside,
-        "body": node.body[1:] if documented else node.body,
-        "below": _comments_below(parent),
-    }
-    if documented:
-        pieces["doc"] = node.body[:1]
-    return Replace([node], template, pieces)
-
-
-def _header(function: Function) -> tuple[str, str]:
-    """``(self, x) -> T:`` as written, and the comment beside it."""
-    source, node = function.file.source, function.node
-    start = source.offset(node.lineno, node.col_offset)
-    text = source.text[start : source.offset(node.body[0].lineno, node.body[0].col_offset)]
-    depth, begin = 0, 0
-    lines = text.splitlines(keepends=True)
-
-    def index(position: tuple[int, int]) -> int:
-        return sum(map(len, lines[: position[0] - 1])) + position[1]
-
-    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-    for token in tokens:
-        if token.string in "([{" and token.type == tokenize.OP:
-            begin = begin or index(token.start)
-            depth += 1
-        elif token.string in ")]}" and token.type == tokenize.OP:
-            depth -= 1
-        elif token.string == ":" and depth == 0:
-            following = next(tokens)
-            beside = "  " + following.string if following.type == tokenize.COMMENT else ""
-            signature = text[begin : index(token.end)]
-            return signature.replace("\n" + " " * node.col_offset, "\n"), beside  # the template indents it again
-    raise AssertionError("a def without a colon")
-
-
-def _comments_below(function: Function) -> str:
-    """Comment lines that end the body, indented as it is."""
-    source, node = function.file.source, function.node
-    indent = node.body[0].col_offset
-    found: list[str] = []
-    for line in source.lines[node.end_lineno or node.lineno :]:
-        bare = line.strip()
-        if bare and (not bare.startswith("#") or len(line) - len(line.lstrip()) < indent):
-            break
-        found.append(f"    {bare}" if bare else "")
-    while found and not found[-1]:
-        found.pop()
-    return "\n".join(found)
+    returns = f" -> {ast.unparse(parent.node.returns)}" if parent.node.returns else ""
+    signature = f"{parent.node.name}({ast.unparse(parent.node.args)}){returns}"
+    template = f"\ndef {{signature}}:\n    return {parent.self_name}.{shared}({arguments})\n"
+    return RenameFunction(parent.node, shared), InsertAfter(parent.node, template, {"signature": signature})
 
 
 def _loop_over_self(function: Function, call: ast.Call, value: ast.expr) -> list[Edit]:

@@ -84,13 +84,13 @@ class GraphConv(nn.Module):
         super().__init__()
         self.fc = nn.Linear(4, 4)
 
-    def forward(self, x, adj):
-        return self._forward_impl(x, adj)
-
     def _forward_impl(self, x, adj):
         # mix the features, then the nodes
         x = self.fc(x)
         return torch.matmul(adj, x)
+
+    def forward(self, x, adj):
+        return self._forward_impl(x, adj)
 
 
 class Residual(GraphConv):
@@ -141,19 +141,19 @@ from torch import nn
 
 
 class Encoder(nn.Linear):
-    def forward(self, x):
-        return self._encoder_forward(x)
-
     def _encoder_forward(self, x):
         return nn.functional.linear(x, self.weight, self.bias).relu()
 
+    def forward(self, x):
+        return self._encoder_forward(x)
+
 
 class DeepEncoder(Encoder):
-    def forward(self, x):
-        return self._forward_impl(x)
-
     def _forward_impl(self, x):
         return self._encoder_forward(x) + 1
+
+    def forward(self, x):
+        return self._forward_impl(x)
 
 
 class Model(DeepEncoder):

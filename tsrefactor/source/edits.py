@@ -81,7 +81,15 @@ class AnnotateReturn:
     annotation: str
 
 
-Edit = Replace | InsertBefore | InsertAfter | AddToClass | AnnotateParameter | AnnotateReturn
+@dataclass(frozen=True, eq=False)
+class RenameFunction:
+    """Gives a function another name where it is defined (not where it is called)."""
+
+    function: ast.FunctionDef | ast.AsyncFunctionDef
+    name: str
+
+
+Edit = Replace | InsertBefore | InsertAfter | AddToClass | AnnotateParameter | AnnotateReturn | RenameFunction
 
 
 def target_of(edit: Edit) -> ast.AST:
@@ -97,5 +105,5 @@ def target_of(edit: Edit) -> ast.AST:
             arguments = function.args
             every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
             return next(a for a in every if a is not None and a.arg == name)
-        case AnnotateReturn(function=function):
+        case AnnotateReturn(function=function) | RenameFunction(function=function):
             return function

@@ -14,7 +14,17 @@ import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from .document import Splice
-from .edits import AddToClass, AnnotateParameter, AnnotateReturn, Edit, InsertAfter, InsertBefore, Piece, Replace
+from .edits import (
+    AddToClass,
+    AnnotateParameter,
+    AnnotateReturn,
+    Edit,
+    InsertAfter,
+    InsertBefore,
+    Piece,
+    RenameFunction,
+    Replace,
+)
 from .file import SourceFile
 from .templates import Kept, fill_expression, fill_statements, needs_parentheses, split_pieces
 
@@ -48,6 +58,8 @@ class Surgeon:
                 return self._chunk(cls).add_to_class(cls, edit)
             case AnnotateParameter(function=function) | AnnotateReturn(function=function):
                 return self._chunk(function).annotate(function, edit)
+            case RenameFunction(function=function, name=name):
+                return self._chunk(function).rename(function, name)
         raise TypeError(f"not an edit: {edit!r}")
 
     def _chunk(self, node: ast.expr | ast.stmt) -> _Chunk:
@@ -285,6 +297,11 @@ class _Chunk:
             space = cst.SimpleWhitespace(" ")
             new = new.with_changes(equal=cst.AssignEqual(space, space))
         return self._trimmed(old, new)
+
+    def rename(self, function: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> Splice:
+        node = self.statement(function)
+        assert isinstance(node, cst.FunctionDef)
+        return self._trimmed(node.name, cst.Name(name))
 
     # -- giving out ------------------------------------------------------------------------------------------------
 

@@ -28,9 +28,9 @@ class TemplateError(ValueError):
 def fill_statements(template: str, texts: Mapping[str, str], kept: Mapping[str, Kept]) -> list[cst.BaseStatement]:
     """The statements of a template; a placeholder alone on its line may stand for statements."""
     module = _parse(_substitute(template, texts, kept)).visit(_Filler(kept))
-    body = list(module.body)
+    body: list[cst.BaseStatement] = list(module.body)
     if body and module.header:  # blank lines and comments before the first statement
-        body[0] = body[0].with_changes(leading_lines=[*module.header, *body[0].leading_lines])
+        body[0] = body[0].with_changes(leading_lines=[*module.header, *body[0].leading_lines])  # type: ignore[attr-defined]
     return body
 
 

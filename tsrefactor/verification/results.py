@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..facts.diagnosis import Diagnosis
 from ..vocabulary import Verdict
@@ -84,8 +84,7 @@ class Examination:
     ``verdicts``: "script", "trace" and "reload", those that were run; one that stands for a model that does not run
     in eager is alone. ``diagnosis``: of the first failure, unless the target passed another way. ``passed_as``:
     under what the target passed, reload apart. ``coverage``: the inputs that were generated for it. ``warnings``: the
-    tracer's, in user files, as (message, file, line). ``raised_at``: (file, line) that raise under script by an edit;
-    filled by whoever made the edits. ``seconds``: wall time.
+    tracer's, in user files, as (message, file, line). ``seconds``: wall time.
     """
 
     verdicts: dict[str, Verdict]
@@ -95,7 +94,6 @@ class Examination:
     notes: tuple[str, ...] = ()
     coverage: str = ""
     warnings: tuple[tuple[str, str, int], ...] = ()
-    raised_at: tuple[tuple[str, int], ...] = field(default=())
     seconds: float = 0.0
 
     @property
