@@ -16,7 +16,7 @@ from rich.console import Console
 
 from tsrefactor.config import Config, load
 from tsrefactor.errors import UserError
-from tsrefactor.migration.batch import Batch, CaseState, migrate_all
+from tsrefactor.migration.batch import Batch, CaseState, Watcher, migrate_all
 from tsrefactor.migration.project import Options
 from tsrefactor.report.model import CaseReport, RunReport
 from tsrefactor.report.progress import CaseProgress
@@ -97,13 +97,28 @@ def migrate(cases: str, flags: MigrateFlags, console: Console) -> Migration:
             batch = Batch([], start=earlier.draft)
         else:
             with CaseProgress(len(todo), console) as progress:
-                done: Callable[[CaseState], None] = lambda case: progress.done(case.status)  # noqa: E731
-                batch = migrate_all(workers, todo, options, jobs, done, earlier.draft, saver.settled)
+                batch = migrate_all(workers, todo, options, jobs, _Watcher(progress, saver), earlier.draft)
     result = Migration(saver.report(batch), [(d.source, d.text) for d in batch.documents.values()], errors=saver.errors)
     _write(result, batch, flags)
     if flags.report is not None:
         _guarded(lambda: save_report(result.report, flags.report), result.errors)  # type: ignore[arg-type]
     return result
+
+
+class _Watcher(Watcher):
+    """Shows how the batch goes on, and saves what is settled."""
+
+    def __init__(self, progress: CaseProgress, saver: _Saver):
+        self._progress, self._saver = progress, saver
+
+    def looked(self, case: CaseState) -> None:
+        self._progress.looked()
+
+    def done(self, case: CaseState) -> None:
+        self._progress.done(case.status)
+
+    def settled(self, batch: Batch) -> None:
+        self._saver.settled(batch)
 
 
 def _check(flags: MigrateFlags) -> None:

@@ -217,7 +217,7 @@ class Attributes:
                 continue
             function = function_at(self.file, place.line)
             if function is not None and function in self.visible:
-                yield from self._flags_over(function, place.line, place.column)
+                yield from self._flags_over(function, place.line)
             if diagnosis.kind == "unconvertible-attribute":
                 cls = self._class(diagnosis.names["module"]) or (function.cls if function else None)
                 name = diagnosis.names["attribute"]
@@ -237,7 +237,7 @@ class Attributes:
                     type_, replaces = join(wanted, self.recorded(cls, set_)), set_ in cls.annotations
                     yield Declaration(cls, set_, type_, False, target, diagnosis.message, replaces=replaces)
 
-    def _flags_over(self, function: Function, line: int, column: int | None) -> Iterator[Declaration]:
+    def _flags_over(self, function: Function, line: int) -> Iterator[Declaration]:
         """Flags that decide a branch around the place, where no run took it: Final drops what does not compile."""
         assert function.cls is not None
         for node in function.nodes:

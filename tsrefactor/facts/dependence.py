@@ -72,16 +72,19 @@ class Dependence:
     @cached_property
     def is_compiled(self) -> bool:
         """Whether a trace never runs the function as Python: it, or all that calls it in the file, is compiled."""
-        if self._is_compiled(self.function):
+        function = self.function
+        if self._is_compiled(function):
             return True
-        function, file = self.function, self.function.file
+        if function.cls is not None or function.file.function_named(function.name) is not function:
+            return False
+        callers = [f for f in function.file.functions if f is not function and function.name in f.dependence._called]
+        return bool(callers) and all(map(self._is_compiled, callers))
 
-        def calls(caller: Function) -> bool:
-            heads = (n.func for n in caller.nodes if isinstance(n, ast.Call))
-            return any(file.function_named(file.origin(head)) is function for head in heads)
-
-        callers = [f for f in file.functions if f is not function and calls(f)]
-        return function.cls is None and bool(callers) and all(map(self._is_compiled, callers))
+    @cached_property
+    def _called(self) -> set[str]:
+        """The plain names that the function calls."""
+        calls = (n.func for n in self.function.nodes if isinstance(n, ast.Call))
+        return {head.id for head in calls if isinstance(head, ast.Name)}
 
     @staticmethod
     def _is_compiled(function: Function) -> bool:

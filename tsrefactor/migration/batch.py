@@ -99,11 +99,17 @@ class Batch:
         return found
 
 
-Watcher = Callable[[CaseState], None]
+class Watcher:
+    """Told how a batch goes on; does nothing by itself."""
 
+    def looked(self, case: CaseState) -> None:
+        """A case was examined as it stands, and may now wait for its group."""
 
-def _unwatched(batch: Batch) -> None:
-    """Where nobody keeps what is settled on the way."""
+    def done(self, case: CaseState) -> None:
+        """A case is finished."""
+
+    def settled(self, batch: Batch) -> None:
+        """The documents hold for all the cases that are finished so far: a moment to save them."""
 
 
 def migrate_all(
@@ -111,15 +117,13 @@ def migrate_all(
     names: Sequence[tuple[str, str | None]],
     options: Options,
     jobs: int,
-    done: Watcher,
+    watcher: Watcher,
     start: Draft | None = None,
-    settled: Callable[[Batch], None] = _unwatched,
 ) -> Batch:
-    """Migrates the named cases (with their own targets) and tells ``done`` of each one as it is finished.
+    """Migrates the named cases (with their own targets).
 
-    ``start`` is text that an earlier run proved, to build on. ``settled`` is given the batch, with the cases finished
-    so far, whenever its documents hold for all of these: a moment to save it. KeyboardInterrupt ends the work early:
-    what is finished stays, and the batch says that it was interrupted.
+    ``start`` is text that an earlier run proved, to build on. KeyboardInterrupt ends the work early: what is finished
+    stays, and the batch says that it was interrupted.
     """
     cases = [CaseState(name, options.target_of(own)) for name, own in names]
     batch, finished = Batch([], start=start or Draft()), set[str]()
@@ -129,11 +133,11 @@ def migrate_all(
         finished.update(case.name for case in new)
         batch.cases = [case for case in cases if case.name in finished]
         for case in new:
-            done(case)
-        settled(batch)
+            watcher.done(case)
+        watcher.settled(batch)
 
     try:
-        run_all(workers, [_first_look(case, options) for case in cases], 2 * jobs)
+        run_all(workers, [_first_look(case, options, watcher) for case in cases], 2 * jobs)
         batch.groups = _groups(cases, options, batch.start)
         waiting = {c.name for g in batch.groups for c in (*g.cases, *g.relatives)}
         tell([case for case in cases if case.name not in waiting])
@@ -149,7 +153,7 @@ def migrate_all(
     return batch
 
 
-def _first_look(case: CaseState, options: Options) -> Work[None]:
+def _first_look(case: CaseState, options: Options, watcher: Watcher) -> Work[None]:
     began = time.monotonic()
     arguments = {"target": case.target.value, "source": tuple(map(str, options.source))}
     task = Task("tsrefactor.migration.worker:look", case.name, arguments, {}, options.seconds, options.memory_gib)
@@ -166,6 +170,7 @@ def _first_look(case: CaseState, options: Options) -> Work[None]:
             case.error = result.message
     case.notes += case.before.notes
     case.seconds += time.monotonic() - began
+    watcher.looked(case)
 
 
 def observe_task(case: CaseState, options: Options) -> Task:

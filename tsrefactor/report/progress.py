@@ -33,6 +33,7 @@ class CaseProgress:
     def __init__(self, total: int, console: Console, doing: str = "cases"):
         self._total, self._console, self._doing = total, console, doing
         self._counts: Counter[str] = Counter()
+        self._looked = 0
         self._started = self._told = time.monotonic()
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -55,13 +56,21 @@ class CaseProgress:
     ) -> None:
         self._bar.stop()
 
+    def looked(self) -> None:
+        """Counts one case that was looked at before the work on any begins."""
+        self._looked += 1
+        self._say(self._counts.total(), f"looked at {self._looked} of {self._total}")
+
     def done(self, status: Status) -> None:
         """Counts one case that ended; away from a terminal says so from time to time, and at the end."""
         self._counts[_WORDS[status]] += 1
-        done, now = self._counts.total(), time.monotonic()
-        left = (now - self._started) / done * (self._total - done)
+        done = self._counts.total()
+        left = (time.monotonic() - self._started) / done * (self._total - done)
         parts = [f"{self._counts[word]} {word}" for word in dict.fromkeys(_WORDS.values()) if self._counts[word]]
-        state = ", ".join(parts) + (f"; {remaining(left)} left" if done < self._total else "")
+        self._say(done, ", ".join(parts) + (f"; {remaining(left)} left" if done < self._total else ""))
+
+    def _say(self, done: int, state: str) -> None:
+        now = time.monotonic()
         self._bar.update(self._task, completed=done, state=state)
         if not self._console.is_terminal and (done == self._total or now - self._told >= _INTERVAL):
             self._told = now

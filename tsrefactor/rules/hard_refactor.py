@@ -47,14 +47,12 @@ class HardRefactor(Rule):
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         for function in file.functions:
-            if function.dependence.is_compiled:
-                continue
             inside: set[ast.AST] = set()
             for node in function.nodes:
                 if not isinstance(node, (ast.If, ast.IfExp)) or node in inside:
                     continue
                 place = _place(function, node) if function.dependence.decides(node.test, presume=True) else []
-                if place:
+                if place and not function.dependence.is_compiled:
                     inside |= {n for p in place for n in ast.walk(p)}
                     yield self._finding(function, node, place)
 

@@ -61,12 +61,12 @@ class SoftRefactor(Rule):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         taken: set[str] = set()
         for function in file.functions:
-            if function.dependence.is_compiled or isinstance(function.node, ast.AsyncFunctionDef):
+            if isinstance(function.node, ast.AsyncFunctionDef):
                 continue
             moved: set[ast.AST] = set()
             for statement in function.statements:
                 node = None if statement in moved else _frozen(function, statement)
-                if node is None or _only_checks(function, statement):
+                if node is None or function.dependence.is_compiled or _only_checks(function, statement):
                     continue
                 message = _KEPT[type(node)]
                 if _is_selection(function, node):

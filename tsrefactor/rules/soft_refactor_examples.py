@@ -328,7 +328,7 @@ class Model(torch.nn.Module):
         total = _update_total(x, turns, total)
         return total
 """,
-        "[(torch.ones(3, 2), torch.tensor(2)), (torch.ones(5, 2) * 9, torch.tensor(7))]",
+        "[(torch.ones(3, 2), torch.tensor(2)), (torch.ones(5, 2), torch.tensor(7))]",
         _INNER,
     ),
 ]

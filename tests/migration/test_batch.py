@@ -1,0 +1,163 @@
+"""The loop and the batch on small zoos, in real workers."""
+
+import textwrap
+
+import pytest
+
+from tsrefactor.migration.batch import Watcher, migrate_all
+from tsrefactor.migration.project import Options
+from tsrefactor.rules import select_rules
+from tsrefactor.vocabulary import Status, Target
+from tsrefactor.workers.pool import Workers
+from tsrefactor.workers.spec import parse_spec
+
+ZOO = """
+import torch
+from tsrefactor import Inputs, ModelCase
+
+
+def case(name, cls, *inputs):
+    def build():
+        import nets
+        return getattr(nets, cls)().eval()
+    return ModelCase(name, build, lambda: [Inputs(*i) if isinstance(i, tuple) else Inputs(i) for i in inputs])
+
+
+def cases():
+    x = torch.linspace(-1, 1, 12).reshape(3, 4)
+"""
+
+
+@pytest.fixture
+def migrated(tmp_path, monkeypatch):
+    """Migrates NETS with the cases of a zoo; returns name → case, and the new text."""
+
+    def run(nets, cases, target=Target.SCRIPT, rules=None):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "nets.py").write_text("import torch\nfrom torch import nn\n" + textwrap.dedent(nets))
+        (tmp_path / "zoo.py").write_text(ZOO + textwrap.indent(textwrap.dedent(cases), "    "))
+        options = Options(select_rules(rules), (tmp_path,), target=target, seconds=60.0)
+        with Workers(parse_spec("zoo.py"), 2) as workers:
+            batch = migrate_all(workers, workers.case_names(), options, 2, Watcher())
+        text = (tmp_path / "nets.py").read_text()
+        assert list(batch.documents) in ([], [str((tmp_path / "nets.py").resolve())])
+        return {c.name: c for c in batch.cases}, next((d.text for d in batch.documents.values()), text)
+
+    return run
+
+
+def test_types_of_all_cases_that_share_a_function_are_joined(migrated):
+    cases, text = migrated(
+        """
+        def scale(x, by=2):
+            return x * by
+
+        class A(nn.Module):
+            def forward(self, x):
+                return scale(x)
+
+        class B(nn.Module):
+            def forward(self, x):
+                return scale(x, 0.5)
+        """,
+        "yield case('a', 'A', x)\nyield case('b', 'B', x)\n",
+    )
+    assert {n: c.status for n, c in cases.items()} == {"a": Status.MIGRATED, "b": Status.MIGRATED}
+    assert "def scale(x, by: Union[int, float] = 2)" in text or "def scale(x, by: Union[float, int] = 2)" in text
+
+
+def test_only_what_the_proof_needs_is_kept(migrated):
+    cases, text = migrated(
+        """
+        class A(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layers = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])
+
+            def forward(self, x, n=1):
+                out = []
+                for layer in self.layers:
+                    out.append(layer(x))
+                return torch.stack(out) * n
+        """,
+        "yield case('a', 'A', x)\n",
+    )
+    assert cases["a"].status is Status.MIGRATED
+    assert [a.finding.rule for a in cases["a"].needs] == ["annotate-types"]
+    assert "n: int = 1" in text
+
+
+def test_a_case_that_cannot_be_mended_leaves_no_edit(migrated):
+    cases, text = migrated(
+        """
+        class A(nn.Module):
+            def forward(self, x, n=1):
+                return (lambda y: y + n)(x)
+        """,
+        "yield case('a', 'A', x)\n",
+    )
+    assert cases["a"].status is Status.FAILED
+    assert "n=1" in text
+
+
+def test_a_passing_case_is_untouched_and_one_that_does_not_run_is_an_error(migrated):
+    cases, _ = migrated(
+        """
+        class A(nn.Module):
+            def forward(self, x):
+                return x + 1
+
+        class B(nn.Module):
+            def forward(self, x):
+                return x + self.missing
+        """,
+        "yield case('a', 'A', x)\nyield case('b', 'B', x)\n",
+    )
+    assert cases["a"].status is Status.ALREADY
+    assert cases["b"].status is Status.ERROR
+    assert "missing" in cases["b"].before.verdicts["script"].message
+
+
+def test_an_optional_tensor_is_annotated_though_the_proof_passes_without_it(migrated):
+    cases, text = migrated(
+        """
+        class A(nn.Module):
+            def forward(self, x, mask=None, n=2):
+                if mask is not None:
+                    x = x * mask
+                return x * n
+        """,
+        "yield case('a', 'A', x)\n",
+    )
+    assert cases["a"].status is Status.MIGRATED
+    assert "mask: Optional[torch.Tensor] = None" in text
+
+
+def test_a_baked_trace_is_mended_and_holds_on_other_sizes(migrated):
+    cases, text = migrated(
+        """
+        class A(nn.Module):
+            def forward(self, x):
+                return x.sum() + torch.arange(len(x))
+        """,
+        "yield case('a', 'A', x, x[:2])\n",
+        target=Target.TRACE,
+    )
+    assert cases["a"].before.verdicts["trace"].outcome.value == "baked"
+    assert cases["a"].status is Status.MIGRATED
+    assert "torch.arange(x.shape[0])" in text
+
+
+def test_target_any_is_content_with_a_trace(migrated):
+    cases, _ = migrated(
+        """
+        class A(nn.Module):
+            def forward(self, x):
+                y = (lambda z: z + 1)(x)
+                return y + torch.arange(len(x)).sum()
+        """,
+        "yield case('a', 'A', x, x[:2])\n",
+        target=Target.ANY,
+    )
+    assert cases["a"].status is Status.MIGRATED
+    assert cases["a"].after.passed_as == "trace"
