@@ -21,6 +21,8 @@ _WORDS = {
 }
 _INTERVAL = 10.0
 """Seconds between two plain lines."""
+_ENOUGH = 2
+"""Cases that must have ended before the time left is estimated."""
 
 
 class CaseProgress:
@@ -67,7 +69,9 @@ class CaseProgress:
         done = self._counts.total()
         left = (time.monotonic() - self._started) / done * (self._total - done)
         parts = [f"{self._counts[word]} {word}" for word in dict.fromkeys(_WORDS.values()) if self._counts[word]]
-        self._say(done, ", ".join(parts) + (f"; {remaining(left)} left" if done < self._total else ""))
+        if _ENOUGH <= done < self._total:
+            parts[-1] += f"; {remaining(left)} left"
+        self._say(done, ", ".join(parts))
 
     def _say(self, done: int, state: str) -> None:
         now = time.monotonic()
