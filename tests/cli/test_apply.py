@@ -17,7 +17,7 @@ def test_a_diff_is_all_that_is_on_stdout_and_git_takes_it(project, run, git):
     model.write_text(TRAP)
     ended = apply(run, "--diff")
     assert ended.code == 1
-    assert ended.raw.startswith(b"diff --git ")
+    assert ended.raw.startswith(b"--- a/")
     assert ended.err.splitlines() == ["1 edit in 1 file would be made"]
     assert model.read_text() == TRAP and not (project / ".tsrefactor").exists()
     assert git("apply", "--check", "-", given=ended.raw) == 0

@@ -67,7 +67,7 @@ def test_migrate_shows_writes_reports_and_resumes(project, run, zoo, git):
     flags = ["zoo.py", "--target", "trace", "--jobs", "2"]
     ended = run("migrate", *flags, "--diff", "--report", "r.json")
     assert ended.code == 1
-    assert ended.raw.startswith(b"diff --git a/trap.py b/trap.py\n") and ended.raw.count(b"diff --git") == 1
+    assert ended.raw.startswith(b"--- a/trap.py\n") and ended.raw.count(b"--- a/") == 1
     assert git("apply", "--check", "-", given=ended.raw) == 0
     assert "4 cases: 1 already, 1 migrated, 1 failed, 1 error" in ended.err.splitlines()
     assert (project / "trap.py").read_text() == TRAP

@@ -128,3 +128,14 @@ def test_display_path(tmp_path, monkeypatch):
     assert display_path(tmp_path / "link/m.py") == "m.py"
     assert display_path(tmp_path / "m.py") == "../m.py"
     assert display_path("x/m.py", tmp_path) == "a/x/m.py"
+
+
+def test_git_applies_it_in_a_subfolder_of_a_work_tree(tmp_path):
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    folder = tmp_path / "sub"
+    folder.mkdir()
+    (folder / "m.py").write_text("a = 1\nb = 2\n")
+    old = SourceFile.read(folder / "m.py")
+    diff = unified(old, "a = 1\nb = 3\n", "m.py")
+    subprocess.run(["git", "apply"], input=diff, cwd=folder, check=True)
+    assert (folder / "m.py").read_text() == "a = 1\nb = 3\n"

@@ -75,7 +75,7 @@ class _Outliner:
         for _ in range(_GROWTH):
             reason = obstacle(self.function, self.region)
             if reason is not None:
-                raise Unmovable(f"{grown}{reason}" if grown else reason)
+                raise Unmovable(grown + reason)
             if self._jumps_out() or self._is_elif():
                 self._step_out()
                 continue

@@ -62,9 +62,9 @@ class AnnotateTypes(Rule):
     answers = frozenset(
         "default-type argument-type argument-match arguments-not-valid undefined-tensor unconvertible-attribute"
         " attribute-type reassign-type branch-type mixed-return return-type unknown-type-name annotation-form"
-        " annotated-type missing-attribute not-defined-in-branch optional-refinement no-attribute-on-type none-to-"
-        " bool none-compare not-callable undefined-value python-value-as-value size-of-list unpack-value range-"
-        " argument mutable-default attribute-inference".split()
+        " annotated-type missing-attribute not-defined-in-branch optional-refinement no-attribute-on-type none-to-bool"
+        " none-compare not-callable undefined-value python-value-as-value size-of-list unpack-value range-argument"
+        " mutable-default attribute-inference".split()
     )
     examples = EXAMPLES
 

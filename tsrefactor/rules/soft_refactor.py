@@ -54,7 +54,7 @@ class SoftRefactor(Rule):
     name = "soft-refactor"
     targets = frozenset({Target.TRACE})
     answers = frozenset(
-        {"trace-boolean", "trace-integer", "trace-float", "trace-number", "trace-index", "trace-iterate"}
+        {"trace-boolean", "trace-integer", "trace-float", "trace-number", "trace-iterate"}
     )
     examples = EXAMPLES
 

@@ -32,8 +32,11 @@ def unified(old: SourceFile, new_text: str, shown: str) -> bytes:
     if before == after:
         return b""
     name = os.fsencode(shown)
-    # With the git header an emptied file is not taken for a deleted one, nor an empty one for a new one.
-    out = [b"diff --git %s %s\n" % (_quoted(b"a/" + name), _quoted(b"b/" + name))]
+    out: list[bytes] = []
+    if not (before and after):
+        # With git's header an emptied file is not taken for a deleted one, nor an empty one for a new one. Elsewhere it
+        # would do harm: below the root of a work tree `git apply` skips, in silence, what has the header.
+        out = [b"diff --git %s %s\n" % (_quoted(b"a/" + name), _quoted(b"b/" + name))]
     # The tab ends a name that holds blanks; without it patch would take what follows the blank for a date.
     end = b"\t\n" if b" " in name else b"\n"
     out += [b"--- ", _quoted(b"a/" + name), end, b"+++ ", _quoted(b"b/" + name), end]
