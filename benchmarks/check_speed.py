@@ -9,6 +9,7 @@ torch.
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 PARSE = """
 import sys
@@ -41,7 +42,7 @@ def main(folder: str) -> None:
     from tsrefactor.source.walk import python_files
 
     files = [str(f) for f in python_files([folder])]
-    lines = sum(open(f, "rb").read().count(b"\n") for f in files)
+    lines = sum(Path(f).read_bytes().count(b"\n") for f in files)
     parse, _ = cpu_seconds(sys.executable, "-c", PARSE, *files)
     check, said = cpu_seconds(sys.executable, "-c", CHECK, folder)
     print(f"{len(files)} files, {lines} lines")

@@ -79,7 +79,8 @@ def test_each_change_can_be_left_out(tmp_path):
 
 
 def test_findings_that_are_not_accepted_are_left(tmp_path):
-    result = rewrite(document("y = f(1)\nz = f(2)\n", tmp_path), [Unwrap()], Settings(), accept=lambda f: "2" in f.message)
+    d = document("y = f(1)\nz = f(2)\n", tmp_path)
+    result = rewrite(d, [Unwrap()], Settings(), accept=lambda finding: "2" in finding.message)
     assert result.document.text.endswith("y = f(1)\nz = 2\n")
 
 

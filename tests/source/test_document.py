@@ -55,7 +55,8 @@ def test_imports_come_once_and_go_with_the_last_change_that_needs_them(tmp_path)
 
 
 def test_later_changes_are_placed_in_the_text_with_imports(tmp_path):
-    d = document("import torch\nx = 1\n", tmp_path).apply([change(1, (17, 18, "3"), imports=[Import("typing", "List")])])
+    need = Import("typing", "List")
+    d = document("import torch\nx = 1\n", tmp_path).apply([change(1, (17, 18, "3"), imports=[need])])
     at = d.text.index("3")
     assert d.apply([change(2, (at, at + 1, "5"))]).text == "from typing import List\nimport torch\nx = 5\n"
 

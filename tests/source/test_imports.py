@@ -19,6 +19,9 @@ def added(text, *needed, tmp_path):
 
 LIST, OPTIONAL, TORCH = Import("typing", "List"), Import("typing", "Optional"), Import("torch")
 
+FUTURE = "from __future__ import annotations\n"
+TRY = "try:\n    import torch\nexcept ImportError:\n    pass\n"
+
 
 @pytest.mark.parametrize(
     ("before", "needed", "after"),
@@ -27,13 +30,13 @@ LIST, OPTIONAL, TORCH = Import("typing", "List"), Import("typing", "Optional"), 
         ("import os\nimport torch\n", [LIST], "import os\nfrom typing import List\nimport torch\n"),
         ("from typing import List\n", [LIST], "from typing import List\n"),
         ("from typing import List  # t\n", [LIST, OPTIONAL], "from typing import List, Optional  # t\n"),
-        ("from typing import (\n    List,\n)\n", [OPTIONAL], "from typing import (\n    List,\n)\nfrom typing import Optional\n"),
+        ("from typing import (\n  List,\n)\n", [OPTIONAL], "from typing import (\n  List,\n)\nfrom typing import Optional\n"),
         ("from typing import List as L\n", [LIST], "from typing import List as L, List\n"),
         ('"""Doc."""\n\nx = 1\n', [TORCH], '"""Doc."""\nimport torch\n\nx = 1\n'),
-        ("from __future__ import annotations\nx = 1\n", [TORCH], "from __future__ import annotations\nimport torch\n\nx = 1\n"),
+        (FUTURE + "x = 1\n", [TORCH], FUTURE + "import torch\n\nx = 1\n"),
         ("import torch.nn as nn\n", [TORCH], "import torch.nn as nn\nimport torch\n"),
         ("import torch.nn\n", [TORCH], "import torch.nn\n"),
-        ("try:\n    import torch\nexcept ImportError:\n    pass\n", [TORCH], "import torch\n\ntry:\n    import torch\nexcept ImportError:\n    pass\n"),
+        (TRY, [TORCH], "import torch\n\n" + TRY),
         ("#!/usr/bin/python\n# about x\nx = 1\n", [TORCH], "#!/usr/bin/python\nimport torch\n\n# about x\nx = 1\n"),
         ("import torch\r\nx = 1\r\n", [LIST], "from typing import List\r\nimport torch\r\nx = 1\r\n"),
         ("", [TORCH], "import torch\n"),

@@ -39,7 +39,8 @@ def find(file, kind, text=None):
 def test_replaces_an_expression_and_keeps_its_pieces(tmp_path):
     file = source("y = torch.arange(len(a [ 0 ]))  # kept\n", tmp_path)
     call = find(file, ast.Call, "len(a[0])")
-    assert made(file, Replace(call, "{v}.shape[0]", {"v": call.args[0]})) == "y = torch.arange(a [ 0 ].shape[0])  # kept\n"
+    text = made(file, Replace(call, "{v}.shape[0]", {"v": call.args[0]}))
+    assert text == "y = torch.arange(a [ 0 ].shape[0])  # kept\n"
 
 
 def test_parenthesises_a_piece_that_needs_it(tmp_path):
@@ -131,7 +132,7 @@ def test_annotates_parameters_and_returns(tmp_path):
     [
         ("class A:\n    pass\n", "class A:\n    n: int\n\n    pass\n"),
         ('class A:\n    """Doc."""\n\n    k = 1\n', 'class A:\n    """Doc."""\n\n    n: int\n\n    k = 1\n'),
-        ("class A:\n    m: int\n\n    def f(self): pass\n", "class A:\n    n: int\n    m: int\n\n    def f(self): pass\n"),
+        ("class A:\n    m: int\n\n    k = 1\n", "class A:\n    n: int\n    m: int\n\n    k = 1\n"),
         ("class A:\n    # c\n    def f(self): pass\n", "class A:\n    n: int\n\n    # c\n    def f(self): pass\n"),
     ],
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tsrefactor.record.command import record as run_recorded
 from tsrefactor.record.recording import load
+from tsrefactor.report.terminal import counted
 
 from .common import shown
 
@@ -20,7 +21,7 @@ def record(output: Path, command: Sequence[str]) -> int:
     code = run_recorded(output, command)
     recording = load(output)
     functions = sum(function.scripted for function in recording.observations.functions.values())
-    told = f"{functions} functions below forward, {len(recording.modules)} outermost modules"
+    told = f"{counted(functions, 'function')} below forward, {counted(len(recording.modules), 'outermost module')}"
     print(f"recorded in {shown(output)}: {told}", file=sys.stderr)
     if code:
         print(f"the command ended with exit code {code}", file=sys.stderr)

@@ -12,6 +12,7 @@ from tsrefactor.source.file import SourceFile
 from tsrefactor.source.imports import Import, ImportTable
 
 from .diagnosis import Diagnosis
+from .nodes import children
 from .observations import ClassObservations, FunctionObservations, Observations
 from .types import Type, from_annotation, render
 
@@ -91,7 +92,7 @@ class Function:
             node = stack.pop()
             found.append(node)
             if not isinstance(node, _SCOPES):
-                stack.extend(reversed(list(ast.iter_child_nodes(node))))
+                stack += reversed(children(node))
         return found
 
     @cached_property
@@ -347,7 +348,15 @@ class FileFacts:
     @cached_property
     def parents(self) -> dict[ast.AST, ast.AST]:
         """Every node's parent."""
-        return {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
+        parents: dict[ast.AST, ast.AST] = {}
+        stack: list[ast.AST] = [self.tree]
+        while stack:
+            node = stack.pop()
+            below = children(node)
+            stack += below
+            for child in below:
+                parents[child] = node
+        return parents
 
     def statement_of(self, node: ast.AST) -> ast.stmt:
         """The innermost statement that holds a node."""

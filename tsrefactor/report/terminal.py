@@ -38,8 +38,8 @@ def print_findings(findings: Iterable[FindingReport], out: IO[str], console: Con
         out.write(f"{finding}\n")
     fixable = sum(finding.fixable for finding in ordered)
     unsafe = sum(finding.safety is Safety.UNSAFE for finding in ordered)
-    files = _counted(len({finding.file for finding in ordered}), "file")
-    found = f"{_counted(len(ordered), 'finding')} in {files}: {fixable} fixable, {unsafe} unsafe"
+    files = counted(len({finding.file for finding in ordered}), "file")
+    found = f"{counted(len(ordered), 'finding')} in {files}: {fixable} fixable, {unsafe} unsafe"
     console.print(found if ordered else "no findings")
 
 
@@ -132,8 +132,8 @@ def _print_lines(lines: Iterable[str], console: Console) -> None:
 def _print_counts(report: RunReport, counts: Sequence[str], console: Console) -> None:
     stopped = " (interrupted)" if report.interrupted else ""
     told = f": {', '.join(counts)}" if report.cases else ""
-    console.print(f"{_counted(len(report.cases), 'case')}{told}{stopped}", soft_wrap=True)
+    console.print(f"{counted(len(report.cases), 'case')}{told}{stopped}", soft_wrap=True)
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -53,9 +53,7 @@ class SoftRefactor(Rule):
 
     name = "soft-refactor"
     targets = frozenset({Target.TRACE})
-    answers = frozenset(
-        {"trace-boolean", "trace-integer", "trace-float", "trace-number", "trace-iterate"}
-    )
+    answers = frozenset({"trace-boolean", "trace-integer", "trace-float", "trace-number", "trace-iterate"})
     examples = EXAMPLES
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
