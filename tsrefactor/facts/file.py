@@ -380,6 +380,7 @@ class FileFacts:
                 return block
         return [statement]
 
+    @cached_property
     def module_names(self) -> set[str]:
         """Every name bound at module level: a helper must not take one of them."""
         return {n.id for n in ast.walk(self.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} | {
@@ -388,7 +389,7 @@ class FileFacts:
 
     def fresh_name(self, wanted: str) -> str:
         """``wanted``, or ``wanted_2`` and so on where the module already has it."""
-        taken, name, n = self.module_names(), wanted, 1
+        taken, name, n = self.module_names, wanted, 1
         while name in taken:
             n += 1
             name = f"{wanted}_{n}"

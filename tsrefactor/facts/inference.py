@@ -147,6 +147,8 @@ class Inference:
             statement = self.function.file.parents[node]
             value = self._of(statement.value) if isinstance(statement, ast.Assign) else UNKNOWN
             own = join_all(self._assigned(name)).name
+            if own == "Tensor":
+                return UNKNOWN
             if own == "List" or isinstance(node.slice, ast.Slice):
                 return list_of(value) if not isinstance(node.slice, ast.Slice) else value
             return dict_of(self._of(node.slice), value)
