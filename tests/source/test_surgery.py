@@ -73,6 +73,12 @@ def test_replaces_a_tuple_and_its_parentheses(tmp_path):
     assert made(file, Replace(find(file, ast.Tuple), "[{a}]", {"a": find(file, ast.Name, "a")})) == "y = [a]\n"
 
 
+def test_finds_a_tuple_that_begins_on_the_line_after_its_parenthesis(tmp_path):
+    file = source("y = f(\n    (\n        a,\n        (b, c),\n    ),\n)\n", tmp_path)
+    edit = Replace(find(file, ast.Tuple), "g({a})", {"a": find(file, ast.Name, "a")})
+    assert made(file, edit) == "y = f(\n    g(a),\n)\n"
+
+
 METHOD = """\
 class A:
     def f(self, x, n=3):

@@ -148,8 +148,15 @@ class _Chunk:
         found = [n for n in self._index.get(self._key(node), ()) if isinstance(n, cst.BaseExpression)]
         if not found and isinstance(node, (ast.Tuple, ast.GeneratorExp)):
             line, column, end_line, end_column = self._key(node)  # libcst leaves the parentheses out
-            inner = self._index.get((line, column + 1, end_line, end_column - 1), ())
-            found = [n for n in inner if isinstance(n, (cst.Tuple, cst.GeneratorExp))]
+            found = [
+                n
+                for k, nodes in self._index.items()
+                for n in nodes
+                if isinstance(n, (cst.Tuple, cst.GeneratorExp))
+                and (line, column) < k[:2]
+                and k[2:] < (end_line, end_column)
+            ]
+            found.sort(key=lambda n: -len(self.module.code_for_node(n)))  # the outermost
         if not found:
             raise EditRefused(f"libcst has no expression at line {node.lineno}: {ast.unparse(node)}")
         return found[0]
