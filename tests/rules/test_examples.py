@@ -1,7 +1,7 @@
 """Every example of every rule, against the real TorchScript compiler."""
 
 import pytest
-import torch  # noqa: F401  imported before the forks
+import torch
 
 from tests.rules.proof import prove
 from tsrefactor.rules import all_rules

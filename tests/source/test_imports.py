@@ -20,6 +20,7 @@ def added(text, *needed, tmp_path):
 LIST, OPTIONAL, TORCH = Import("typing", "List"), Import("typing", "Optional"), Import("torch")
 
 FUTURE = "from __future__ import annotations\n"
+SEVERAL = "from typing import (\n    List,\n)\n"
 TRY = "try:\n    import torch\nexcept ImportError:\n    pass\n"
 
 
@@ -30,7 +31,7 @@ TRY = "try:\n    import torch\nexcept ImportError:\n    pass\n"
         ("import os\nimport torch\n", [LIST], "import os\nfrom typing import List\nimport torch\n"),
         ("from typing import List\n", [LIST], "from typing import List\n"),
         ("from typing import List  # t\n", [LIST, OPTIONAL], "from typing import List, Optional  # t\n"),
-        ("from typing import (\n  List,\n)\n", [OPTIONAL], "from typing import (\n  List,\n)\nfrom typing import Optional\n"),
+        (SEVERAL, [OPTIONAL], SEVERAL + "from typing import Optional\n"),
         ("from typing import List as L\n", [LIST], "from typing import List as L, List\n"),
         ('"""Doc."""\n\nx = 1\n', [TORCH], '"""Doc."""\nimport torch\n\nx = 1\n'),
         (FUTURE + "x = 1\n", [TORCH], FUTURE + "import torch\n\nx = 1\n"),

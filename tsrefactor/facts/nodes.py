@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-_PLAIN = {"ctx", "op", "ops", "id", "attr", "arg", "name", "asname", "module", "level", "kind", "type_comment", "lineno"}
+_PLAIN = {"ctx", "op", "ops", "id", "attr", "arg", "name", "asname", "module", "level", "kind", "type_comment"}
 _child_fields: dict[type, tuple[str, ...]] = {ast.Constant: ()}
 """Class of nodes → its fields that can hold nodes; filled as classes are met."""
 
