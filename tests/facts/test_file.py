@@ -4,6 +4,7 @@ import textwrap
 import pytest
 
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.names import fresh
 from tsrefactor.facts.observations import ClassObservations, FunctionObservations, Observations
 from tsrefactor.facts.types import INT, optional, parse
 from tsrefactor.source.document import Change, Document, Splice
@@ -152,6 +153,7 @@ def test_spells_types_with_what_the_file_has(document):
 
 
 def test_a_fresh_name_is_not_taken(document):
-    facts = FileFacts(document("import a as _h\n_h_2 = 1\n"))
-    assert facts.fresh_name("_h") == "_h_3"
-    assert facts.fresh_name("_g") == "_g"
+    taken = FileFacts(document("import a as _h\n_h_2 = 1\n")).module_names
+    assert fresh(taken, "_h") == "_h_3"
+    assert fresh(taken, "_g") == "_g"
+    assert fresh(taken, "_h", "_g") == "_g"

@@ -3,7 +3,10 @@
 import textwrap
 
 import pytest
+import torch  # noqa: F401  imported before the forks
 
+from tests.rules.more_examples.annotate_types import MORE
+from tests.rules.proof import prove
 from tsrefactor.facts.diagnosis import Diagnosis, Place
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.observations import ClassObservations, FunctionObservations, Observations
@@ -398,3 +401,8 @@ def test_wrong_return_annotation_is_corrected_by_the_compiler(write):
     body = "def f(x) -> torch.Tensor:\n    return x, x\n"
     file = write(body).diagnose("return-type", "return x", expected="Tensor", found="Tuple[Tensor, Tensor]")
     assert "def f(x) -> Tuple[torch.Tensor, torch.Tensor]:" in file.text()
+
+
+@pytest.mark.parametrize("example", MORE.values(), ids=MORE)
+def test_more_examples(example, tmp_path):
+    prove(AnnotateTypes(), example, tmp_path)

@@ -1,9 +1,13 @@
 """module-index: parts of a range, names, and what is left alone."""
 
 import pytest
+import torch  # noqa: F401  imported before the forks
 
+from tests.rules.proof import prove
 from tests.rules.texts import diagnosis, findings, rewritten, source
+from tsrefactor.rules import Example
 from tsrefactor.rules.module_index import ModuleIndex
+from tsrefactor.vocabulary import Target
 
 RULE = ModuleIndex()
 INIT = """\
@@ -174,3 +178,95 @@ def test_diagnosis_tells_of_a_container_that_the_source_does_not_show(tmp_path):
     assert findings(RULE, file) == []
     after = rewritten(RULE, file, diagnosis(file, "integer-literal-index", "self.hidden[i]"))
     assert after == loop("for layer in self.hidden:", "x = layer(x)")
+
+
+MODEL = """\
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+"""
+
+
+def example_of(before: str, after: str, error: str = "Expected integer literal", inputs: str = "") -> Example:
+    return Example(
+        before=MODEL + before,
+        after=MODEL + after,
+        inputs=inputs or "[(torch.rand(2, 4),), (torch.rand(3, 4),)]",
+        breaks=Target.SCRIPT,
+        error=error,
+    )
+
+
+MORE = {
+    "nested containers": example_of(
+        """\
+    def __init__(self, stages=2, depth=2):
+        super().__init__()
+        self.stages, self.depth = stages, depth
+        self.blocks = nn.ModuleList([nn.ModuleList([nn.Linear(4, 4) for _ in range(depth)]) for _ in range(stages)])
+
+    def forward(self, x):
+        for i in range(len(self.blocks)):
+            for j in range(self.depth):
+                x = self.blocks[i][j](x)
+        return x
+""",
+        """\
+    def __init__(self, stages=2, depth=2):
+        super().__init__()
+        self.stages, self.depth = stages, depth
+        self.blocks = nn.ModuleList([nn.ModuleList([nn.Linear(4, 4) for _ in range(depth)]) for _ in range(stages)])
+
+    def forward(self, x):
+        for block in self.blocks:
+            for layer in block:
+                x = layer(x)
+        return x
+""",
+    ),
+    "slice, zip and reversed": example_of(
+        """\
+    def __init__(self):
+        super().__init__()
+        self.convs = nn.ModuleList([nn.Linear(4, 4) for _ in range(3)])
+
+    def forward(self, xs: list[torch.Tensor]):
+        for conv in self.convs[1:]:
+            xs[0] = conv(xs[0])
+        y = xs[0]
+        for conv, x in zip(self.convs, xs):
+            y = y + conv(x)
+        for conv in reversed(self.convs):
+            y = conv(y)
+        return y
+""",
+        """\
+    def __init__(self):
+        super().__init__()
+        self.convs = nn.ModuleList([nn.Linear(4, 4) for _ in range(3)])
+
+    def forward(self, xs: list[torch.Tensor]):
+        for i, conv in enumerate(self.convs):
+            if i >= 1:
+                xs[0] = conv(xs[0])
+        y = xs[0]
+        for j, conv in enumerate(self.convs):
+            x = xs[j]
+            y = y + conv(x)
+        for index in range(len(self.convs) - 1, -1, -1):
+            for k, conv_2 in enumerate(self.convs):
+                if k == index:
+                    y = conv_2(y)
+        return y
+""",
+        error="__call__",
+        inputs="[([torch.rand(2, 4) for _ in range(3)],), ([torch.rand(3, 4) for _ in range(3)],)]",
+    ),
+}
+
+
+@pytest.mark.parametrize("example", MORE.values(), ids=MORE)
+def test_more_examples(example, tmp_path):
+    prove(RULE, example, tmp_path)

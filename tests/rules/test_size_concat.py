@@ -1,9 +1,13 @@
 """size-concat: forms of a sequence whose length TorchScript would have to know, and what is left alone."""
 
 import pytest
+import torch  # noqa: F401  imported before the forks
 
+from tests.rules.proof import prove
 from tests.rules.texts import diagnosis, findings, rewritten, source
+from tsrefactor.rules import Example
 from tsrefactor.rules.size_concat import SizeConcat
+from tsrefactor.vocabulary import Target
 
 RULE = SizeConcat()
 
@@ -87,3 +91,31 @@ def test_comments_between_arguments_stay(tmp_path):
     before = model("return x.view(\n    *x.shape[:2],  # lead\n    -1,\n)")
     after = rewritten(RULE, source(tmp_path / "model.py", before))
     assert "x.view(x.shape[:2] + (-1,))" in after
+
+
+MORE = {
+    "permute, repeat and ones": Example(
+        before=model("""\
+order = [0] + list(range(2, x.dim())) + [1]
+y = x.permute(*order)
+keep = y.new_zeros(y.size(0), *([1] * (y.dim() - 1)))
+y = y + keep + torch.ones(*y.shape[1:], dtype=y.dtype)
+return y.permute(0, *range(2, y.dim()), 1)
+"""),
+        after=model("""\
+order = [0] + list(range(2, x.dim())) + [1]
+y = x.permute(order)
+keep = y.new_zeros([y.size(0)] + ([1] * (y.dim() - 1)))
+y = y + keep + torch.ones(y.shape[1:], dtype=y.dtype)
+return y.permute([0] + list(range(2, y.dim())) + [1])
+"""),
+        inputs="[(torch.rand(2, 3, 4),), (torch.rand(3, 5, 6),)]",
+        breaks=Target.SCRIPT,
+        error="size of a list|range cannot be used as a tuple",
+    ),
+}
+
+
+@pytest.mark.parametrize("example", MORE.values(), ids=MORE)
+def test_more_examples(example, tmp_path):
+    prove(RULE, example, tmp_path)

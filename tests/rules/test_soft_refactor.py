@@ -3,6 +3,8 @@ import ast
 import pytest
 import torch  # noqa: F401  imported before the forks
 
+from tests.rules.more_examples.soft_refactor import MORE
+from tests.rules.proof import prove
 from tests.rules.tracing import HEAD, document, findings, model, rewritten, trace_follows
 from tsrefactor.rewrite import rewrite
 from tsrefactor.rules import Settings
@@ -333,3 +335,8 @@ def test_a_selection_in_an_expression_is_left_to_hard_refactor():
     (found,) = findings(RULE, model("y = -x if x.sum() > 0 else x\nreturn y"))
     assert not found.fixable
     assert "hard-refactor" in found.message
+
+
+@pytest.mark.parametrize("example", MORE.values(), ids=MORE)
+def test_more_examples(example, tmp_path):
+    prove(SoftRefactor(), example, tmp_path)

@@ -5,9 +5,10 @@ import torch
 from torch import nn
 
 from tests.forked import forked
+from tests.rules.more_examples.super_call import MORE
+from tests.rules.proof import prove
 from tests.rules.texts import findings, rewritten, source
-from tsrefactor.rules.super_call import SuperCall
-from tsrefactor.rules.super_call_idioms import BATCH_NORMS, IDIOMS
+from tsrefactor.rules.super_call import BATCH_NORMS, FORWARDS, SuperCall
 
 HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n\n\n"
 IMAGE, VOLUME, SIGNAL = (2, 4, 6, 6), (2, 4, 6, 6, 6), (2, 4, 6)
@@ -37,7 +38,7 @@ def inputs_of(name):
         return torch.rand(3, 4), torch.rand(3, 4), torch.tensor([1, -1, 1])
     if name == "CosineSimilarity":
         return torch.rand(3, 4), torch.rand(3, 4)
-    wanted = len({digit for digit in "012" if "{" + digit + "}" in IDIOMS.get(name, "{0}")})
+    wanted = len({digit for digit in "012" if "{" + digit + "}" in FORWARDS.get(name, "{0}")})
     shape = {"1": SIGNAL, "2": IMAGE, "3": VOLUME}.get(name[-2] if name.endswith("d") else "", IMAGE)
     return tuple(torch.rand(shape) for _ in range(wanted))
 
@@ -68,7 +69,7 @@ def compare(path, text, name, arguments):
     return same, buffers, torch.allclose(scripted(*inputs), results[3])
 
 
-@pytest.mark.parametrize("name", sorted({*IDIOMS, *BATCH_NORMS}))
+@pytest.mark.parametrize("name", sorted({*FORWARDS, *BATCH_NORMS}))
 def test_form_of_a_torch_class_does_what_the_class_does(name, tmp_path):
     torch.set_num_threads(1)
     wanted = len(inputs_of(name))
@@ -210,3 +211,8 @@ def test_sequential_in_a_condition_is_left_alone(tmp_path):
         "class Model(nn.Sequential):\n    def forward(self, x):\n        return x if x.dim() else super().forward(x)\n"
     )
     assert "no loop" in advice(tmp_path, text)
+
+
+@pytest.mark.parametrize("example", MORE.values(), ids=MORE)
+def test_more_examples(example, tmp_path):
+    prove(SuperCall(), example, tmp_path)

@@ -387,14 +387,6 @@ class FileFacts:
             n.name for n in self.tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))
         } | set(self.imports.origins)  # fmt: skip
 
-    def fresh_name(self, wanted: str) -> str:
-        """``wanted``, or ``wanted_2`` and so on where the module already has it."""
-        taken, name, n = self.module_names, wanted, 1
-        while name in taken:
-            n += 1
-            name = f"{wanted}_{n}"
-        return name
-
     def node_at(self, diagnosis: Diagnosis, *kinds: type[ast.AST]) -> ast.AST | None:
         """The outermost node of one of these kinds that begins where the diagnosis points (else one on its line)."""
         place = diagnosis.place

@@ -34,7 +34,7 @@ def late_values(function: Function) -> Iterator[LateValue]:
         late = [n for n in names if _given_in_branch(function, statement, n)]
         if not late or "# type:" in function.file.source.lines[statement.lineno - 1]:
             continue
-        found = {n: _type(function, n, statement) for n in late}
+        found = {n: _type(function, n) for n in late}
         types = {n: t for n, (t, _) in found.items() if t.known and t.optional}
         if types:
             yield LateValue(statement, names, types, any(found[n][1] for n in types))
@@ -93,7 +93,7 @@ def _given_in_branch(function: Function, statement: ast.Assign, name: str) -> bo
     return False
 
 
-def _type(function: Function, name: str, statement: ast.Assign) -> tuple[Type, bool]:
+def _type(function: Function, name: str) -> tuple[Type, bool]:
     """The type over all bindings, and whether it is only presumed."""
     recorded = function.observed.locals.get(name, UNKNOWN) if function.observed is not None else UNKNOWN
     if recorded.known and recorded != NONE:

@@ -23,8 +23,15 @@ from tsrefactor.source.edits import AddToClass, AnnotateParameter, AnnotateRetur
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
 
-from .annotate_types_examples import EXAMPLES
-from .base import Finding, Rule, Settings
+from .base import Example, Finding, Rule, Settings
+
+_HEAD = "import torch\nfrom torch import nn\n"
+
+
+def _example(before: str, after: str, inputs: str, error: str, typing: str = "", **more) -> Example:
+    """An example whose rewrite imports these names from typing."""
+    imported = f"from typing import {typing}\n" if typing else ""
+    return Example(_HEAD + before, imported + _HEAD + after, inputs, Target.SCRIPT, error=error, **more)
 
 
 class AnnotateTypes(Rule):
@@ -66,7 +73,172 @@ class AnnotateTypes(Rule):
         " none-compare not-callable undefined-value python-value-as-value size-of-list unpack-value range-argument"
         " mutable-default attribute-inference".split()
     )
-    examples = EXAMPLES
+    examples = [
+        # Defaults that are no tensors, of a method, a helper and a keyword.
+        _example(
+            before='''
+
+def crop(x, size=2):
+    return x[:, :size]
+
+
+class Model(nn.Module):
+    def forward(self, x, scale=0.5, flip=False, mode="sum"):
+        if flip:
+            x = x.flip(0)
+        x = crop(x) * scale
+        return x.sum() if mode == "sum" else x.mean()
+''',
+            after='''
+
+def crop(x, size: int = 2):
+    return x[:, :size]
+
+
+class Model(nn.Module):
+    def forward(self, x, scale: float = 0.5, flip: bool = False, mode: str = "sum"):
+        if flip:
+            x = x.flip(0)
+        x = crop(x) * scale
+        return x.sum() if mode == "sum" else x.mean()
+''',
+            inputs="[(torch.rand(3, 4),), (torch.rand(2, 5), 2.0, True, 'mean')]",
+            error="Expected a default value of type Tensor",
+        ),
+        # None is an undefined tensor where nothing says Optional: no error before the wrong branch runs.
+        _example(
+            before='''
+
+class Model(nn.Module):
+    def forward(self, x, mask=None, limit=None):
+        if mask is not None:
+            x = x.masked_fill(mask, 0.0)
+        if limit is None:
+            limit = 2
+        return x[:limit]
+''',
+            after='''
+
+class Model(nn.Module):
+    def forward(self, x, mask: Optional[torch.Tensor] = None, limit: Optional[int] = None):
+        if mask is not None:
+            x = x.masked_fill(mask, 0.0)
+        if limit is None:
+            limit = 2
+        return x[:limit]
+''',
+            typing="Optional",
+            inputs="[(torch.rand(3, 4),), (torch.rand(3, 4), torch.ones(3, 4) > 0, 1)]",
+            outcome="run-error",
+            error="undefined Tensor",
+            recorded=True,
+        ),
+        # A variable that is None until a loop gives it a tensor.
+        _example(
+            before='''
+
+class Model(nn.Module):
+    def forward(self, x):
+        best = last = None
+        for row in x.unbind(0):
+            last = row
+            if best is None:
+                best = row
+            else:
+                best = torch.maximum(best, row)
+        return best, last
+''',
+            after='''
+
+class Model(nn.Module):
+    def forward(self, x):
+        best: Optional[torch.Tensor] = None
+        last: Optional[torch.Tensor] = None
+        for row in x.unbind(0):
+            last = row
+            if best is None:
+                best = row
+            else:
+                best = torch.maximum(best, row)
+        return best, last
+''',
+            typing="Optional",
+            inputs="[(torch.rand(3, 4),), (torch.rand(5, 2),)]",
+            error="previously had type NoneType",
+        ),
+        # Attributes that are empty or None when the model is scripted.
+        _example(
+            before='''
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.sizes = []
+        self.last = None
+
+    def forward(self, x):
+        self.sizes.append(x.size(0))
+        self.last = x
+        return x * len(self.sizes)
+''',
+            after='''
+
+class Model(nn.Module):
+    sizes: List[int]
+    last: Optional[torch.Tensor]
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = []
+        self.last = None
+
+    def forward(self, x):
+        self.sizes.append(x.size(0))
+        self.last = x
+        return x * len(self.sizes)
+''',
+            typing="List, Optional",
+            inputs="[(torch.rand(3, 2),), (torch.rand(2, 2),)]",
+            error="failed to convert Python type",
+            recorded=True,
+        ),
+        # A bool that decides whether a submodule exists.
+        _example(
+            before='''
+
+class Model(nn.Module):
+    def __init__(self, project=False):
+        super().__init__()
+        self.project = project
+        if project:
+            self.projection = nn.Linear(4, 4)
+
+    def forward(self, x):
+        if self.project:
+            x = self.projection(x)
+        return torch.relu(x)
+''',
+            after='''
+
+class Model(nn.Module):
+    project: Final[bool]
+
+    def __init__(self, project=False):
+        super().__init__()
+        self.project = project
+        if project:
+            self.projection = nn.Linear(4, 4)
+
+    def forward(self, x):
+        if self.project:
+            x = self.projection(x)
+        return torch.relu(x)
+''',
+            typing="Final",
+            inputs="[(torch.rand(3, 4),), (torch.rand(2, 4),)]",
+            error="has no attribute 'projection'",
+        ),
+    ]  # fmt: skip
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         signatures = Signatures(file)

@@ -139,3 +139,14 @@ class Rule(ABC):
     def summary(cls) -> str:
         """The docstring's first line."""
         return inspect.getdoc(cls).partition("\n")[0]  # type: ignore[union-attr]
+
+
+def kept_arguments(
+    arguments: Sequence[ast.expr], keywords: Sequence[ast.keyword]
+) -> tuple[list[str], dict[str, ast.expr]]:
+    """The arguments of a call as they are written: parts of a template, and their pieces."""
+    pieces = {f"a{i}": argument for i, argument in enumerate(arguments)}
+    pieces |= {f"k{i}": keyword.value for i, keyword in enumerate(keywords)}
+    parts = [f"{{a{i}}}" for i in range(len(arguments))]
+    parts += [f"{k.arg}={{k{i}}}" if k.arg else f"**{{k{i}}}" for i, k in enumerate(keywords)]
+    return parts, pieces

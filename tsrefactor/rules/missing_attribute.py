@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import Class, FileFacts, Function
-from tsrefactor.source.edits import InsertBefore, Piece, Replace
+from tsrefactor.facts.signatures import function_at
+from tsrefactor.source.edits import InsertBefore, Pieces, Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -180,7 +181,8 @@ class Model(nn.Module):
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         for diagnosis in self.diagnoses(file):
-            function = _function_at(file, diagnosis)
+            assert diagnosis.place is not None
+            function = function_at(file, diagnosis.place.line)
             node = _read(function, diagnosis) if function is not None else None
             if function is not None and node is not None:
                 yield self._answer(function, node, diagnosis)
@@ -205,10 +207,10 @@ class Model(nn.Module):
             edit = _as_statement(statement, lazy, site, guard)
             if edit is not None:
                 return self.finding(node, f"{what}; an `if` that raises there", edit, answers=diagnosis)
-        if isinstance(lazy, ast.BoolOp) and isinstance(lazy.op, ast.And) and _is_test(function.file, lazy, statement):
+        if isinstance(lazy, ast.BoolOp) and isinstance(lazy.op, ast.And) and _is_test(function.file, lazy):
             part = next(v for v in lazy.values if any(n is site for n in ast.walk(v)))
             text = function.file.source.segment(part)
-            kept = {"part": part if "\n" in text else text}
+            kept: Pieces = {"part": part if "\n" in text else text}
             template = f"({{part}} if hasattr({receiver}, '{stored}') else False)"
             return self.finding(
                 node,
@@ -221,13 +223,6 @@ class Model(nn.Module):
             return self.finding(node, f"{what}, in a place that is not always evaluated", answers=diagnosis)
         anchor = _head(function, statement, read)
         return self.finding(node, f"{what}; raise there", InsertBefore(anchor, guard), answers=diagnosis)
-
-
-def _function_at(file: FileFacts, diagnosis: Diagnosis) -> Function | None:
-    """The innermost function that holds the place."""
-    line = diagnosis.place.line if diagnosis.place is not None else 0
-    around = [f for f in file.all_functions if f.node.lineno <= line <= (f.node.end_lineno or 0)]
-    return max(around, key=lambda f: f.node.lineno, default=None)
 
 
 def _read(function: Function, diagnosis: Diagnosis) -> ast.Attribute | None:
@@ -248,7 +243,7 @@ def _site(function: Function, node: ast.Attribute, diagnosis: Diagnosis) -> tupl
         plain = always and function.name != "forward" and function.node.returns is None
         if not plain or function.self_name is None or place.file != str(file.source.path):
             break
-        caller = _function_at(file, Diagnosis("", "", place=place))
+        caller = function_at(file, place.line)
         calls = [
             n for n in (caller.nodes if caller is not None else ())
             if isinstance(n, ast.Call) and caller is not None and caller.self_attribute(n.func) == function.name
@@ -323,7 +318,7 @@ def _lazy_place(file: FileFacts, node: ast.AST, statement: ast.stmt) -> ast.AST 
     return None
 
 
-def _is_test(file: FileFacts, node: ast.expr, statement: ast.stmt) -> bool:
+def _is_test(file: FileFacts, node: ast.expr) -> bool:
     """Whether only the truth of an expression matters: it is (part of) a condition."""
     parent = file.parents[node]
     while isinstance(parent, (ast.BoolOp, ast.UnaryOp)):
@@ -345,18 +340,14 @@ def _head(function: Function, statement: ast.stmt, node: ast.Attribute) -> ast.s
     """Where the guard goes: the head of the block, when nothing before the statement may leave it or is needed."""
     block = function.file.block_of(statement)
     before = block[: block.index(statement)]
-    if before and _is_docstring(before[0]):
-        before = before[1:]
+    if before and isinstance(before[0], ast.Expr) and isinstance(before[0].value, ast.Constant):
+        before = before[1:]  # the docstring
     own = function.self_attribute(node) is not None
     top = function.file.parents[statement] is function.node
     # At the top of a function that also serves other paths, what comes first keeps its place.
     if not before or not own or _leaves_before(function.file, statement) or (top and function.name == "forward"):
         return statement
     return before[0]
-
-
-def _is_docstring(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def _as_statement(statement: ast.stmt, choice: ast.IfExp, node: ast.AST, guard: str) -> Replace | None:
@@ -372,11 +363,7 @@ def _as_statement(statement: ast.stmt, choice: ast.IfExp, node: ast.AST, guard: 
     lines = "".join(f"    {line}\n" for line in guard.splitlines())
     first, second = (lines, "") if any(n is node for n in ast.walk(choice.body)) else ("", lines)
     template = f"if {{test}}:\n{first}    {lead}{{yes}}\nelse:\n{second}    {lead}{{no}}"
-    pieces: dict[str, Piece | ast.expr | Sequence[ast.stmt] | str] = {
-        "test": choice.test,
-        "yes": choice.body,
-        "no": choice.orelse,
-    }
+    pieces = {"test": choice.test, "yes": choice.body, "no": choice.orelse}
     if target is not None:
         pieces["target"] = target
     return Replace([statement], template, pieces)

@@ -3,22 +3,50 @@
 from __future__ import annotations
 
 import ast
-import io
-import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 from tsrefactor.facts.diagnosis import Diagnosis
+from tsrefactor.facts.family import members
 from tsrefactor.facts.file import Class, FileFacts, Function
+from tsrefactor.facts.module_loops import (
+    Loop,
+    container_kind,
+    element_name,
+    from_end,
+    is_computed_index,
+    never_negative,
+    part_of,
+)
+from tsrefactor.facts.names import fresh
 from tsrefactor.facts.types import TENSOR
 from tsrefactor.source.edits import Edit, InsertAfter, Piece, Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
 
-from .base import Finding, Rule, Settings
-from .module_index_examples import EXAMPLES
-from .module_loops import Loop, container_kind, element_name, part_of
+from .base import Example, Finding, Rule, Settings, kept_arguments
 
 _LITERALS = "TorchScript indexes modules only with literals"
+_HEAD = """\
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+"""
+_LAYERS = """\
+    def __init__(self, depth=3):
+        super().__init__()
+        self.depth = depth
+        self.layers = nn.ModuleList([nn.Linear(4, 4) for _ in range(depth)])
+        self.norms = nn.ModuleList([nn.LayerNorm(4) for _ in range(depth)])
+
+"""
+
+
+def _example(before: str, after: str) -> Example:
+    """An example of the methods of a model."""
+    inputs = "[(torch.rand(2, 4),), (torch.rand(3, 4),)]"
+    return Example(_HEAD + before, _HEAD + after, inputs, Target.SCRIPT, error="Expected integer literal")
 
 
 class ModuleIndex(Rule):
@@ -41,7 +69,103 @@ class ModuleIndex(Rule):
     name = "module-index"
     targets = frozenset({Target.SCRIPT})
     answers = frozenset({"integer-literal-index", "iterate-module", "reassign-module"})
-    examples = EXAMPLES
+    examples = [
+        _example(
+            _LAYERS
+            + """\
+    def forward(self, x):
+        for i in range(self.depth):  # all of them
+            x = x + torch.relu(self.layers[i](x))
+            # and once more
+        return x
+""",
+            _LAYERS
+            + """\
+    def forward(self, x):
+        for layer in self.layers:  # all of them
+            x = x + torch.relu(layer(x))
+            # and once more
+        return x
+""",
+        ),
+        _example(
+            _LAYERS
+            + """\
+    def forward(self, x):
+        outs = [x]
+        for i in range(len(self.layers)):
+            y = self.layers[i](outs[i])
+            outs.append(self.norms[i](y))
+        return outs[-1]
+""",
+            _LAYERS
+            + """\
+    def forward(self, x):
+        outs = [x]
+        for i, (layer, norm) in enumerate(zip(self.layers, self.norms)):
+            y = layer(outs[i])
+            outs.append(norm(y))
+        return outs[-1]
+""",
+        ),
+        _example(
+            _LAYERS
+            + """\
+    def forward(self, x):
+        x = self.layers[0](x)
+        for i in range(1, self.depth - 1):
+            x = self.layers[i](torch.relu(x))
+        return self.layers[-1](x)
+""",
+            _LAYERS
+            + """\
+    def forward(self, x):
+        x = self.layers[0](x)
+        for i, layer in enumerate(self.layers):
+            if 1 <= i < self.depth - 1:
+                x = layer(torch.relu(x))
+        return self.layers[-1](x)
+""",
+        ),
+        _example(
+            """\
+    def __init__(self):
+        super().__init__()
+        self.ups = nn.ModuleList([nn.Linear(4, 4) for _ in range(2)])
+        self.blocks = nn.ModuleList([nn.Linear(4, 4) for _ in range(6)])
+
+    def forward(self, x):
+        for i in range(2):
+            x = self.ups[i](x)
+            total = torch.zeros_like(x)
+            for j in range(3):
+                total = total + self.blocks[i * 3 + j](x)
+            x = total / 3
+        return x
+""",
+            """\
+    def __init__(self):
+        super().__init__()
+        self.ups = nn.ModuleList([nn.Linear(4, 4) for _ in range(2)])
+        self.blocks = nn.ModuleList([nn.Linear(4, 4) for _ in range(6)])
+
+    def forward(self, x):
+        for i, up in enumerate(self.ups):
+            x = up(x)
+            total = torch.zeros_like(x)
+            for j in range(3):
+                total = total + self._call_block(i * 3 + j, x)
+            x = total / 3
+        return x
+
+    def _call_block(self, index: int, x):
+        for i, block in enumerate(self.blocks):
+            if i == index:
+                return block(x)
+        raise IndexError('blocks')
+""",
+        ),
+    ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         for cls in file.classes:
@@ -55,7 +179,7 @@ class ModuleIndex(Rule):
                         yield from self._range_loop(Loop(function, node, taken), done)
                         yield from self._container_loop(Loop(function, node, taken))
                 for node in function.nodes:
-                    if isinstance(node, ast.Subscript) and node not in done and _is_general(function, node):
+                    if isinstance(node, ast.Subscript) and node not in done and is_computed_index(function, node):
                         general.setdefault(ast.unparse(node.value), []).append((function, node))
                 yield from self._renamed(function, taken)
             given: set[str] = set()
@@ -78,9 +202,7 @@ class ModuleIndex(Rule):
         if isinstance(part, str):
             return  # each index on its own: see `_dispatched`
         done.update(found)
-        reason = loop.refusal()
-        if part.guard and reason is None and (unbound := loop.unbound_after()):
-            reason = f"`{unbound}` is only defined in the loop"
+        reason = loop.refusal(guarded=bool(part.guard))
         if any(not isinstance(s.ctx, ast.Load) for s in found):
             reason = "the loop replaces modules"
         if reason is not None:
@@ -113,22 +235,17 @@ class ModuleIndex(Rule):
             index = loop.fresh("i", "j", "index")
             guard = _slice_guard(over.slice, text, index)
             why = "TorchScript cannot call the modules of a slice of a ModuleList"
-            reason = "its bounds are no literals" if guard is None else self._guarded(loop)
+            reason = "its bounds are no literals" if guard is None else loop.refusal(guarded=True)
             edits = _rewritten(loop, f"{index}, {ast.unparse(node.target)}", f"enumerate({text})", {}, guard or "")
         elif isinstance(over, ast.Call) and origin == "reversed" and _holds_modules(loop, over.args[0]):
             text, outer, inner = ast.unparse(over.args[0]), loop.fresh("i", "index"), loop.fresh("j", "k", "other")
-            why, reason = "TorchScript cannot reverse a ModuleList", self._guarded(loop)
+            why, reason = "TorchScript cannot reverse a ModuleList", loop.refusal(guarded=True)
             template = (
                 f"for {outer} in range(len({text}) - 1, -1, -1):{{beside}}\n"
                 f"    for {inner}, {ast.unparse(node.target)} in enumerate({text}):\n"
                 f"        if {inner} == {outer}:\n            {{body}}\n{{below}}"
             )
-            pieces: dict[str, Piece | ast.expr | Sequence[ast.stmt] | str] = {
-                "body": node.body,
-                "beside": _beside(loop),
-                "below": _below(loop, 3),
-            }
-            edits = [Replace([node], template, pieces)]
+            edits = [_around_body(loop, template, 3)]
         else:
             yield from self._zipped(loop)
             return
@@ -137,10 +254,6 @@ class ModuleIndex(Rule):
             yield self.finding(node, f"{why}, and {reason or 'its target is no name'}", answers=answered)
         else:
             yield self.finding(node, f"{why}; loop over all of it", *edits, answers=answered)
-
-    def _guarded(self, loop: Loop) -> str | None:
-        unbound = loop.unbound_after()
-        return loop.refusal() or (f"`{unbound}` is only defined in the loop" if unbound else None)
 
     def _zipped(self, loop: Loop) -> Iterator[Finding]:
         """``zip`` of modules with lists of a length that TorchScript does not know: these are read by index."""
@@ -173,11 +286,8 @@ class ModuleIndex(Rule):
         if len(modules) > 1:
             names, held = f"({names})", f"zip({held})"
         reads = "".join(f"    {ast.unparse(t)} = {ast.unparse(a)}[{index}]\n" for t, a in lists)
-        edit = Replace(
-            [node],
-            f"for {index}, {names} in enumerate({held}):{{beside}}\n{reads}    {{body}}\n{{below}}",
-            {"body": node.body, "beside": _beside(loop), "below": _below(loop, 1)},
-        )
+        template = f"for {index}, {names} in enumerate({held}):{{beside}}\n{reads}    {{body}}\n{{below}}"
+        edit = _around_body(loop, template, 1)
         yield self.finding(node, f"{why}; read the list by index", edit, presumed=True, answers=answered)
 
     # -- self.l[k] ---------------------------------------------------------------------------------------------------
@@ -193,7 +303,7 @@ class ModuleIndex(Rule):
         file, text = function.file, ast.unparse(node.value)
         answered = next((d for f, n in sites if (d := self._at(f, n))), None)
         for site in list(sites):
-            if back := _from_end(site[1]):
+            if back := from_end(site[1]):
                 edit = Replace(site[1].slice, f"-{back}")
                 yield self.finding(site[1], f"{_LITERALS}; count from the end", edit, answers=answered)
                 sites.remove(site)
@@ -237,7 +347,7 @@ class ModuleIndex(Rule):
                     message = f"TorchScript takes no second module as `{variable}`, which is read after the loop"
                     yield self.finding(node, message, answers=diagnosis)
                     continue
-                name = next(n for i in range(2, 1000) if (n := f"{variable}_{i}") not in taken)
+                name = fresh(taken, variable)
                 taken.add(name)
                 uses = [n for n in ast.walk(node) if isinstance(n, ast.Name) and n.id == variable]
                 edits = [Replace(n, name) for n in uses]
@@ -247,21 +357,6 @@ class ModuleIndex(Rule):
 
 def _holds_modules(loop: Loop, node: ast.expr) -> bool:
     return container_kind(loop.function, node) in ("torch.nn.ModuleList", "torch.nn.Sequential")
-
-
-def _is_general(function: Function, node: ast.Subscript) -> bool:
-    """Whether a container of modules is indexed by something that is neither a literal nor a slice."""
-    index = node.slice.operand if isinstance(node.slice, ast.UnaryOp) else node.slice
-    return not isinstance(index, (ast.Constant, ast.Slice)) and container_kind(function, node.value) is not None
-
-
-def _from_end(node: ast.Subscript) -> int | None:
-    """``k`` of ``l[len(l) - k]``."""
-    index = node.slice
-    if isinstance(index, ast.BinOp) and isinstance(index.op, ast.Sub) and isinstance(index.right, ast.Constant):
-        counted = ast.unparse(index.left) == f"len({ast.unparse(node.value)})"
-        return index.right.value if counted and isinstance(index.right.value, int) else None
-    return None
 
 
 def _slice_guard(bounds: ast.Slice, text: str, index: str) -> str | None:
@@ -284,37 +379,13 @@ def _rewritten(loop: Loop, target: str, over: str, changes: dict[ast.expr, str],
     if not guard:
         return [Replace(old, new) for old, new in {node.target: target, node.iter: over, **changes}.items()]
     template = f"for {target} in {over}:{{beside}}\n    if {guard}:\n        {{body}}\n{{below}}"
-    kept = Piece(node.body, changes)
-    pieces: dict[str, Piece | ast.expr | Sequence[ast.stmt] | str] = {
-        "body": kept,
-        "beside": _beside(loop),
-        "below": _below(loop, 2),
-    }
-    return [Replace([node], template, pieces)]
+    return [_around_body(loop, template, 2, changes)]
 
 
-def _beside(loop: Loop) -> str:
-    """The comment beside the loop's header."""
-    source, node = loop.function.file.source, loop.node
-    text = source.text[source.span(node.iter)[1] : source.offset(node.body[0].lineno, 0)]
-    for token in tokenize.generate_tokens(io.StringIO(f"({text.partition(chr(10))[0].lstrip(') ')}\n)").readline):
-        if token.type == tokenize.COMMENT:
-            return "  " + token.string
-    return ""
-
-
-def _below(loop: Loop, depth: int) -> str:
-    """Comment lines that end the loop's body, at the new depth."""
-    source, node = loop.function.file.source, loop.node
-    found: list[str] = []
-    for line in source.lines[node.end_lineno or node.lineno :]:
-        bare = line.strip()
-        if bare and (not bare.startswith("#") or len(line) - len(line.lstrip()) < node.body[0].col_offset):
-            break
-        found.append("    " * depth + bare if bare else "")
-    while found and not found[-1]:
-        found.pop()
-    return "\n".join(found)
+def _around_body(loop: Loop, template: str, depth: int, changes: Mapping[ast.expr, str] | None = None) -> Edit:
+    """The loop under another header, its body so many steps inside, with the comments beside and below it."""
+    body = Piece(loop.node.body, changes or {})
+    return Replace([loop.node], template, {"body": body, "beside": loop.beside(), "below": loop.below(depth)})
 
 
 def _dispatch(
@@ -322,22 +393,17 @@ def _dispatch(
 ) -> tuple[list[Edit], frozenset[Import]]:
     """The method that finds the module by its index and calls it, and the calls of that method."""
     file, word = cls.file, element_name(attribute, kind)
-    relatives = (cls, *cls.ancestors, *cls.subclasses)
-    taken = given | {name for c in relatives for name in (*c.methods, *c.assigned)}
     calls = kind != "torch.nn.ParameterList"
     told = word if word in attribute.lower() else attribute.strip("_").lower()
-    wanted = f"_call_{told}" if calls else f"_get_{told}"
-    name = next(n for n in (wanted, *(f"{wanted}_{i}" for i in range(2, 1000))) if n not in taken)
+    name = fresh(given | members(cls), f"_call_{told}" if calls else f"_get_{told}")
     given.add(name)
     function, first = sites[-1]
     call = file.parents[first] if calls else None
     parameters, passed, imports = _parameters(function, call if isinstance(call, ast.Call) else None, word)
-    edits: list[Edit] = []
-    for site, node in sites:
-        edits.append(_call_of(site, node, name, calls))
+    edits: list[Edit] = [_call_of(site, node, name, calls) for site, node in sites]
     index = "index" if "index" not in passed else "at"
-    from_end = any(not _never_negative(f, n.slice) for f, n in sites)
-    test = f"i == {index}" + (f" or i - len(self.{attribute}) == {index}" if from_end else "")
+    negative = any(not never_negative(f, n.slice) for f, n in sites)
+    test = f"i == {index}" + (f" or i - len(self.{attribute}) == {index}" if negative else "")
     result = f"{word}({', '.join(passed)})" if calls else word
     method = (
         f"\ndef {name}(self, {', '.join([f'{index}: int', *parameters])}):\n"
@@ -358,7 +424,7 @@ def _parameters(function: Function, call: ast.Call | None, word: str) -> tuple[l
     given = [(None, a) for a in call.args] + [(k.arg, k.value) for k in call.keywords] if call is not None else []
     for keyword, value in given:
         wanted = keyword or (value.id if isinstance(value, ast.Name) else "x")
-        name = next(n for n in (wanted, *(f"{wanted}_{i}" for i in range(2, 1000))) if n not in used)
+        name = fresh(used, wanted)
         used.add(name)
         type_ = function.type_of(value)
         if type_.known and type_ != TENSOR and type_.name != "Module":
@@ -374,38 +440,8 @@ def _parameters(function: Function, call: ast.Call | None, word: str) -> tuple[l
 def _call_of(function: Function, node: ast.Subscript, name: str, calls: bool) -> Replace:
     """``self.name(index, …)`` in the place of ``self.l[index](…)``."""
     call = function.file.parents[node]
-    pieces: dict[str, ast.expr] = {"index": node.slice}
-    parts = ["{index}"]
-    if calls and isinstance(call, ast.Call):
-        for i, argument in enumerate(call.args):
-            pieces[f"a{i}"] = argument
-            parts.append(f"{{a{i}}}")
-        for i, keyword in enumerate(call.keywords):
-            pieces[f"k{i}"] = keyword.value
-            parts.append(f"{keyword.arg}={{k{i}}}")
-    target = call if calls and isinstance(call, ast.Call) else node
-    return Replace(target, f"{function.self_name}.{name}({', '.join(parts)})", pieces)
-
-
-def _never_negative(function: Function, index: ast.expr) -> bool:
-    """Whether an index is built of loop counters that begin at zero or above, and constants, by + and *."""
-    if isinstance(index, ast.Constant):
-        return isinstance(index.value, int) and index.value >= 0
-    if isinstance(index, ast.BinOp) and isinstance(index.op, (ast.Add, ast.Mult, ast.FloorDiv, ast.Mod)):
-        return all(_never_negative(function, n) for n in (index.left, index.right))
-    if not isinstance(index, ast.Name):
-        return False
-    loops = [n for n in function.nodes if isinstance(n, ast.For) and index.id in function.flow.writes(n.target)]
-    bound = sum(isinstance(n, ast.Name) and n.id == index.id and isinstance(n.ctx, ast.Store) for n in function.nodes)
-    return bool(loops) and bound == len(loops) and all(_counts_up(function, n, index.id) for n in loops)
-
-
-def _counts_up(function: Function, loop: ast.For, name: str) -> bool:
-    origin = function.file.origin(loop.iter.func) if isinstance(loop.iter, ast.Call) else ""
-    if not isinstance(loop.iter, ast.Call):
-        return False
-    if origin == "range" and isinstance(loop.target, ast.Name):
-        first = loop.iter.args[0]
-        return len(loop.iter.args) == 1 or (isinstance(first, ast.Constant) and len(loop.iter.args) == 2)
-    named = isinstance(loop.target, ast.Tuple) and isinstance(loop.target.elts[0], ast.Name)
-    return origin == "enumerate" and named and loop.target.elts[0].id == name and len(loop.iter.args) == 1  # type: ignore[attr-defined]
+    if not calls or not isinstance(call, ast.Call):
+        return Replace(node, f"{function.self_name}.{name}({{index}})", {"index": node.slice})
+    parts, pieces = kept_arguments(call.args, call.keywords)
+    template = f"{function.self_name}.{name}({', '.join(['{index}', *parts])})"
+    return Replace(call, template, {"index": node.slice, **pieces})

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.names import fresh
 from tsrefactor.facts.outline import Outline, Unmovable, outline
 from tsrefactor.facts.selection import NotAlike, choose
 from tsrefactor.facts.types import TENSOR
@@ -14,8 +15,7 @@ from tsrefactor.source.excerpt import excerpt, indented
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Placement, Target
 
-from .base import Finding, Rule, Settings
-from .soft_refactor_examples import EXAMPLES
+from .base import Example, Finding, Rule, Settings
 
 _KEPT: dict[type[ast.AST], str] = {
     ast.IfExp: "a trace keeps the side of this conditional expression that the example took",
@@ -23,6 +23,13 @@ _KEPT: dict[type[ast.AST], str] = {
     ast.While: "a trace keeps the example's number of turns of this `while`",
     ast.For: "a trace keeps the example's number of turns of this `for`",
 }
+
+_INNER, _MODULE = Settings(placement=Placement.INNER), Settings(placement=Placement.MODULE)
+_ROWS = "[(torch.ones(3, 4),), (-torch.ones(3, 4),), (torch.arange(20.0).view(5, 4) - 9,)]"
+
+
+def _baked(before: str, after: str, inputs: str, settings: Settings) -> Example:
+    return Example(before, after, inputs, Target.TRACE, "baked", settings=settings)
 
 
 class SoftRefactor(Rule):
@@ -54,7 +61,158 @@ class SoftRefactor(Rule):
     name = "soft-refactor"
     targets = frozenset({Target.TRACE})
     answers = frozenset({"trace-boolean", "trace-integer", "trace-float", "trace-number", "trace-iterate"})
-    examples = EXAMPLES
+    examples = [
+        # An `if` on data, in the classic form: an inner function, right before its only use.
+        _baked(
+            """\
+import torch
+
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        # leave small signals alone
+        if x.abs().max() > 1:
+            x = x / x.abs().max()  # the peak becomes one
+        return x + 1
+""",
+            """\
+import torch
+
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        # leave small signals alone
+        @torch.jit.script_if_tracing
+        def _update_x(x):
+            if x.abs().max() > 1:
+                x = x / x.abs().max()  # the peak becomes one
+            return x
+
+        x = _update_x(x)
+        return x + 1
+""",
+            "[(torch.full((2, 3), 0.5),), (torch.tensor([[2.0, -4.0, 1.0]]),), (torch.full((4, 3), 3.0),)]",
+            _INNER,
+        ),
+        # A `while`; a parameter and a number of the instance are passed. The module-level function serves script, too.
+        _baked(
+            """\
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, limit=0.5):
+        super().__init__()
+        self.limit = limit
+        self.damping = nn.Parameter(torch.tensor([0.5]))
+
+    def forward(self, x):
+        steps = torch.zeros(())
+        while x.abs().mean() > self.limit:
+            x = x * self.damping
+            steps = steps + 1
+        return x, steps
+""",
+            """\
+import torch
+from torch import nn
+
+
+@torch.jit.script_if_tracing
+def _update_x_steps(x, damping, steps, limit: float):
+    while x.abs().mean() > limit:
+        x = x * damping
+        steps = steps + 1
+    return x, steps
+
+
+class Model(nn.Module):
+    def __init__(self, limit=0.5):
+        super().__init__()
+        self.limit = limit
+        self.damping = nn.Parameter(torch.tensor([0.5]))
+
+    def forward(self, x):
+        steps = torch.zeros(())
+        x, steps = _update_x_steps(x, self.damping, steps, self.limit)
+        return x, steps
+""",
+            "[(torch.full((4,), 3.0),), (torch.full((6,), 0.3),), (torch.full((5,), 20.0),)]",
+            _MODULE,
+        ),
+        # A size used in the block is read inside it: as an argument it would be frozen at the example's.
+        _baked(
+            """\
+import torch
+
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        rows = x.shape[0]
+        if x.sum() > 0:
+            x = x * rows
+        return x
+""",
+            """\
+import torch
+
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        @torch.jit.script_if_tracing
+        def _update_x(x):
+            rows = x.shape[0]
+            if x.sum() > 0:
+                x = x * rows
+            return x
+
+        x = _update_x(x)
+        return x
+""",
+            _ROWS,
+            _INNER,
+        ),
+        # An early return takes the rest of the function with it.
+        _baked(
+            """\
+import torch
+
+
+class Model(torch.nn.Module):
+    def forward(self, x, gain):
+        if (x < 0).any():
+            return torch.zeros_like(x)
+        x = x * gain
+
+        # soft knee
+        if x.max() > 1:
+            x = torch.tanh(x)
+        return x
+""",
+            """\
+import torch
+
+
+class Model(torch.nn.Module):
+    def forward(self, x, gain):
+        @torch.jit.script_if_tracing
+        def _forward_result(x, gain):
+            if (x < 0).any():
+                return torch.zeros_like(x)
+            x = x * gain
+
+            # soft knee
+            if x.max() > 1:
+                x = torch.tanh(x)
+            return x
+
+        return _forward_result(x, gain)
+""",
+            "[(torch.full((3,), 0.4), torch.tensor(2.0)), (torch.full((4,), 0.9), torch.tensor(2.0))]",
+            _INNER,
+        ),
+    ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         taken: set[str] = set()
@@ -123,7 +281,8 @@ def _move(
             annotation, more = file.spell_type(argument.type)
             text, imports = f"{text}: {annotation}", imports | more
         parameters.append(text)
-    name = _name(function, found, placement, taken)
+    name = _name(function, found, taken)
+    taken.add(name)
     indent = _indent(function)
     body = [excerpt(file.source, [d], found.changes) for d in found.definitions]
     body.append(excerpt(file.source, found.statements, found.changes))
@@ -146,28 +305,24 @@ def _move(
 
 def _removals(function: Function, found: Outline) -> list[Edit]:
     """Takes out the repeated assignments that nothing else needs, where no comment or empty line is about them."""
-    source, edits = function.file.source, []
+    source = function.file.source
+    edits: list[Edit] = []
     for statement in found.obsolete:
         block, above = function.file.block_of(statement), source.lines[statement.lineno - 2].strip()
         alone = len(block) == 1 or not above or above.startswith("#")
         if not alone and "#" not in source.lines[(statement.end_lineno or statement.lineno) - 1]:
             edits.append(Replace([statement], ""))
-    return edits  # type: ignore[return-value]
+    return edits
 
 
-def _name(function: Function, found: Outline, placement: Placement, taken: set[str]) -> str:
+def _name(function: Function, found: Outline, taken: set[str]) -> str:
     """A free name that tells what the helper gives: ``_update_x``, ``_compute_boxes_scores``, ``_forward_result``."""
     if found.returns:
         wanted = f"_{function.name.strip('_')}_result"
     else:
         verb = "update" if found.results[0] in {a.name for a in found.arguments} else "compute"
         wanted = "_".join(["", verb, *found.results[:2]])
-    used, name, n = taken | function.flow.local_names, "", 0
-    while not name or name in used:
-        n += 1
-        name = function.file.fresh_name(wanted if n == 1 else f"{wanted}_{n}")
-    taken.add(name)
-    return name
+    return fresh(taken | function.flow.local_names | function.file.module_names, wanted)
 
 
 def _indent(function: Function) -> str:

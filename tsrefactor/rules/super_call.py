@@ -5,27 +5,24 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from tsrefactor.facts.diagnosis import Diagnosis
-from tsrefactor.facts.file import Class, FileFacts, Function
+from tsrefactor.facts.family import OutOfSight, ParentCall, delegate, members, method_of_parent, parent_calls
+from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.names import fresh
 from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, RenameFunction, Replace
 from tsrefactor.vocabulary import Target
 
-from .base import Finding, Rule, Settings
-from .super_call_examples import EXAMPLES
-from .super_call_idioms import BATCH_NORM_METHOD, BATCH_NORMS, IDIOMS
+from .base import Example, Finding, Rule, Settings, kept_arguments
+
+_NOT_ONCE = (ast.BoolOp, ast.IfExp, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
 
 
-@dataclass(frozen=True)
-class _ParentCall:
-    """``super().method(…)``, or the same spelt otherwise. ``start``: the class after which the search begins."""
-
-    node: ast.Call
-    method: str
-    arguments: list[ast.expr]
-    start: Class
-    named: str | None  # the parent that is called by its name
+def _example(
+    before: str, after: str, inputs: str, model: str = "Model()", error: str = "has no attribute or method 'forward'"
+) -> Example:
+    head = "import torch\nfrom torch import nn\n\n\n"
+    return Example(head + before, head + after, inputs, Target.SCRIPT, model=model, error=error)
 
 
 class SuperCall(Rule):
@@ -46,39 +43,121 @@ class SuperCall(Rule):
     name = "super-call"
     targets = frozenset({Target.SCRIPT})
     answers = frozenset({"no-attribute-on-type", "python-type-as-value", "python-value-as-value"})
-    examples = EXAMPLES
+    examples = [
+        _example(
+            """\
+class Model(nn.Linear):
+    def forward(self, x):
+        x = super(Model, self).forward(x)  # project
+        return torch.relu(x)
+""",
+            """\
+class Model(nn.Linear):
+    def forward(self, x):
+        x = nn.functional.linear(x, self.weight, self.bias)  # project
+        return torch.relu(x)
+""",
+            inputs="[(torch.rand(2, 4),), (torch.rand(3, 4),)]",
+            model="Model(4, 5)",
+            error="Python type cannot be used as a value",
+        ),
+        _example(
+            """\
+class GraphConv(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x, adj):
+        # mix the features, then the nodes
+        x = self.fc(x)
+        return torch.matmul(adj, x)
+
+
+class Model(GraphConv):
+    def forward(self, x, adj):
+        return x + super().forward(x, adj)
+""",
+            """\
+class GraphConv(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def _forward_impl(self, x, adj):
+        # mix the features, then the nodes
+        x = self.fc(x)
+        return torch.matmul(adj, x)
+
+    def forward(self, x, adj):
+        return self._forward_impl(x, adj)
+
+
+class Model(GraphConv):
+    def forward(self, x, adj):
+        return x + self._forward_impl(x, adj)
+""",
+            inputs="[(torch.rand(3, 4), torch.rand(3, 3)), (torch.rand(5, 4), torch.rand(5, 5))]",
+        ),
+        _example(
+            """\
+class Model(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
+
+    def forward(self, x):
+        new = super().forward(x)
+        return torch.cat([x, new], 1)
+""",
+            """\
+class Model(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
+
+    def forward(self, x):
+        new = x
+        for module in self:
+            new = module(new)
+        return torch.cat([x, new], 1)
+""",
+            inputs="[(torch.rand(2, 3, 4, 4),), (torch.rand(1, 3, 5, 4),)]",
+        ),
+    ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         for function in file.functions:
             if function.cls is None or function.self_name is None:
                 continue
-            for call in _parent_calls(function):
+            for call in parent_calls(function):
                 answered = next((d for d in self.diagnoses(file) if d.place and d.place.line == call.node.lineno), None)
                 if answered is not None or call.method == "forward" or function.name == "forward":
                     yield self._answer(function, call, answered)
 
-    def _answer(self, function: Function, call: _ParentCall, answered: Diagnosis | None) -> Finding:
+    def _answer(self, function: Function, call: ParentCall, answered: Diagnosis | None) -> Finding:
         """The finding for one call of a parent's method, with edits where one of the two ways is open."""
-        found, reason = _resolve(function, call)
+        assert function.cls is not None
+        try:
+            found = method_of_parent(function.cls, call)
+        except OutOfSight as reason:
+            return self._advice(call, str(reason), answered)
         if isinstance(found, Function):
             return self._own_parent(function, call, found, answered)
-        if found is not None and call.method == "forward":
+        if call.method == "forward":
             return self._torch_parent(function, call, found, answered)
-        reason = reason or f"torch.nn.{found}.{call.method} has no form that TorchScript can call"
-        return self._advice(call, reason, answered)
+        return self._advice(call, f"torch.nn.{found}.{call.method} has no form that TorchScript can call", answered)
 
-    def _advice(self, call: _ParentCall, reason: str, answered: Diagnosis | None) -> Finding:
+    def _advice(self, call: ParentCall, reason: str, answered: Diagnosis | None) -> Finding:
         message = f"TorchScript cannot call the parent's `{call.method}`, and {reason}"
         return self.finding(call.node, message, answers=answered)
 
     # -- the author's own parent -----------------------------------------------------------------------------------
 
     def _own_parent(
-        self, function: Function, call: _ParentCall, parent: Function, answered: Diagnosis | None
+        self, function: Function, call: ParentCall, parent: Function, answered: Diagnosis | None
     ) -> Finding:
         assert parent.cls is not None and function.cls is not None
         owner = f"{parent.cls.name}.{parent.name}"
-        shared = _delegate(parent)
+        shared = delegate(parent)
         if shared is not None and parent.cls.method(shared) is function.cls.method(shared) is not None:
             edits = [_call_to(function, call, shared)]
             return self.finding(call.node, f"TorchScript knows no super(); call `{shared}`", *edits, answers=answered)
@@ -96,13 +175,15 @@ class SuperCall(Rule):
 
     # -- a parent of torch.nn --------------------------------------------------------------------------------------
 
-    def _torch_parent(self, function: Function, call: _ParentCall, parent: str, answered: Diagnosis | None) -> Finding:
+    def _torch_parent(self, function: Function, call: ParentCall, parent: str, answered: Diagnosis | None) -> Finding:
         file, self_name = function.file, function.self_name
-        if any(k.arg not in ("input", "x") for k in call.node.keywords) or any(
+        assert function.cls is not None
+        keywords = call.node.keywords
+        if any(k.arg not in ("input", "x") for k in keywords) or any(
             isinstance(a, ast.Starred) for a in call.arguments
         ):
             return self._advice(call, "its arguments are not plain", answered)
-        arguments = [*call.arguments, *(k.value for k in call.node.keywords)]
+        arguments = [*call.arguments, *(k.value for k in keywords)]
         message = f"TorchScript knows no super(); do what torch.nn.{parent}.forward does"
         if parent == "Sequential" and len(arguments) == 1:
             edits = _loop_over_self(function, call.node, arguments[0])
@@ -110,145 +191,44 @@ class SuperCall(Rule):
                 return self._advice(call, "the call stands where no loop can be put before it", answered)
             return self.finding(call.node, message, *edits, answers=answered)
         if parent in BATCH_NORMS and len(arguments) == 1:
-            name = _free_name(function, "_batch_norm")
+            name = fresh(members(function.cls), "_batch_norm")
             spelling, imports = file.spell("torch.nn.functional.batch_norm")
-            method = BATCH_NORM_METHOD.format(name=name, batch_norm=spelling)
-            return self.finding(
-                call.node,
-                message,
-                Replace(call.node, f"{self_name}.{name}({{x}})", {"x": arguments[0]}),
-                InsertAfter(function.node, "{method}", {"method": method}),
-                imports=imports,
-                answers=answered,
-            )
-        idiom = IDIOMS.get(parent)
-        if idiom is None:
+            method = _BATCH_NORM_METHOD.format(name=name, batch_norm=spelling)
+            inserted = InsertAfter(function.node, "{method}", {"method": method})
+            edit = Replace(call.node, f"{self_name}.{name}({{x}})", {"x": arguments[0]})
+            return self.finding(call.node, message, edit, inserted, imports=imports, answers=answered)
+        if parent not in FORWARDS:
             return self._advice(call, f"no one call does what torch.nn.{parent}.forward does", answered)
-        wanted = len(set(re.findall(r"\{(\d)\}", idiom)))
+        form, imports = FORWARDS[parent], frozenset()
+        wanted = len(set(re.findall(r"\{(\d)\}", form)))
         if len(arguments) != wanted:
             return self._advice(call, f"only the call with {wanted} argument(s) has a known form", answered)
-        imports = frozenset()
-        if match := re.match(r"(F|torch)\.(\w+)", idiom):
-            origin = f"torch.nn.functional.{match[2]}" if match[1] == "F" else match[0]
-            spelling, imports = file.spell(origin)
-            idiom = spelling + idiom[match.end() :]
-        template = re.sub(r"\{(\d)\}", r"{a\1}", idiom.replace("self.", f"{self_name}."))
-        pieces = {f"a{i}": argument for i, argument in enumerate(arguments)}
-        return self.finding(call.node, message, Replace(call.node, template, pieces), imports=imports, answers=answered)
-
-
-def _parent_calls(function: Function) -> Iterator[_ParentCall]:
-    """Calls of a parent's method in a method, but for those in nested functions."""
-    file, cls = function.file, function.cls
-    assert cls is not None
-    for node in function.nodes:
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-            continue
-        value, method = node.func.value, node.func.attr
-        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "super":
-            start = file.class_named(file.origin(value.args[0])) if value.args else cls
-            if start is not None:
-                yield _ParentCall(node, method, list(node.args), start, None)
-        elif node.args and isinstance(node.args[0], ast.Name) and node.args[0].id == function.self_name:
-            origin = file.origin(value)
-            if file.class_named(origin) is not None or origin in cls.foreign_bases:
-                yield _ParentCall(node, method, list(node.args[1:]), cls, origin)
-
-
-def _resolve(function: Function, call: _ParentCall) -> tuple[Function | str | None, str | None]:
-    """The method that the call reaches: a Function of this file or the name of a class of torch.nn; else the reason."""
-    file, cls = function.file, function.cls
-    assert cls is not None
-    if call.start is not cls and call.start not in cls.ancestors:
-        return None, f"`{cls.name}` does not derive from `{call.start.name}`"
-    current: Class | None = call.start
-    if call.named is not None:
-        current = file.class_named(call.named)
-        if current is not None and current is not cls and current not in cls.ancestors:
-            return None, f"`{cls.name}` does not derive from `{current.name}`"
-    several = next((c for c in (cls, *cls.subclasses, *cls.ancestors) if len(c.bases) > 1), None)
-    if several is not None and call.named is None:
-        return None, f"`{several.name}` has several base classes"
-    if call.named is not None and current is None:
-        return _torch_class(call.named)
-    if call.named is not None and current is not None and call.method in current.methods:
-        return current.methods[call.method], None
-    while current is not None:
-        if len(current.bases) != 1:
-            return (
-                None,
-                f"`{current.name}` has several base classes" if current.bases else f"no parent defines `{call.method}`",
-            )
-        base = current.bases[0]
-        current = file.class_named(base)
-        if current is None:
-            return _torch_class(base)
-        if call.method in current.methods:
-            return current.methods[call.method], None
-    return None, None
-
-
-def _torch_class(origin: str) -> tuple[str | None, str | None]:
-    name = origin.rpartition(".")[2]
-    if origin.startswith("torch.nn.") and name != "Module":
-        return name, None
-    if origin == "torch.nn.Module":
-        return None, "no parent defines it"
-    return None, f"`{name or origin}` lies in another file"
-
-
-def _delegate(parent: Function) -> str | None:
-    """``name`` when the whole body is ``return self.name(…)`` over its own parameters."""
-    body = [s for s in parent.node.body if not _is_docstring(s)]
-    if len(body) == 1 and isinstance(body[0], ast.Return) and isinstance(body[0].value, ast.Call):
-        call = body[0].value
-        given = [a.id for a in (*call.args, *(k.value for k in call.keywords)) if isinstance(a, ast.Name)]
-        if given == [p.name for p in parent.parameters]:
-            return parent.self_attribute(call.func)
-    return None
-
-
-def _is_docstring(statement: ast.stmt) -> bool:
-    return (
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
-    )
+        if match := re.match(r"(F|torch)\.(\w+)", form):
+            spelling, imports = file.spell(f"torch.nn.functional.{match[2]}" if match[1] == "F" else match[0])
+            form = spelling + form[match.end() :]
+        template = re.sub(r"\{(\d)\}", r"{a\1}", form.replace("self.", f"{self_name}."))
+        edit = Replace(call.node, template, {f"a{i}": argument for i, argument in enumerate(arguments)})
+        return self.finding(call.node, message, edit, imports=imports, answers=answered)
 
 
 def _shared_name(parent: Function) -> str:
     """A name for the moved body that no class above or below the parent has."""
     assert parent.cls is not None
-    relatives = (parent.cls, *parent.cls.ancestors, *parent.cls.subclasses)
     # A class between two calls of super(): its parent's body must not be found under the name of its own.
     passed_on = any(_calls_super(c.methods.get(parent.name)) and c.subclasses for c in parent.cls.subclasses)
-    taken = {name for c in relatives for name in (*c.methods, *c.assigned)}
     of_class = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", parent.cls.name).lower().strip("_")
-    plain = f"_{parent.name.strip('_')}_impl"
-    wanted = [f"_{of_class}_{parent.name.strip('_')}", plain]
-    if not passed_on:
-        wanted.reverse()
-    return next(n for n in (*wanted, *(f"{wanted[0]}_{i}" for i in range(2, 99))) if n not in taken)
+    method = parent.name.strip("_")
+    wanted = [f"_{method}_impl", f"_{of_class}_{method}"]
+    return fresh(members(parent.cls), *(reversed(wanted) if passed_on else wanted))
 
 
 def _calls_super(method: Function | None) -> bool:
-    return method is not None and any(c.method == method.name for c in _parent_calls(method))
+    return method is not None and any(c.method == method.name for c in parent_calls(method))
 
 
-def _free_name(function: Function, wanted: str) -> str:
-    assert function.cls is not None
-    relatives = (function.cls, *function.cls.ancestors, *function.cls.subclasses)
-    taken = {name for c in relatives for name in (*c.methods, *c.assigned)}
-    return next(n for n in (wanted, *(f"{wanted}_{i}" for i in range(2, 99))) if n not in taken)
-
-
-def _call_to(function: Function, call: _ParentCall, shared: str) -> Replace:
+def _call_to(function: Function, call: ParentCall, shared: str) -> Replace:
     """The call under the shared name; its arguments stay as they are written."""
-    pieces: dict[str, ast.expr] = {f"a{i}": a for i, a in enumerate(call.arguments)}
-    parts = [f"{{a{i}}}" for i in range(len(pieces))]
-    for i, keyword in enumerate(call.node.keywords):
-        pieces[f"k{i}"] = keyword.value
-        parts.append(f"{keyword.arg}={{k{i}}}" if keyword.arg else f"**{{k{i}}}")
+    parts, pieces = kept_arguments(call.arguments, call.node.keywords)
     return Replace(call.node, f"{function.self_name}.{shared}({', '.join(parts)})", pieces)
 
 
@@ -263,31 +243,125 @@ def _move_body(parent: Function, shared: str) -> tuple[RenameFunction, InsertAft
 
 def _loop_over_self(function: Function, call: ast.Call, value: ast.expr) -> list[Edit]:
     """What Sequential.forward does, as a loop before the statement; none where the call is not evaluated first."""
-    file = function.file
-    statement = file.statement_of(call)
-    taken = function.flow.local_names
-    module = next(n for n in ("module", "layer", *(f"module_{i}" for i in range(2, 99))) if n not in taken)
+    statement, taken = function.file.statement_of(call), function.flow.local_names
+    module = fresh(taken, "module", "layer")
     loop = f"for {module} in {function.self_name}:\n    {{name}} = {module}({{name}})\n"
-    if isinstance(statement, ast.Assign) and statement.value is call:
+    if isinstance(statement, ast.Assign) and statement.value is call and len(statement.targets) == 1:
         target = statement.targets[0]
-        if len(statement.targets) == 1 and isinstance(target, ast.Name):
+        if isinstance(target, ast.Name):
             first = "" if isinstance(value, ast.Name) and value.id == target.id else "{name} = {value}\n"
             return [Replace([statement], first + loop, {"name": target.id, "value": value})]
-    if not isinstance(statement, (ast.Assign, ast.Return, ast.Expr, ast.AugAssign)):
+    if not _evaluated_first(function, call, statement):
         return []
-    inside: ast.AST = call
-    while inside is not statement:  # nothing may be evaluated before the call, or only sometimes
-        outer = file.parents[inside]
-        if isinstance(outer, (ast.BoolOp, ast.IfExp, ast.ListComp, ast.GeneratorExp, ast.Lambda, ast.DictComp)):
-            return []
-        inside = outer
-    others = [n for n in ast.walk(statement) if isinstance(n, ast.Call) and n is not call]
-    ancestors = {id(n) for n in others if any(m is call for m in ast.walk(n))}
-    within = {id(n) for n in ast.walk(call)}
-    if any(id(n) not in ancestors | within and not function.flow.is_pure(n) for n in others):
-        return []
-    parameter = isinstance(value, ast.Name) and isinstance(statement, ast.Return) and statement.value is call
-    outs = ("out", "output", "result", *(f"out_{i}" for i in range(2, 99)))
-    name = value.id if parameter and isinstance(value, ast.Name) else next(n for n in outs if n not in taken)
-    first = "" if parameter else "{name} = {value}\n"
+    if isinstance(value, ast.Name) and isinstance(statement, ast.Return) and statement.value is call:
+        first, name = "", value.id
+    else:
+        first, name = "{name} = {value}\n", fresh(taken, "out", "output", "result")
     return [InsertBefore(statement, first + loop, {"name": name, "value": value}), Replace(call, name)]
+
+
+def _evaluated_first(function: Function, call: ast.Call, statement: ast.stmt) -> bool:
+    """Whether the statement always evaluates the call, and nothing with an effect before it."""
+    if not isinstance(statement, (ast.Assign, ast.Return, ast.Expr, ast.AugAssign)):
+        return False
+    around: list[ast.AST] = [call]
+    while around[-1] is not statement:
+        around.append(function.file.parents[around[-1]])
+    if any(isinstance(n, _NOT_ONCE) for n in around):
+        return False
+    apart = {*around, *ast.walk(call)}
+    return all(n in apart or not isinstance(n, ast.Call) or function.flow.is_pure(n) for n in ast.walk(statement))
+
+
+_DROPOUT = "({0}, self.p, self.training"
+_POOL = "({0}, self.kernel_size, self.stride, self.padding"
+_MAX_POOL = _POOL + ", self.dilation, ceil_mode=self.ceil_mode, return_indices=self.return_indices)"
+_AVG_POOL = _POOL + ", self.ceil_mode, self.count_include_pad"
+_TRANSPOSE = "self.stride, self.padding, self.output_padding, self.groups, self.dilation"
+_EMBEDDING = "self.weight, self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq, self.sparse"
+_INTERPOLATE = (
+    "F.interpolate({0}, self.size, self.scale_factor, self.mode, self.align_corners, "
+    "recompute_scale_factor=self.recompute_scale_factor)"
+)
+_LOSS = "({0}, {1}, reduction=self.reduction"
+_WEIGHTED = "({0}, {1}, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction"
+
+# Class of torch.nn → what its `forward` does, as one expression of the arguments `{0}`, … (read in torch 2.13).
+FORWARDS: dict[str, str] = {
+    **{f"Conv{n}d": "self._conv_forward({0}, self.weight, self.bias)" for n in (1, 2, 3)},
+    **{f"ConvTranspose{n}d": f"F.conv_transpose{n}d({{0}}, self.weight, self.bias, {_TRANSPOSE})" for n in (1, 2, 3)},
+    **{f"MaxPool{n}d": f"F.max_pool{n}d{_MAX_POOL}" for n in (1, 2, 3)},
+    "AvgPool1d": f"F.avg_pool1d{_AVG_POOL})",
+    **{f"AvgPool{n}d": f"F.avg_pool{n}d{_AVG_POOL}, self.divisor_override)" for n in (2, 3)},
+    **{f"AdaptiveAvgPool{n}d": f"F.adaptive_avg_pool{n}d({{0}}, self.output_size)" for n in (1, 2, 3)},
+    **{f"AdaptiveMaxPool{n}d": f"F.adaptive_max_pool{n}d({{0}}, self.output_size, self.return_indices)"
+       for n in (1, 2, 3)},
+    **{f"Dropout{n}": f"F.dropout{n}{_DROPOUT}, self.inplace)" for n in ("", "1d", "2d", "3d")},
+    "AlphaDropout": f"F.alpha_dropout{_DROPOUT})",
+    **{f"{kind}Pad{n}d": "F.pad({0}, self.padding, 'constant', self.value)"
+       for n in (1, 2, 3) for kind in ("Constant", "Zero")},
+    **{f"ReflectionPad{n}d": "F.pad({0}, self.padding, 'reflect')" for n in (1, 2, 3)},
+    **{f"ReplicationPad{n}d": "F.pad({0}, self.padding, 'replicate')" for n in (1, 2, 3)},
+    "Linear": "F.linear({0}, self.weight, self.bias)",
+    "Bilinear": "F.bilinear({0}, {1}, self.weight, self.bias)",
+    "Embedding": f"F.embedding({{0}}, {_EMBEDDING})",
+    "GroupNorm": "F.group_norm({0}, self.num_groups, self.weight, self.bias, self.eps)",
+    "LayerNorm": "F.layer_norm({0}, self.normalized_shape, self.weight, self.bias, self.eps)",
+    "RMSNorm": "F.rms_norm({0}, self.normalized_shape, self.weight, self.eps)",
+    **{name: f"F.{name.lower()}({{0}}, self.inplace)" for name in ("Hardsigmoid", "Hardswish", "SELU")},
+    **{name: f"F.{name.lower()}({{0}}, inplace=self.inplace)" for name in ("Mish", "ReLU", "SiLU")},
+    **{name: f"F.{name.lower()}({{0}}, self.alpha, self.inplace)" for name in ("CELU", "ELU")},
+    **dict.fromkeys(("Hardtanh", "ReLU6"), "F.hardtanh({0}, self.min_val, self.max_val, self.inplace)"),
+    "LeakyReLU": "F.leaky_relu({0}, self.negative_slope, self.inplace)",
+    "PReLU": "F.prelu({0}, self.weight)", "GELU": "F.gelu({0}, approximate=self.approximate)",
+    "GLU": "F.glu({0}, self.dim)", "Softplus": "F.softplus({0}, self.beta, self.threshold)",
+    "Softmax": "F.softmax({0}, self.dim)", "LogSoftmax": "F.log_softmax({0}, self.dim)",
+    "Sigmoid": "torch.sigmoid({0})", "Tanh": "torch.tanh({0})",
+    "Identity": "{0}", "Flatten": "{0}.flatten(self.start_dim, self.end_dim)",
+    "PixelShuffle": "F.pixel_shuffle({0}, self.upscale_factor)",
+    **dict.fromkeys(("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d"), _INTERPOLATE),
+    "Unfold": "F.unfold({0}, self.kernel_size, self.dilation, self.padding, self.stride)",
+    "Fold": "F.fold({0}, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride)",
+    "CosineSimilarity": "F.cosine_similarity({0}, {1}, self.dim, self.eps)",
+    "PairwiseDistance": "F.pairwise_distance({0}, {1}, self.norm, self.eps, self.keepdim)",
+    "L1Loss": f"F.l1_loss{_LOSS})", "MSELoss": f"F.mse_loss{_LOSS})",
+    "SmoothL1Loss": f"F.smooth_l1_loss{_LOSS}, beta=self.beta)", "HuberLoss": f"F.huber_loss{_LOSS}, delta=self.delta)",
+    "KLDivLoss": f"F.kl_div{_LOSS}, log_target=self.log_target)",
+    "NLLLoss": f"F.nll_loss{_WEIGHTED})",
+    "CrossEntropyLoss": f"F.cross_entropy{_WEIGHTED}, label_smoothing=self.label_smoothing)",
+    "BCELoss": "F.binary_cross_entropy({0}, {1}, weight=self.weight, reduction=self.reduction)",
+    "BCEWithLogitsLoss":
+        "F.binary_cross_entropy_with_logits({0}, {1}, self.weight, pos_weight=self.pos_weight, "
+        "reduction=self.reduction)",
+    "CosineEmbeddingLoss": "F.cosine_embedding_loss({0}, {1}, {2}, margin=self.margin, reduction=self.reduction)",
+    "MarginRankingLoss": "F.margin_ranking_loss({0}, {1}, {2}, margin=self.margin, reduction=self.reduction)",
+    "TripletMarginLoss":
+        "F.triplet_margin_loss({0}, {1}, {2}, margin=self.margin, p=self.p, eps=self.eps, swap=self.swap, "
+        "reduction=self.reduction)",
+}  # fmt: skip
+
+BATCH_NORMS = {f"BatchNorm{n}d" for n in (1, 2, 3)}
+# What `_BatchNorm.forward` of torch does, with its buffers and in both modes.
+_BATCH_NORM_METHOD = """\
+
+def {name}(self, input):
+    # torch's own forward: TorchScript cannot reach it by super()
+    self._check_input_dim(input)
+    average_factor = 0.0 if self.momentum is None else self.momentum
+    if self.training and self.track_running_stats:
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+            if self.momentum is None:
+                average_factor = 1.0 / float(self.num_batches_tracked)
+    keep_stats = not self.training or self.track_running_stats
+    return {batch_norm}(
+        input,
+        self.running_mean if keep_stats else None,
+        self.running_var if keep_stats else None,
+        self.weight,
+        self.bias,
+        self.training or (self.running_mean is None and self.running_var is None),
+        average_factor,
+        self.eps,
+    )
+"""

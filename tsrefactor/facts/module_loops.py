@@ -1,19 +1,18 @@
-"""What module-index must know of containers of modules and of the loops over them."""
+"""Containers of modules, the indices into them and the loops over them."""
 
 from __future__ import annotations
 
 import ast
+import io
 import keyword
+import tokenize
 from dataclasses import dataclass
 
-from tsrefactor.facts.file import Class, Function
+from .file import Class, Function
+from .names import fresh
 
 CONTAINERS = {"torch.nn.ModuleList": "layer", "torch.nn.Sequential": "layer", "torch.nn.ParameterList": "param"}
-_SEEN = {
-    "torch.nn.modules.container.ModuleList": "torch.nn.ModuleList",
-    "torch.nn.modules.container.Sequential": "torch.nn.Sequential",
-    "torch.nn.modules.container.ParameterList": "torch.nn.ParameterList",
-}
+_SEEN = {kind.replace("torch.nn.", "torch.nn.modules.container."): kind for kind in CONTAINERS}
 
 
 def container_kind(function: Function, node: ast.expr) -> str | None:
@@ -150,7 +149,7 @@ def element_name(attribute: str, kind: str) -> str:
     """What to call one of them: ``layer`` for ``layers``, ``block`` for ``block_list``."""
     word = attribute.rpartition(".")[2].strip("_").lower()
     for ending, singular in (("_list", ""), ("list", ""), ("ies", "y"), ("sses", "ss"), ("xes", "x"), ("s", "")):
-        if (word.endswith(ending) and not word.endswith("ss")) or (word.endswith(ending) and ending == "sses"):
+        if word.endswith(ending) and not word.endswith("ss"):
             word = word[: -len(ending)] + singular
             break
     else:
@@ -158,6 +157,44 @@ def element_name(attribute: str, kind: str) -> str:
     word = word.strip("_")
     usable = word.isidentifier() and not keyword.iskeyword(word) and len(word) > 1
     return word if usable else CONTAINERS.get(kind, "layer")
+
+
+def is_computed_index(function: Function, node: ast.Subscript) -> bool:
+    """Whether a container of modules is indexed by something that is neither a literal nor a slice."""
+    index = node.slice.operand if isinstance(node.slice, ast.UnaryOp) else node.slice
+    return not isinstance(index, (ast.Constant, ast.Slice)) and container_kind(function, node.value) is not None
+
+
+def from_end(node: ast.Subscript) -> int | None:
+    """``k`` of ``l[len(l) - k]``."""
+    index = node.slice
+    if isinstance(index, ast.BinOp) and isinstance(index.op, ast.Sub) and isinstance(index.right, ast.Constant):
+        counted = ast.unparse(index.left) == f"len({ast.unparse(node.value)})"
+        return index.right.value if counted and isinstance(index.right.value, int) else None
+    return None
+
+
+def never_negative(function: Function, index: ast.expr) -> bool:
+    """Whether an index is built of loop counters that begin at zero or above, and constants, by + and *."""
+    if isinstance(index, ast.Constant):
+        return isinstance(index.value, int) and index.value >= 0
+    if isinstance(index, ast.BinOp) and isinstance(index.op, (ast.Add, ast.Mult, ast.FloorDiv, ast.Mod)):
+        return all(never_negative(function, n) for n in (index.left, index.right))
+    if not isinstance(index, ast.Name):
+        return False
+    loops = [n for n in function.nodes if isinstance(n, ast.For) and index.id in function.flow.writes(n.target)]
+    bound = sum(isinstance(n, ast.Name) and n.id == index.id and isinstance(n.ctx, ast.Store) for n in function.nodes)
+    return bool(loops) and bound == len(loops) and all(_counts_up(function, n, index.id) for n in loops)
+
+
+def _counts_up(function: Function, loop: ast.For, name: str) -> bool:
+    if not isinstance(loop.iter, ast.Call):
+        return False
+    origin, arguments = function.file.origin(loop.iter.func), loop.iter.args
+    if origin == "range" and isinstance(loop.target, ast.Name):
+        return len(arguments) == 1 or (isinstance(arguments[0], ast.Constant) and len(arguments) == 2)
+    counter = loop.target.elts[0] if isinstance(loop.target, ast.Tuple) else None
+    return origin == "enumerate" and isinstance(counter, ast.Name) and counter.id == name and len(arguments) == 1
 
 
 @dataclass
@@ -170,8 +207,7 @@ class Loop:
 
     def fresh(self, *wanted: str) -> str:
         """The first of the names, or the last with a number, that the function does not have."""
-        numbered = (f"{wanted[-1]}_{n}" for n in range(2, 1000))
-        name = next(n for n in (*wanted, *numbered) if n not in self.taken)
+        name = fresh(self.taken, *wanted)
         self.taken.add(name)
         return name
 
@@ -193,8 +229,8 @@ class Loop:
                     found.setdefault(ast.unparse(node.value), []).append(node)
         return found
 
-    def refusal(self) -> str | None:
-        """Why the loop cannot become one that TorchScript unrolls."""
+    def refusal(self, guarded: bool = False) -> str | None:
+        """Why the loop cannot become one that TorchScript unrolls (``guarded``: with its body behind a condition)."""
         names = {n.id for n in ast.walk(self.node.target) if isinstance(n, ast.Name)}
         changed = names & self.function.flow.writes(self.node.body)
         if self.node.orelse:
@@ -203,13 +239,35 @@ class Loop:
             return f"`{changed.pop()}` is assigned in the loop"
         if _leaves(self.node.body):
             return "an unrolled loop cannot have `break` or `continue`"
-        return None
+        unbound = self._unbound_after() if guarded else None
+        return f"`{unbound}` is only defined in the loop" if unbound else None
 
-    def unbound_after(self) -> str | None:
+    def _unbound_after(self) -> str | None:
         """A name that only the loop defines and that is read after it: behind a guard TorchScript refuses it."""
         flow = self.function.flow
         assigned = flow.writes(self.node.body) | flow.writes(self.node.target)
         return min((assigned & flow.live_after(self.node)) - flow.bound_before(self.node), default=None)
+
+    def beside(self) -> str:
+        """The comment beside the loop's header, with two spaces before it; or ""."""
+        source = self.function.file.source
+        text = source.text[source.span(self.node.iter)[1] : source.offset(self.node.body[0].lineno, 0)]
+        header = f"({text.partition(chr(10))[0].lstrip(') ')}\n)"
+        tokens = tokenize.generate_tokens(io.StringIO(header).readline)
+        return next(("  " + token.string for token in tokens if token.type == tokenize.COMMENT), "")
+
+    def below(self, depth: int) -> str:
+        """Comment lines that end the loop's body, indented by so many steps."""
+        source, found = self.function.file.source, []
+        for line in source.lines[self.node.end_lineno or self.node.lineno :]:
+            bare = line.strip()
+            outside = len(line) - len(line.lstrip()) < self.node.body[0].col_offset
+            if bare and (outside or not bare.startswith("#")):
+                break
+            found.append("    " * depth + bare if bare else "")
+        while found and not found[-1]:
+            found.pop()
+        return "\n".join(found)
 
     def is_fixed(self, node: ast.expr) -> bool:
         """Whether an expression has one value for all rounds of the loop, and no side effect."""
@@ -254,9 +312,9 @@ def part_of(loop: Loop, bases: list[ast.expr]) -> Part | str:
     if start is not None and ast.unparse(start) != "0":
         if not loop.is_fixed(start):
             return "the range's start changes in the loop"
-        lower = f"{index} >= {ast.unparse(start)}"
         if isinstance(start, ast.UnaryOp):
             return "the range starts below zero"
+        lower = f"{index} >= {ast.unparse(start)}"
     text, presumed = ast.unparse(stop), False
     known = set().union(*(lengths(loop.function, b) for b in bases))
     counts = {k for k in known if k.isdigit()}
@@ -268,7 +326,6 @@ def part_of(loop: Loop, bases: list[ast.expr]) -> Part | str:
             return "the range's end changes in the loop"
         else:
             upper = f"{index} < {text}"
-    if lower and upper:
-        start_text = ast.unparse(start) if start is not None else ""
-        return Part(f"{start_text} <= {index} < {text}", presumed)
+    if start is not None and lower and upper:
+        return Part(f"{ast.unparse(start)} <= {index} < {text}", presumed)
     return Part(lower or upper, presumed)

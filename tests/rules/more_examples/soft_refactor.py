@@ -1,10 +1,7 @@
-"""The examples of soft-refactor."""
+"""Further examples of soft-refactor."""
 
-from __future__ import annotations
-
+from tsrefactor.rules import Example, Settings
 from tsrefactor.vocabulary import Placement, Target
-
-from .base import Example, Settings
 
 _INNER, _MODULE = Settings(placement=Placement.INNER), Settings(placement=Placement.MODULE)
 _ROWS = "[(torch.ones(3, 4),), (-torch.ones(3, 4),), (torch.arange(20.0).view(5, 4) - 9,)]"
@@ -14,120 +11,9 @@ def _baked(before: str, after: str, inputs: str, settings: Settings) -> Example:
     return Example(before, after, inputs, Target.TRACE, "baked", settings=settings)
 
 
-EXAMPLES = [
-    # An `if` on data, in the classic form: an inner function, right before its only use.
-    _baked(
-        """\
-import torch
-
-
-class Model(torch.nn.Module):
-    def forward(self, x):
-        # leave small signals alone
-        if x.abs().max() > 1:
-            x = x / x.abs().max()  # the peak becomes one
-        return x + 1
-""",
-        """\
-import torch
-
-
-class Model(torch.nn.Module):
-    def forward(self, x):
-        # leave small signals alone
-        @torch.jit.script_if_tracing
-        def _update_x(x):
-            if x.abs().max() > 1:
-                x = x / x.abs().max()  # the peak becomes one
-            return x
-
-        x = _update_x(x)
-        return x + 1
-""",
-        "[(torch.full((2, 3), 0.5),), (torch.tensor([[2.0, -4.0, 1.0]]),), (torch.full((4, 3), 3.0),)]",
-        _INNER,
-    ),
-    # A `while`; a parameter and a number of the instance are passed. The module-level function serves script, too.
-    _baked(
-        """\
-import torch
-from torch import nn
-
-
-class Model(nn.Module):
-    def __init__(self, limit=0.5):
-        super().__init__()
-        self.limit = limit
-        self.damping = nn.Parameter(torch.tensor([0.5]))
-
-    def forward(self, x):
-        steps = torch.zeros(())
-        while x.abs().mean() > self.limit:
-            x = x * self.damping
-            steps = steps + 1
-        return x, steps
-""",
-        """\
-import torch
-from torch import nn
-
-
-@torch.jit.script_if_tracing
-def _update_x_steps(x, damping, steps, limit: float):
-    while x.abs().mean() > limit:
-        x = x * damping
-        steps = steps + 1
-    return x, steps
-
-
-class Model(nn.Module):
-    def __init__(self, limit=0.5):
-        super().__init__()
-        self.limit = limit
-        self.damping = nn.Parameter(torch.tensor([0.5]))
-
-    def forward(self, x):
-        steps = torch.zeros(())
-        x, steps = _update_x_steps(x, self.damping, steps, self.limit)
-        return x, steps
-""",
-        "[(torch.full((4,), 3.0),), (torch.full((6,), 0.3),), (torch.full((5,), 20.0),)]",
-        _MODULE,
-    ),
-    # A size used in the block is read inside it: as an argument it would be frozen at the example's.
-    _baked(
-        """\
-import torch
-
-
-class Model(torch.nn.Module):
-    def forward(self, x):
-        rows = x.shape[0]
-        if x.sum() > 0:
-            x = x * rows
-        return x
-""",
-        """\
-import torch
-
-
-class Model(torch.nn.Module):
-    def forward(self, x):
-        @torch.jit.script_if_tracing
-        def _update_x(x):
-            rows = x.shape[0]
-            if x.sum() > 0:
-                x = x * rows
-            return x
-
-        x = _update_x(x)
-        return x
-""",
-        _ROWS,
-        _INNER,
-    ),
+MORE = {
     # A size that is also needed outside is read again; two results; the second one's old value is an argument.
-    _baked(
+    "size needed outside, two results": _baked(
         """\
 import torch
 
@@ -171,7 +57,7 @@ class Model(torch.nn.Module):
         _MODULE,
     ),
     # A loop over rows: the list that it fills cannot be a result, so what makes and what uses it moves along.
-    _baked(
+    "list of rows": _baked(
         """\
 import torch
 
@@ -208,47 +94,8 @@ class Model(torch.nn.Module):
         _ROWS,
         _MODULE,
     ),
-    # An early return takes the rest of the function with it.
-    _baked(
-        """\
-import torch
-
-
-class Model(torch.nn.Module):
-    def forward(self, x, gain):
-        if (x < 0).any():
-            return torch.zeros_like(x)
-        x = x * gain
-
-        # soft knee
-        if x.max() > 1:
-            x = torch.tanh(x)
-        return x
-""",
-        """\
-import torch
-
-
-class Model(torch.nn.Module):
-    def forward(self, x, gain):
-        @torch.jit.script_if_tracing
-        def _forward_result(x, gain):
-            if (x < 0).any():
-                return torch.zeros_like(x)
-            x = x * gain
-
-            # soft knee
-            if x.max() > 1:
-                x = torch.tanh(x)
-            return x
-
-        return _forward_result(x, gain)
-""",
-        "[(torch.full((3,), 0.4), torch.tensor(2.0)), (torch.full((4,), 0.9), torch.tensor(2.0))]",
-        _INNER,
-    ),
     # Inside a loop over layers, which cannot move, the block alone does.
-    _baked(
+    "inside a loop over layers": _baked(
         """\
 import torch
 from torch import nn
@@ -293,7 +140,7 @@ class Model(nn.Module):
         _MODULE,
     ),
     # A number of turns taken from a tensor, and one from a size; `break` stays in its loop.
-    _baked(
+    "number of turns from a tensor and from a size": _baked(
         """\
 import torch
 
@@ -331,4 +178,4 @@ class Model(torch.nn.Module):
         "[(torch.ones(3, 2), torch.tensor(2)), (torch.ones(5, 2), torch.tensor(7))]",
         _INNER,
     ),
-]
+}

@@ -1,10 +1,7 @@
-"""The examples of annotate-types."""
+"""Further examples of annotate-types."""
 
-from __future__ import annotations
-
+from tsrefactor.rules import Example
 from tsrefactor.vocabulary import Target
-
-from .base import Example
 
 _HEAD = "import torch\nfrom torch import nn\n"
 
@@ -15,68 +12,9 @@ def _example(before: str, after: str, inputs: str, error: str, typing: str = "",
     return Example(_HEAD + before, imported + _HEAD + after, inputs, Target.SCRIPT, error=error, **more)
 
 
-EXAMPLES = [
-    # Defaults that are no tensors, of a method, a helper and a keyword.
-    _example(
-        before='''
-
-def crop(x, size=2):
-    return x[:, :size]
-
-
-class Model(nn.Module):
-    def forward(self, x, scale=0.5, flip=False, mode="sum"):
-        if flip:
-            x = x.flip(0)
-        x = crop(x) * scale
-        return x.sum() if mode == "sum" else x.mean()
-''',
-        after='''
-
-def crop(x, size: int = 2):
-    return x[:, :size]
-
-
-class Model(nn.Module):
-    def forward(self, x, scale: float = 0.5, flip: bool = False, mode: str = "sum"):
-        if flip:
-            x = x.flip(0)
-        x = crop(x) * scale
-        return x.sum() if mode == "sum" else x.mean()
-''',
-        inputs="[(torch.rand(3, 4),), (torch.rand(2, 5), 2.0, True, 'mean')]",
-        error="Expected a default value of type Tensor",
-    ),
-    # None is an undefined tensor where nothing says Optional: no error before the wrong branch runs.
-    _example(
-        before='''
-
-class Model(nn.Module):
-    def forward(self, x, mask=None, limit=None):
-        if mask is not None:
-            x = x.masked_fill(mask, 0.0)
-        if limit is None:
-            limit = 2
-        return x[:limit]
-''',
-        after='''
-
-class Model(nn.Module):
-    def forward(self, x, mask: Optional[torch.Tensor] = None, limit: Optional[int] = None):
-        if mask is not None:
-            x = x.masked_fill(mask, 0.0)
-        if limit is None:
-            limit = 2
-        return x[:limit]
-''',
-        typing="Optional",
-        inputs="[(torch.rand(3, 4),), (torch.rand(3, 4), torch.ones(3, 4) > 0, 1)]",
-        outcome="run-error",
-        error="undefined Tensor",
-        recorded=True,
-    ),
+MORE = {
     # Recorded calls: a number of either kind, a list, a tuple.
-    _example(
+    "recorded calls": _example(
         before='''
 
 def place(x, shape, offset):
@@ -115,7 +53,7 @@ class Model(nn.Module):
         recorded=True,
     ),
     # Without a recording: what the calls in the file pass, and what the compiler finds.
-    _example(
+    "calls in the file and the compiler": _example(
         before='''
 
 class Head(nn.Module):
@@ -159,41 +97,8 @@ class Model(nn.Module):
         inputs="[(torch.rand(3, 2),), (torch.rand(2, 5),)]",
         error="all inputs of range must be ints",
     ),
-    # A variable that is None until a loop gives it a tensor.
-    _example(
-        before='''
-
-class Model(nn.Module):
-    def forward(self, x):
-        best = last = None
-        for row in x.unbind(0):
-            last = row
-            if best is None:
-                best = row
-            else:
-                best = torch.maximum(best, row)
-        return best, last
-''',
-        after='''
-
-class Model(nn.Module):
-    def forward(self, x):
-        best: Optional[torch.Tensor] = None
-        last: Optional[torch.Tensor] = None
-        for row in x.unbind(0):
-            last = row
-            if best is None:
-                best = row
-            else:
-                best = torch.maximum(best, row)
-        return best, last
-''',
-        typing="Optional",
-        inputs="[(torch.rand(3, 4),), (torch.rand(5, 2),)]",
-        error="previously had type NoneType",
-    ),
     # Attributes that are empty or None when the model is scripted.
-    _example(
+    "attributes of three kinds": _example(
         before='''
 
 class Model(nn.Module):
@@ -237,44 +142,8 @@ class Model(nn.Module):
         error="failed to convert Python type",
         recorded=True,
     ),
-    # A bool that decides whether a submodule exists.
-    _example(
-        before='''
-
-class Model(nn.Module):
-    def __init__(self, project=False):
-        super().__init__()
-        self.project = project
-        if project:
-            self.projection = nn.Linear(4, 4)
-
-    def forward(self, x):
-        if self.project:
-            x = self.projection(x)
-        return torch.relu(x)
-''',
-        after='''
-
-class Model(nn.Module):
-    project: Final[bool]
-
-    def __init__(self, project=False):
-        super().__init__()
-        self.project = project
-        if project:
-            self.projection = nn.Linear(4, 4)
-
-    def forward(self, x):
-        if self.project:
-            x = self.projection(x)
-        return torch.relu(x)
-''',
-        typing="Final",
-        inputs="[(torch.rand(3, 4),), (torch.rand(2, 4),)]",
-        error="has no attribute 'projection'",
-    ),
     # Inherited annotations are repeated: TorchScript reads those of one class only.
-    _example(
+    "inherited annotations": _example(
         before='''
 
 class Base(nn.Module):
@@ -325,7 +194,7 @@ class Model(Base):
         error="Previous return statement returned a value of type",
     ),
     # A return of two kinds of numbers, a variable of two kinds.
-    _example(
+    "two kinds of numbers": _example(
         before='''
 
 def weight(x):
@@ -363,7 +232,7 @@ class Model(nn.Module):
         error="Previous return statement returned a value of type int",
     ),
     # An annotation of the author's that TorchScript does not know.
-    _example(
+    "an annotation of the author's": _example(
         before='''
 
 def spread(x, shape: torch.Size, base: torch.Tensor = None):
@@ -394,7 +263,7 @@ class Model(nn.Module):
         recorded=True,
     ),
     # Under this import the class body's annotations would be strings.
-    Example(
+    "annotations that are strings": Example(
         before='''\
 from __future__ import annotations
 
@@ -446,4 +315,4 @@ class Model(nn.Module):
         breaks=Target.SCRIPT,
         error="failed to convert Python type",
     ),
-]  # fmt: skip
+}  # fmt: skip

@@ -1,13 +1,10 @@
-"""The examples of super-call."""
+"""Further examples of super-call."""
 
-from __future__ import annotations
-
+from tsrefactor.rules import Example
 from tsrefactor.vocabulary import Target
 
-from .base import Example
-
-EXAMPLES = [
-    Example(
+MORE = {
+    "functional imported": Example(
         before="""\
 import torch
 from torch import nn
@@ -35,7 +32,7 @@ class Model(nn.Linear):
         breaks=Target.SCRIPT,
         error="Python type cannot be used as a value",
     ),
-    Example(
+    "two children, one names the parent": Example(
         before="""\
 import torch
 from torch import nn
@@ -115,7 +112,7 @@ class Model(nn.Module):
         breaks=Target.SCRIPT,
         error="has no attribute or method 'forward'",
     ),
-    Example(
+    "chain of parents": Example(
         before="""\
 import torch
 from torch import nn
@@ -165,40 +162,7 @@ class Model(DeepEncoder):
         breaks=Target.SCRIPT,
         error="has no attribute or method 'forward'",
     ),
-    Example(
-        before="""\
-import torch
-from torch import nn
-
-
-class Model(nn.Sequential):
-    def __init__(self):
-        super().__init__(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
-
-    def forward(self, x):
-        new = super().forward(x)
-        return torch.cat([x, new], 1)
-""",
-        after="""\
-import torch
-from torch import nn
-
-
-class Model(nn.Sequential):
-    def __init__(self):
-        super().__init__(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
-
-    def forward(self, x):
-        new = x
-        for module in self:
-            new = module(new)
-        return torch.cat([x, new], 1)
-""",
-        inputs="[(torch.rand(2, 3, 4, 4),), (torch.rand(1, 3, 5, 4),)]",
-        breaks=Target.SCRIPT,
-        error="has no attribute or method 'forward'",
-    ),
-    Example(
+    "batch norm": Example(
         before="""\
 import torch
 from torch import nn
@@ -243,4 +207,4 @@ class Model(nn.BatchNorm2d):
         breaks=Target.SCRIPT,
         error="has no attribute or method 'forward'",
     ),
-]
+}

@@ -1,0 +1,95 @@
+"""A class among its relatives in the file: which parent's method a call reaches, which names they use."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .file import Class, Function
+
+
+class OutOfSight(Exception):
+    """What a parent's call reaches is not known from this file; the message says why."""
+
+
+@dataclass(frozen=True)
+class ParentCall:
+    """``super().method(…)``, or ``Parent.method(self, …)``; ``arguments``: those by position, without ``self``."""
+
+    node: ast.Call
+    method: str
+    arguments: list[ast.expr]
+    start: Class  # the class after which the search begins
+    named: str | None  # the origin of the parent that is called by its name
+
+
+def parent_calls(function: Function) -> Iterator[ParentCall]:
+    """Calls of a parent's method in a method, but for those in nested functions."""
+    file, cls = function.file, function.cls
+    for node in function.nodes:
+        if cls is None or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        value, method = node.func.value, node.func.attr
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "super":
+            start = file.class_named(file.origin(value.args[0])) if value.args else cls
+            if start is not None:
+                yield ParentCall(node, method, list(node.args), start, None)
+        elif node.args and isinstance(node.args[0], ast.Name) and node.args[0].id == function.self_name:
+            origin = file.origin(value)
+            if file.class_named(origin) is not None or origin in cls.foreign_bases:
+                yield ParentCall(node, method, list(node.args[1:]), cls, origin)
+
+
+def method_of_parent(cls: Class, call: ParentCall) -> Function | str:
+    """The method that a call in this class reaches, or the name of the class of torch.nn that has it.
+
+    Raises `OutOfSight` where neither is sure.
+    """
+    current = call.start if call.named is None else cls.file.class_named(call.named)
+    if current is None:
+        return _torch_class(call.named or "")
+    if current is not cls and current not in cls.ancestors:
+        raise OutOfSight(f"`{cls.name}` does not derive from `{current.name}`")
+    if call.named is not None and call.method in current.methods:
+        return current.methods[call.method]
+    several = next((c for c in (cls, *cls.subclasses, *cls.ancestors) if len(c.bases) > 1), None)
+    if several is not None and call.named is None:
+        raise OutOfSight(f"`{several.name}` has several base classes")
+    while True:
+        if not current.bases:
+            raise OutOfSight(f"no parent defines `{call.method}`")
+        if len(current.bases) > 1:
+            raise OutOfSight(f"`{current.name}` has several base classes")
+        base = current.bases[0]
+        parent = cls.file.class_named(base)
+        if parent is None or parent is current:  # a class may have the name of its parent from another file
+            return _torch_class(base)
+        if call.method in parent.methods:
+            return parent.methods[call.method]
+        current = parent
+
+
+def _torch_class(origin: str) -> str:
+    name = origin.rpartition(".")[2]
+    if origin == "torch.nn.Module":
+        raise OutOfSight("no parent defines it")
+    if not origin.startswith("torch.nn."):
+        raise OutOfSight(f"`{name or origin}` lies in another file")
+    return name
+
+
+def delegate(method: Function) -> str | None:
+    """``name`` when the whole body is ``return self.name(…)`` over its own parameters."""
+    body = method.node.body[1:] if ast.get_docstring(method.node, clean=False) is not None else method.node.body
+    if len(body) == 1 and isinstance(body[0], ast.Return) and isinstance(body[0].value, ast.Call):
+        call = body[0].value
+        given = [a.id for a in (*call.args, *(k.value for k in call.keywords)) if isinstance(a, ast.Name)]
+        if given == [p.name for p in method.parameters]:
+            return method.self_attribute(call.func)
+    return None
+
+
+def members(cls: Class) -> set[str]:
+    """Names of methods and attributes of a class, of those above it and of those below it."""
+    return {name for c in (cls, *cls.ancestors, *cls.subclasses) for name in (*c.methods, *c.assigned)}
