@@ -5,7 +5,7 @@ import pytest
 from tsrefactor.rewrite import InternalError, apply_findings, rewrite
 from tsrefactor.rules import Rule, Settings
 from tsrefactor.source.document import Document
-from tsrefactor.source.edits import InsertBefore, Replace
+from tsrefactor.source.edits import AnnotateReturn, InsertBefore, Replace
 from tsrefactor.source.file import SourceFile
 from tsrefactor.source.imports import Import
 
@@ -108,3 +108,19 @@ def test_an_edit_that_cannot_be_made_is_refused_with_its_reason(tmp_path):
     result = rewrite(document("def g():\n    a = 1; f(1)\n", tmp_path), [AtStatement()], Settings())
     assert result.document.text == "def g():\n    a = 1; f(1)\n"
     assert [(r.line, r.reason) for r in result.refused] == [(2, "several statements share line 2")]
+
+
+def test_two_annotations_of_one_place_are_not_both_made(tmp_path):
+    class Twice(_Rule):
+        """Two findings, two return types."""
+
+        name = "twice"
+
+        def findings(self, file, settings):
+            function = file.tree.body[0]
+            if function.returns is None:
+                yield self.finding(function, "int", AnnotateReturn(function, "int"))
+                yield self.finding(function, "float", AnnotateReturn(function, "float"))
+
+    result = rewrite(document("def f():\n    return 1\n", tmp_path), [Twice()], Settings())
+    assert result.document.text == "def f() -> int:\n    return 1\n"

@@ -270,3 +270,14 @@ MORE = {
 @pytest.mark.parametrize("example", MORE.values(), ids=MORE)
 def test_more_examples(example, tmp_path):
     prove(RULE, example, tmp_path)
+
+
+def test_a_local_name_of_init_is_not_the_length_elsewhere(tmp_path):
+    before = (
+        "import torch\nfrom torch import nn\n\n\nclass Model(nn.Module):\n    def __init__(self, n):\n"
+        "        super().__init__()\n        self.layers = nn.ModuleList([nn.Linear(4, 4) for _ in range(n)])\n\n"
+        "    def forward(self, x, n: int):\n        for i in range(n):\n"
+        "            x = self.layers[i](x)\n        return x\n"
+    )
+    after = rewritten(ModuleIndex(), source(tmp_path / "model.py", before))
+    assert "for i, layer in enumerate(self.layers):\n            if i < n:\n                x = layer(x)\n" in after

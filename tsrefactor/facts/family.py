@@ -84,7 +84,8 @@ def delegate(method: Function) -> str | None:
     body = method.node.body[1:] if ast.get_docstring(method.node, clean=False) is not None else method.node.body
     if len(body) == 1 and isinstance(body[0], ast.Return) and isinstance(body[0].value, ast.Call):
         call = body[0].value
-        given = [a.id for a in (*call.args, *(k.value for k in call.keywords)) if isinstance(a, ast.Name)]
+        named = [k.value.id for k in call.keywords if isinstance(k.value, ast.Name) and k.value.id == k.arg]
+        given = [a.id for a in call.args if isinstance(a, ast.Name)] + named
         if given == [p.name for p in method.parameters]:
             return method.self_attribute(call.func)
     return None

@@ -119,7 +119,10 @@ def lengths(function: Function, base: ast.expr) -> set[str]:
         loop = method.file.parents[method.file.statement_of(appended[0][1])]
         if isinstance(loop, ast.For) and method.file.parents[loop] is method.node:
             counted = _range_length(method, loop.iter)
-    return found | {counted} | _stored_as(owner, method, counted) if counted else found
+    if counted is None:
+        return found
+    lasting = counted.isdigit() or method is function or _set_once(owner, counted)  # a local name ends with its method
+    return found | ({counted} if lasting else set()) | _stored_as(owner, method, counted)
 
 
 def _range_length(method: Function, over: ast.expr) -> str | None:
@@ -131,6 +134,12 @@ def _range_length(method: Function, over: ast.expr) -> str | None:
         if not method.flow.reads(over.args[0]) & method.flow.writes(method.node.body)
         else None
     )
+
+
+def _set_once(cls: Class, text: str) -> bool:
+    """Whether the text is ``self.n``, and the class assigns that once."""
+    head, _, name = text.partition(".")
+    return head == "self" and len(cls.assigned.get(name, ())) == 1
 
 
 def _stored_as(cls: Class, method: Function, text: str) -> set[str]:

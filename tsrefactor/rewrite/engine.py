@@ -124,6 +124,8 @@ def rewrite(
 
 
 def _overlap(a: Splice, b: Splice) -> bool:
+    if a.start == a.end == b.start == b.end:  # whole lines can follow one another, two annotations cannot
+        return not (a.text.endswith(("\n", "\r")) and b.text.endswith(("\n", "\r")))
     if a.start == a.end or b.start == b.end:  # an insertion is in the way only strictly inside
         return a.start < b.start < a.end or b.start < a.start < b.end
     return a.start < b.end and b.start < a.end

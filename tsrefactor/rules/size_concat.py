@@ -153,7 +153,9 @@ class SizeConcat(Rule):
         parts.insert(first, joined)
         edit = Replace(node, f"{{function}}({', '.join(parts)})", {"function": node.func, **pieces, **values})
         message = f"TorchScript must know how many values {shown} gives; pass one sequence"
-        yield self.finding(node, message, edit, answers=answered)
+        method = isinstance(node.func, ast.Attribute) and not function.file.origin(node.func).startswith("torch.")
+        presumed = method and function.type_of(node.func.value) == UNKNOWN  # type: ignore[attr-defined]
+        yield self.finding(node, message, edit, presumed=presumed, answers=answered)
 
     def _display(self, function: Function, node: ast.Tuple | ast.List, answered: Diagnosis | None) -> Iterator[Finding]:
         starred = [e.value for e in node.elts if isinstance(e, ast.Starred)]
@@ -272,7 +274,8 @@ def _takes_a_sequence(function: Function, call: ast.Call) -> bool:
     """Whether a call takes its starred values in one sequence as well."""
     origin, func = function.file.origin(call.func), call.func
     if isinstance(func, ast.Attribute) and func.attr in SIZE_METHODS:
-        return function.type_of(func.value, presume=True) in (TENSOR, UNKNOWN)
+        own = isinstance(func.value, ast.Name) and func.value.id == function.self_name
+        return not own and function.type_of(func.value, presume=True) in (TENSOR, UNKNOWN)
     return origin in _SIZE_FUNCTIONS or origin == "torch.einsum" or (origin in ("max", "min") and len(call.args) == 1)
 
 

@@ -10,6 +10,7 @@ from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.family import OutOfSight, ParentCall, delegate, members, method_of_parent, parent_calls
 from tsrefactor.facts.file import FileFacts, Function
 from tsrefactor.facts.names import fresh
+from tsrefactor.facts.signatures import has_type_comment
 from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, RenameFunction, Replace
 from tsrefactor.vocabulary import Target
 
@@ -165,6 +166,8 @@ class Model(nn.Sequential):
             return self._advice(call, f"`{owner}` is decorated", answered)
         if any(p.kind in ("args", "kwargs") for p in parent.parameters):
             return self._advice(call, f"`{owner}` takes *args or **kwargs", answered)
+        if has_type_comment(function.file, parent.node):
+            return self._advice(call, f"`{owner}` is typed by a comment", answered)
         if parent.self_name is None or isinstance(parent.node, ast.AsyncFunctionDef):
             return self._advice(call, f"`{owner}` is no plain method", answered)
         shared = _shared_name(parent)
