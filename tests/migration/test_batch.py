@@ -148,6 +148,68 @@ def test_a_baked_trace_is_mended_and_holds_on_other_sizes(migrated):
     assert "torch.arange(x.shape[0])" in text
 
 
+def test_one_input_is_enough_to_find_and_mend_a_baked_length(migrated):
+    cases, text = migrated(
+        """
+        class A(nn.Module):
+            def forward(self, x):
+                return x.relu().sum() + torch.arange(len(x))
+        """,
+        "yield case('a', 'A', x)\n",
+        target=Target.TRACE,
+    )
+    assert cases["a"].status is Status.MIGRATED
+    assert "torch.arange(x.shape[0])" in text
+
+
+def test_a_script_that_is_wrong_in_the_other_mode_only_is_no_pass(migrated):
+    cases, _ = migrated(
+        """
+        class Wrap(nn.Module):
+            def __init__(self, scale=None):
+                super().__init__()
+                self.inner = nn.Linear(4, 4)
+
+            def forward(self, x, scale=None):
+                if scale is None:
+                    return self.inner(x)
+                return self.inner(x) * 0
+
+        class A(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.wrap = Wrap()
+
+            def forward(self, x):
+                if self.training:
+                    return self.wrap(x)
+                return x + 1
+        """,
+        "yield case('a', 'A', x)\n",
+        rules=["len-to-shape"],
+    )
+    assert cases["a"].status is Status.FAILED
+
+
+def test_a_rule_that_raises_does_not_stop_the_batch(migrated, monkeypatch):
+    from tsrefactor.rules.super_call import SuperCall
+
+    def broken(self, file, settings):
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(SuperCall, "findings", broken)
+    cases, text = migrated(
+        """
+        class A(nn.Module):
+            def forward(self, x, n=2):
+                return x * n
+        """,
+        "yield case('a', 'A', x)\n",
+    )
+    assert cases["a"].status is Status.MIGRATED
+    assert any("internal error: super-call" in note for note in cases["a"].notes)
+
+
 def test_target_any_is_content_with_a_trace(migrated):
     cases, _ = migrated(
         """

@@ -82,6 +82,8 @@ def apply_with_cases(
             _rewrite_file(result, str(file), joined, options, settings)
         except (UserError, InternalError) as error:
             result.errors.append(error)
+        except Exception as error:  # a defect on one file must not stop the others
+            result.errors.append(InternalError(f"{file}: internal error, {error!r}"))
     run_all(workers, [_proof(result, options, require_verified)], 1)
     return result
 
@@ -89,7 +91,7 @@ def apply_with_cases(
 def _look(case: CaseState, options: Options) -> Work[None]:
     """The case as it stands: its verdict, and what its eager run shows."""
     examined, observed = yield [
-        case_task(options, case.name, case.target, Draft(), False),
+        case_task(options, case.name, case.target, Draft(), True),
         observe_task(case, options),
     ]
     case.before = as_examination(examined, case.target)
@@ -119,7 +121,7 @@ def _rewrite_file(result: Application, path: str, joined: Observations, options:
 def _proof(result: Application, options: Options, require_verified: bool) -> Work[None]:
     """Examines all cases on the draft, again and again, until nothing more has to be taken back."""
     while result.draft.applied:
-        tasks = [case_task(options, case.name, case.target, result.draft, False) for case in result.cases]
+        tasks = [case_task(options, case.name, case.target, result.draft, True) for case in result.cases]
         results = yield tasks
         after = [as_examination(r, case.target) for case, r in zip(result.cases, results, strict=True)]
         broken = [
@@ -160,5 +162,5 @@ def _back_out(result: Application, case: CaseState, options: Options) -> Work[No
 
 def _holds_without(result: Application, case: CaseState, out: set[int], options: Options) -> Work[bool]:
     """Whether a case is as good as it was on the draft without some changes."""
-    [answer] = yield [case_task(options, case.name, case.target, result.draft.without(out), False)]
+    [answer] = yield [case_task(options, case.name, case.target, result.draft.without(out), True)]
     return holds(case, as_examination(answer, case.target))

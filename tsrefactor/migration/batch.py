@@ -14,7 +14,7 @@ from tsrefactor.vocabulary import Outcome, Status, Target
 from tsrefactor.workers.pool import Workers
 from tsrefactor.workers.task import Task
 
-from .case import CaseLoop, as_examination, case_task
+from .case import UNFINISHED, CaseLoop, as_examination, case_task, unfinished
 from .project import Draft, Options, Rewritable
 from .reach import model_files, runs
 from .schedule import Work, run_all
@@ -26,7 +26,8 @@ class CaseState:
     """One case on its way through a batch.
 
     ``changes`` were made for it; ``needs`` are all changes in code that it runs, whoever they were made for.
-    ``observations`` is None until its eager run was recorded; ``files`` are the user's files that were loaded for it.
+    ``observations`` is None until its eager run was recorded; ``files`` are the user's files that were loaded for it;
+    ``thorough`` says how it was examined ``before``.
     """
 
     name: str
@@ -37,6 +38,7 @@ class CaseState:
     files: frozenset[str] = frozenset()
     changes: list[Applied] = field(default_factory=list)
     needs: list[Applied] = field(default_factory=list)
+    thorough: bool = False
     rounds: int = 0
     seconds: float = 0.0
     error: str | None = None
@@ -168,6 +170,15 @@ def _first_look(case: CaseState, options: Options, watcher: Watcher) -> Work[Non
             case.observations = result.value
         else:
             case.error = result.message
+    if case.before.passed:  # what is to be called a pass must stand the whole proof
+        [result] = yield [case_task(options, case.name, case.target, Draft(), True)]
+        if result.failure in UNFINISHED:
+            case.notes.append(unfinished(result))
+        else:
+            case.before, case.thorough = as_examination(result, case.target), True
+        if not case.before.passed and case.status is not Status.ERROR:
+            [result] = yield [observe_task(case, options)]
+            case.observations = result.value
     case.notes += case.before.notes
     case.seconds += time.monotonic() - began
     watcher.looked(case)
@@ -226,9 +237,10 @@ def _migrate_case(case: CaseState, group: Group, joined: Observations, options: 
     start, examined = case.before, Target.SCRIPT if case.target is Target.ANY else case.target
     for target in [Target.SCRIPT, Target.TRACE] if case.target is Target.ANY else [case.target]:
         if target is not examined or any(_runs(case, a, group.draft) for a in group.draft.applied):
-            [result] = yield [case_task(options, case.name, target, group.draft, False)]
+            [result] = yield [case_task(options, case.name, target, group.draft, case.thorough)]
             start = as_examination(result, target)
-        loop = CaseLoop(case.name, target, options, group.files, joined, case.observations, case.fingerprint)
+        original = case.fingerprint, case.thorough
+        loop = CaseLoop(case.name, target, options, group.files, joined, case.observations, *original)
         outcome = yield from loop.run(group.draft, start)
         case.after, case.rounds = outcome.examination, case.rounds + outcome.rounds
         case.changes, group.draft = outcome.changes, outcome.draft
@@ -250,7 +262,7 @@ def _backed_out(group: Group, options: Options) -> Work[bool]:
         c for c in (*group.cases, *group.relatives)
         if any(a not in c.changes and _runs(c, a, group.draft) for a in group.draft.applied)
     ]  # fmt: skip
-    results = yield [case_task(options, c.name, c.target, group.draft, False) for c in others]
+    results = yield [case_task(options, c.name, c.target, group.draft, True) for c in others]
     broken = []
     for case, result in zip(others, results, strict=True):
         after = as_examination(result, case.target)
@@ -264,7 +276,7 @@ def _backed_out(group: Group, options: Options) -> Work[bool]:
             if not any(_runs(case, a, group.draft) for a in culprit.changes):
                 continue
             smaller = group.draft.without(a.change for a in culprit.changes)
-            [result] = yield [case_task(options, case.name, case.target, smaller, False)]
+            [result] = yield [case_task(options, case.name, case.target, smaller, True)]
             if holds(case, as_examination(result, case.target)):
                 group.draft = smaller
                 culprit.changes, culprit.after = [], culprit.before
@@ -272,7 +284,7 @@ def _backed_out(group: Group, options: Options) -> Work[bool]:
                 return True
         run = [a for a in group.draft.applied if _runs(case, a, group.draft)]
         smaller = group.draft.without(a.change for a in run)
-        [result] = yield [case_task(options, case.name, case.target, smaller, False)]
+        [result] = yield [case_task(options, case.name, case.target, smaller, True)]
         after = as_examination(result, case.target)
         if case.changes or holds(case, after):  # what it runs does not stand beside what others need
             group.draft = smaller
@@ -293,6 +305,8 @@ def holds(case: CaseState, after: Examination) -> bool:
         return False
     if expected.passed and not after.passed:
         return False
-    if case.fingerprint is None or after.fingerprint is None:
-        return after.fingerprint is None and case.fingerprint is None
+    if case.fingerprint is None:
+        return True  # nothing is known of what eager did, so nothing speaks against the edits
+    if after.fingerprint is None:
+        return False
     return not case.fingerprint.differences(after.fingerprint)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts, Function
 from tsrefactor.facts.observations import Observations
-from tsrefactor.rewrite import Applied, InternalError, find
+from tsrefactor.rewrite import Applied, find
 from tsrefactor.rules import Finding, Rule, Settings
 from tsrefactor.verification.results import Examination, Fingerprint
 from tsrefactor.vocabulary import Outcome, Placement, Safety, Target, Verdict
@@ -31,7 +31,6 @@ class Outcomes:
     draft: Draft
     changes: list[Applied] = field(default_factory=list)
     rounds: int = 0
-    proof: Examination | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -39,7 +38,7 @@ class CaseLoop:
     """Migrates one case on top of a draft, for one target (script or trace).
 
     ``files`` are those that may be rewritten for it; ``observations`` what was seen of them in all cases' runs, ``own``
-    in the case's; ``original`` is what eager did before any change.
+    in the case's; ``original`` is what eager did before any change; ``thorough``: only a thorough examination failed.
     """
 
     def __init__(
@@ -51,66 +50,79 @@ class CaseLoop:
         observations: Observations,
         own: Observations,
         original: Fingerprint | None,
+        thorough: bool,
     ):
         self.name, self.target, self.options, self.files = name, target, options, files
         self.observations, self.own = observations, own
         placement = options.placement or (Placement.INNER if target is Target.TRACE else Placement.MODULE)
         self.settings = Settings(target, placement, options.container_style)
         self.rules = [r for r in options.rules if target in r.targets]
-        self.original = original
+        self.original, self.original_is_thorough, self.thorough = original, thorough, thorough
+        self.rounds = 0
         self.notes: list[str] = []
 
     # -- attempts --------------------------------------------------------------------------------------------------
 
-    def attempt(self, draft: Draft, thorough: bool = False) -> Task:
+    def attempt(self, draft: Draft) -> Task:
         """The task that examines the case with a draft's text."""
-        return case_task(self.options, self.name, self.target, draft, thorough)
+        return case_task(self.options, self.name, self.target, draft, self.thorough)
 
-    def _examined(self, result: Result, base: Fingerprint | None) -> Examination:
+    def _examined(self, result: Result) -> Examination:
         """A result as an examination; one whose eager results differ from the original's is a failure of eager."""
         examination = as_examination(result, self.target)
-        if (
-            base is not None
-            and examination.fingerprint is not None
-            and (changed := base.differences(examination.fingerprint))
-        ):
-            verdict = Verdict(Outcome.EAGER_ERROR, f"the rewrite changes eager: {changed[0]}")
-            return Examination({self.target.value: verdict}, seconds=examination.seconds)
-        return examination
+        if self.original is None or examination.fingerprint is None:
+            return examination
+        changed = self.original.differences(examination.fingerprint)
+        return self._eager_error(f"the rewrite changes eager: {changed[0]}") if changed else examination
+
+    def _eager_error(self, message: str) -> Examination:
+        return Examination({self.target.value: Verdict(Outcome.EAGER_ERROR, message)})
 
     # -- the loop --------------------------------------------------------------------------------------------------
 
     def run(self, draft: Draft, before: Examination) -> Steps:
-        """Yields attempts until the case passes or nothing helps. On failure the draft comes back without new edits."""
-        base, examination, rounds = draft, before, 0
-        seen = {_signature(examination, draft)}
+        """Yields attempts until the case passes or nothing helps. On failure the draft comes back without new edits.
+
+        The attempts are quick until the quick proof holds; when the thorough one does not, its diagnosis is the next.
+        """
+        base, examination = draft, before
         proactive = None if before.passed else self._with_proactive(draft)
         if proactive is not None:
             [result] = yield [self.attempt(proactive)]
-            later = self._examined(result, self.original)
-            rounds += 1
-            if self._better(later, examination, seen, proactive):
+            later = self._examined(result)
+            self.rounds += 1
+            if self._better(later, examination, {_signature(examination, draft)}, proactive):
                 draft, examination = proactive, later
-                seen.add(_signature(examination, draft))
-        while not examination.passed and rounds < self.options.rounds and examination.diagnosis is not None:
-            rounds += 1
+        while True:
+            draft, examination = yield from self._mended(draft, examination)
+            if examination.passed_as is None:
+                return Outcomes(examination, base, [], self.rounds, self.notes)
+            draft = yield from self._minimal(base, draft, examination.passed)
+            quick, self.thorough = not self.thorough, True
+            examination = yield from self._proof(draft)
+            if examination.passed_as is not None:
+                changes = [a for a in draft.applied if a not in base.applied]
+                return Outcomes(examination, draft, changes, self.rounds, self.notes)
+            if not quick:
+                return Outcomes(examination, base, [], self.rounds, self.notes)
+
+    def _mended(
+        self, draft: Draft, examination: Examination
+    ) -> Generator[Sequence[Task], list[Result], tuple[Draft, Examination]]:
+        """Answers one diagnosis after the other, until the case passes or nothing helps."""
+        seen = {_signature(examination, draft)}
+        while not examination.passed and self.rounds < self.options.rounds and examination.diagnosis is not None:
+            self.rounds += 1
             for candidate in self._candidates(draft, examination):
                 [result] = yield [self.attempt(candidate)]
-                later = self._examined(result, self.original)
+                later = self._examined(result)
                 if self._better(later, examination, seen, candidate):
                     draft, examination = candidate, later
                     seen.add(_signature(examination, draft))
                     break
             else:
                 break
-        if examination.passed_as is None:
-            return Outcomes(examination, base, [], rounds, notes=self.notes)
-        draft = yield from self._minimal(base, draft, examination.passed)
-        proof = yield from self._proof(base, draft)
-        if proof.passed_as is None:
-            return Outcomes(proof, base, [], rounds, proof, self.notes)
-        changes = [a for a in draft.applied if a not in base.applied]
-        return Outcomes(proof, draft, changes, rounds, proof, self.notes)
+        return draft, examination
 
     def _better(self, new: Examination, old: Examination, seen: set[tuple], draft: Draft) -> bool:
         """Whether an attempt made progress: it passes, or fails later or elsewhere, and not as it has failed before."""
@@ -120,24 +132,38 @@ class CaseLoop:
             return False
         return _signature(new, draft) not in seen
 
-    def _proof(self, base: Draft, draft: Draft) -> Generator[Sequence[Task], list[Result], Examination]:
-        """The thorough examination of the final text, against the thorough fingerprint of the text before."""
-        arguments = {"source": tuple(map(str, self.options.source))}
-        first = Task(
-            "tsrefactor.migration.worker:fingerprint",
-            self.name,
-            arguments,
-            {},
-            3 * self.options.seconds,
-            self.options.memory_gib,
-        )
-        old, new = yield [first, self.attempt(draft, thorough=True)]
-        return self._examined(new, old.value)
+    def _proof(self, draft: Draft) -> Generator[Sequence[Task], list[Result], Examination]:
+        """The thorough examination of the final text, against what eager did before on the same inputs."""
+        tasks = [self.attempt(draft)]
+        if not self.original_is_thorough:
+            arguments = {"source": tuple(map(str, self.options.source))}
+            function, limits = "tsrefactor.migration.worker:fingerprint", tasks[0]
+            tasks.append(Task(function, self.name, arguments, {}, limits.seconds, limits.memory_gib))
+        new, *old = yield tasks
+        if new.failure in UNFINISHED:
+            self._note(unfinished(new))
+            [new] = yield [case_task(self.options, self.name, self.target, draft, False)]
+        if old:
+            if old[0].value is None:
+                return self._eager_error(f"what eager did before cannot be told: {old[0].message or 'it does not run'}")
+            self.original, self.original_is_thorough = old[0].value, True
+        return self._examined(new)
 
     # -- findings --------------------------------------------------------------------------------------------------
 
-    def _accepts(self, finding: Finding) -> bool:
-        return finding.fixable and (self.options.unsafe or finding.safety is Safety.SAFE)
+    def _found(self, rules: Sequence[Rule], facts: FileFacts) -> list[Finding]:
+        """What the rules find and may mend. A rule that raises is a defect: it is noted, and the others go on."""
+        found = []
+        for rule in rules:
+            try:
+                found += find([rule], facts, self.settings)
+            except Exception as error:
+                self._note(f"internal error: {rule.name} raised {error!r} on {facts.source.path}")
+        return [f for f in found if f.fixable and (self.options.unsafe or f.safety is Safety.SAFE)]
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
 
     def _files(self, draft: Draft) -> list[str]:
         """The files whose functions the case ran, as far as they may be rewritten."""
@@ -157,7 +183,7 @@ class CaseLoop:
         for path in self._files(draft):
             for _ in range(3):
                 facts = result.facts(path, self.observations, diagnoses, self._focus(path))
-                findings = [f for f in find(rules, facts, self.settings) if self._accepts(f)]
+                findings = self._found(rules, facts)
                 if not findings or not self._made(result, path, findings):
                     break
                 changed = True
@@ -167,11 +193,11 @@ class CaseLoop:
         """Makes findings of one file in a draft; whether any was made. What was not is noted, with the reason."""
         try:
             rewrite = draft.apply(path, findings)
-        except InternalError as error:
-            self.notes.append(str(error))
+        except Exception as error:  # of a rule's template, or of libcst on an odd file: the case goes on without
+            self._note(f"internal error: {', '.join(sorted({f.rule for f in findings}))} on {path}: {error!r}")
             return False
         for refused in rewrite.refused:
-            self.notes.append(f"{refused.finding.rule} left line {refused.line} alone: {refused.reason}")
+            self._note(f"{refused.finding.rule} left line {refused.line} alone: {refused.reason}")
         return bool(rewrite.applied)
 
     def _candidates(self, draft: Draft, examination: Examination) -> Iterator[Draft]:
@@ -190,10 +216,9 @@ class CaseLoop:
                 if diagnosis.kind not in rule.answers and not rule.fallback:
                     continue
                 groups: dict[tuple, list[Finding]] = {}
-                for finding in find([rule], facts, self.settings):
-                    if self._accepts(finding):
-                        key = self._rank(facts, finding, diagnosis)
-                        groups.setdefault((rule.fallback, *key, order), []).append(finding)
+                for finding in self._found([rule], facts):
+                    key = self._rank(facts, finding, diagnosis)
+                    groups.setdefault((rule.fallback, *key, order), []).append(finding)
                 ranked += [(key, path, group) for key, group in groups.items()]
         ranked.sort(key=lambda r: r[0])
         for _, path, group in ranked[:TRIES]:
@@ -227,13 +252,21 @@ class CaseLoop:
                 if len(chunk) == len([a for a in draft.applied if a.change not in known]):
                     continue  # without any edit it failed: known already
                 [result] = yield [self.attempt(smaller)]
-                examination = self._examined(result, self.original)
+                examination = self._examined(result)
                 if examination.passed or (not reloads and examination.passed_as is not None):
                     draft = smaller
             kept = {a.change for a in draft.applied}
             own = [a for a in own if a.change in kept]
             size = min(size, len(own)) // 2
         return draft
+
+
+UNFINISHED = ("timeout", "memory")  # a proof that did not end says nothing against the case
+
+
+def unfinished(result: Result) -> str:
+    """What a reader must know of a case whose thorough examination did not end."""
+    return f"only its own inputs were compared; the thorough examination did not end: {result.message}"
 
 
 def case_task(options: Options, name: str, target: Target, draft: Draft, thorough: bool) -> Task:
