@@ -198,7 +198,7 @@ def test_a_rule_that_raises_does_not_stop_the_batch(migrated, monkeypatch):
         raise RecursionError("too deep")
 
     monkeypatch.setattr(SuperCall, "findings", broken)
-    cases, text = migrated(
+    cases, _ = migrated(
         """
         class A(nn.Module):
             def forward(self, x, n=2):
