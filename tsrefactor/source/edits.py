@@ -11,8 +11,6 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-Node = ast.expr | ast.stmt
-
 
 @dataclass(frozen=True, eq=False)
 class Piece:

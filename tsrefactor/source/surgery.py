@@ -28,8 +28,6 @@ from .edits import (
 from .file import SourceFile
 from .templates import Kept, fill_expression, fill_statements, needs_parentheses, split_pieces
 
-Statement = cst.BaseStatement | cst.BaseSmallStatement
-
 
 class EditRefused(Exception):
     """The edit cannot be made without touching what it should not, or its place is not found by libcst."""
@@ -164,25 +162,11 @@ class _Chunk:
     def statement(self, node: ast.stmt) -> cst.BaseStatement:
         """The whole-line statement; refused where several share a line."""
         kinds = (cst.BaseCompoundStatement, cst.BaseSmallStatement)
-        found = [n for n in self._index.get(self._key(node), ()) if isinstance(n, kinds)]
-        if not found and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            key = self._key(node)  # trailing comments can end a block later in libcst
-            found = [
-                n
-                for k, ns in self._index.items()
-                if k[:2] == key[:2]
-                for n in ns
-                if isinstance(n, (cst.FunctionDef, cst.ClassDef))
-            ]
-        if not found and isinstance(node, (ast.If, ast.For, ast.While, ast.With, ast.Try)):
-            key = self._key(node)
-            found = [
-                n
-                for k, ns in self._index.items()
-                if k[:2] == key[:2]
-                for n in ns
-                if isinstance(n, cst.BaseCompoundStatement)
-            ]
+        key = self._key(node)
+        found = [n for n in self._index.get(key, ()) if isinstance(n, kinds)]
+        if not found:  # trailing comments can end a block later in libcst
+            begins = (n for k, nodes in self._index.items() if k[:2] == key[:2] for n in nodes)
+            found = [n for n in begins if isinstance(n, cst.BaseCompoundStatement)]
         if not found:
             raise EditRefused(f"libcst has no statement at line {node.lineno}")
         if isinstance(found[0], cst.BaseCompoundStatement):

@@ -17,8 +17,8 @@ def python_files(paths: Iterable[str | Path], exclude: Sequence[str] = ()) -> li
     """The ``*.py`` files that the paths name or hold: absolute, symbolic links resolved, each once, sorted.
 
     A named file is taken as it is. A named folder is walked without hidden files and folders, virtual environments,
-    folders of installed packages, links to folders (their files are found where they live) and whatever matches one
-    of the ``exclude`` globs. A glob is compared with the end of a path, folder by folder: ``build`` and ``*_pb2.py``
+    folders of installed packages, links to folders (their files are found where they live), links to files outside of
+    that folder (nobody asked for those) and whatever matches one of the ``exclude`` globs. A glob is compared with the end of a path, folder by folder: ``build`` and ``*_pb2.py``
     match a name, ``models/old`` a folder below another, and ``**`` stands for any number of folders. The result is
     empty when the folders hold no Python.
 
@@ -46,6 +46,7 @@ def is_installed(path: Path) -> bool:
 
 
 def _walk(top: Path, patterns: Sequence[Sequence[str]]) -> Iterator[str]:
+    inside = os.path.join(os.path.realpath(top), "")
     for folder, folders, files in os.walk(top, onerror=_refuse):
         if folder != str(top) and "pyvenv.cfg" in files:
             folders.clear()
@@ -55,7 +56,8 @@ def _walk(top: Path, patterns: Sequence[Sequence[str]]) -> Iterator[str]:
         for name in files:
             if name.endswith(".py") and _wanted(here, name, patterns):
                 file = os.path.join(folder, name)
-                if os.path.isfile(file):  # no pipes, no dangling links
+                leads_out = os.path.islink(file) and not os.path.realpath(file).startswith(inside)
+                if os.path.isfile(file) and not leads_out:  # no pipes, no dangling links
                     yield file
 
 
