@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint setup rule-pages
 
 demo: setup
-	cd fixtures && ../$(BIN)/tsrefactor migrate zoo.py --diff; status=$$?; [ $$status -le 1 ]
+	$(BIN)/tsrefactor migrate fixtures/zoo.py --diff; status=$$?; [ $$status -le 1 ]
 
 test: setup lint
 	$(BIN)/python -m pytest -n 2

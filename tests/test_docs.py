@@ -99,7 +99,7 @@ def test_readme_quotes_the_zoo():
     assert names and quoted == names
     diff = re.findall(r"```diff\n(.*?)```", page, re.DOTALL)[0]
     done = subprocess.run(
-        ["git", "apply", "--check", "--verbose", "--directory", "fixtures", "-"],
+        ["git", "apply", "--check", "--verbose", "-"],
         cwd=ROOT, input=diff, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0 and "Checking patch fixtures/" in done.stderr, done.stderr

@@ -194,7 +194,7 @@ def migrate(
     def work() -> int:
         from .commands import migrate as command
         from .commands.common import print_error
-        from .commands.writing import print_diff, print_refused
+        from .commands.writing import print_diff, print_refused, print_written
         from .report.terminal import print_migration, stderr_console
 
         flags = command.MigrateFlags(
@@ -203,9 +203,10 @@ def migrate(
         )  # fmt: skip
         result = command.migrate(cases, flags, stderr_console())
         print_migration(result.report, stderr_console() if diff else stderr_console(sys.stdout))
+        print_written(result.written)
         print_refused(result.written, result.changes)
         if diff:
-            print_diff(result.diff)
+            result.errors += print_diff(result.changes)
         for error in result.errors:
             print_error(error)
         if result.report.interrupted:

@@ -25,6 +25,21 @@ def test_a_diff_is_all_that_is_on_stdout_and_git_takes_it(project, run, git):
     assert model.read_text() == MENDED
 
 
+def test_a_file_outside_is_left_out_of_the_diff_that_git_takes(project, run, git, tmp_path):
+    (project / "model.py").write_text(TRAP)
+    outside = tmp_path / "outside.py"
+    outside.write_text(TRAP)
+    ended = apply(run, ".", outside, "--diff")
+    assert ended.code == 2
+    assert ended.raw.startswith(b"--- a/model.py\n") and ended.raw.count(b"--- a/") == 1
+    assert git("apply", "--check", "-", given=ended.raw) == 0
+    assert ended.err.splitlines() == [
+        "1 edit in 1 file would be made",
+        f"error: {outside}: is left out of the diff: a patch cannot reach out of the current folder; "
+        "run from a folder above it",
+    ]
+
+
 def test_no_diff_is_exit_0(project, run):
     (project / "model.py").write_text(MENDED)
     ended = apply(run, "--diff")

@@ -53,6 +53,15 @@ def test_a_wrong_command_line_is_exit_2(run, line):
     assert run(*line.split()).code == 2
 
 
+@pytest.mark.parametrize("name", ["r.rec", "r", "r.json.gz"])
+def test_a_recording_that_no_command_would_take_is_not_made(project, run, name):
+    (project / "program.py").write_text("open('ran', 'w')\n")
+    ended = run("record", "-o", name, "python", "program.py")
+    told = "a recording ends in .tsr or .json, or no command would take it for one"
+    assert (ended.code, ended.err) == (2, f"error: {name}: {told}; write -o {name}.tsr\n")
+    assert not (project / "ran").exists() and not (project / name).exists()
+
+
 def test_a_closed_pipe_is_no_traceback(project, start):
     (project / "model.py").write_text(TRAP.replace("0.5 *", f"len([{'len(x), ' * 3000}]) *"))
     process = start("check", "--rule", "len-to-shape")

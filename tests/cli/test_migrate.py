@@ -87,6 +87,7 @@ def test_migrate_shows_writes_reports_and_resumes(project, run, zoo, git):
 
     ended = run("migrate", *flags, "--report", "r.json", "--resume")
     assert ended.code == 1 and (project / "trap.py").read_text() == MENDED
+    assert ended.err == "1 file written (run 1; `tsrefactor undo` takes it back)\n"
     ended = run("migrate", *flags, "--report", "r.json", "--resume")
     assert ended.code == 1 and ended.err == "" and (project / "trap.py").read_text() == MENDED
     assert run("undo").code == 0 and git("diff", "--quiet") == 0
@@ -178,6 +179,9 @@ def test_two_files_of_one_place_below_out_are_an_error(project, run, zoo, tmp_pa
         + case("b", f"lambda: model({str(tmp_path / 'b' / 'model.py')!r})")
     )
     flags = ["two.py", "--src", tmp_path, "--target", "trace", "--out"]
+    ended = run("migrate", "two.py::a", *flags[1:-1], "--diff")
+    left_out = f"error: {tmp_path / 'a' / 'model.py'}: is left out of the diff: "
+    assert (ended.code, ended.raw) == (2, b"") and left_out in ended.err.splitlines()[-1]
     assert run("migrate", "two.py::a", *flags[1:], "one").code == 0
     assert (project / "one" / "model.py").read_text() == MENDED
     ended = run("migrate", *flags, "copies")

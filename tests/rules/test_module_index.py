@@ -40,19 +40,24 @@ def loop(head: str, *body: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "presumed"),
-    [
-        ("for i in range(self.count):", "for layer in self.layers:", False),
-        ("for i in range(len(self.layers)):", "for layer in self.layers:", False),
-        ("for i in range(0, self.count, 1):", "for layer in self.layers:", False),
-        ("for i in range(3):", "for layer in self.layers:", True),
-        ("for i in range(self.depth):", "for layer in self.layers:", True),
-    ],
+    "before", ["for i in range(self.count):", "for i in range(len(self.layers)):", "for i in range(0, self.count, 1):"]
 )
-def test_whole_range(before, after, presumed, tmp_path):
+def test_whole_range(before, tmp_path):
     file = source(tmp_path / "model.py", loop(before, "x = self.layers[i](x)"))
-    assert [f.presumed for f in findings(RULE, file)] == [presumed]
-    assert rewritten(RULE, file) == loop(after, "x = layer(x)")
+    assert rewritten(RULE, file) == loop("for layer in self.layers:", "x = layer(x)")
+
+
+def test_a_module_that_is_read_only_under_a_condition(tmp_path):
+    """There may be fewer modules than rounds, so the loop cannot go over the modules."""
+    body = "for i in range(self.depth):\n    if k > 1:\n        x = self.layers[i](x)\n    x = x + 1\nreturn x"
+    after = rewritten(RULE, source(tmp_path / "model.py", model(body)))
+    assert "for i in range(self.depth):" in after
+
+
+def test_a_known_length_may_be_read_under_a_condition(tmp_path):
+    body = "for i in range(self.count):\n    if k > 1:\n        x = self.layers[i](x)\nreturn x"
+    after = rewritten(RULE, source(tmp_path / "model.py", model(body)))
+    assert "for layer in self.layers:" in after
 
 
 @pytest.mark.parametrize(
@@ -60,6 +65,8 @@ def test_whole_range(before, after, presumed, tmp_path):
     [
         ("for i in range(1, self.count):", "if i >= 1:"),
         ("for i in range(k):", "if i < k:"),
+        ("for i in range(3):", "if i < 3:"),
+        ("for i in range(self.depth):", "if i < self.depth:"),
         ("for i in range(1, k):", "if 1 <= i < k:"),
         ("for i in range(len(self.layers) - 1):", "if i < len(self.layers) - 1:"),
     ],
@@ -177,7 +184,7 @@ def test_diagnosis_tells_of_a_container_that_the_source_does_not_show(tmp_path):
     file = source(tmp_path / "model.py", loop("for i in range(self.n):", "x = self.hidden[i](x)"))
     assert findings(RULE, file) == []
     after = rewritten(RULE, file, diagnosis(file, "integer-literal-index", "self.hidden[i]"))
-    assert after == loop("for layer in self.hidden:", "x = layer(x)")
+    assert after == loop("for i, layer in enumerate(self.hidden):", "if i < self.n:", "    x = layer(x)")
 
 
 MODEL = """\
@@ -221,8 +228,9 @@ MORE = {
 
     def forward(self, x):
         for block in self.blocks:
-            for layer in block:
-                x = layer(x)
+            for j, layer in enumerate(block):
+                if j < self.depth:
+                    x = layer(x)
         return x
 """,
     ),

@@ -77,6 +77,16 @@ def test_links_neither_loop_nor_lead_out(tmp_path):
     assert found(tmp_path, "in/away") == ["out/y.py"], "a named link is followed"
 
 
+def test_a_link_to_a_file_elsewhere_is_followed_only_where_it_is_named(tmp_path):
+    tree(tmp_path, "in/a/x.py", "out/y.py", "inner/z.py")
+    (tmp_path / "in/y.py").symlink_to("../out/y.py")
+    (tmp_path / "in/z.py").symlink_to("../inner/z.py")
+    (tmp_path / "in/alias.py").symlink_to("a/x.py")
+    (tmp_path / "link").symlink_to("in")
+    assert found(tmp_path, "in") == found(tmp_path, "link") == ["in/a/x.py"]
+    assert found(tmp_path, "in/y.py") == ["out/y.py"]
+
+
 def test_relative_paths(tmp_path, monkeypatch):
     tree(tmp_path, "a/x.py")
     monkeypatch.chdir(tmp_path / "a")

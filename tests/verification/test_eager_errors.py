@@ -73,6 +73,24 @@ def test_inputs_that_raise():
     assert (found.file, found.line) == (__file__, line_of(__file__, 'RuntimeError("no data")'))
 
 
+def test_a_syntax_error_in_an_imported_file_is_placed_in_that_file(tmp_path, monkeypatch):
+    broken = tmp_path / "broken_model_file.py"
+    broken.write_text("import torch\n\ndef forward(x:\n    return x\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def build():
+        import broken_model_file  # noqa: F401
+
+    found = verdict(ModelCase("model", build, lambda: [Inputs(X)]))
+    assert "raised SyntaxError: '(' was never closed" in found.message
+    assert (found.file, found.line) == (str(broken), 3)
+
+
+def test_a_syntax_error_in_text_without_a_file_is_blamed_on_the_line_that_compiles_it():
+    found = verdict(ModelCase("model", lambda: compile("(", "<text>", "eval"), lambda: [Inputs(X)]))
+    assert (found.file, found.line) == (__file__, line_of(__file__, 'compile("(",'))
+
+
 def test_a_model_that_raises_is_blamed_on_its_own_line():
     found = verdict(case_of(Raising, Inputs(X)))
     assert "run in eager on the example, raised RuntimeError" in found.message

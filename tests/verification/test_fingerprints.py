@@ -1,3 +1,4 @@
+import os
 import pickle
 import subprocess
 import sys
@@ -85,6 +86,32 @@ class Stricter(Old):
         return Old.forward(self, x, scale)
 
 
+class OtherInputs(Old):
+    def forward(self, x, scale=1.0):
+        y = Old.forward(self, x, scale)
+        x += 1
+        return y
+
+
+class Unseeded(Old):
+    def forward(self, x, scale=1.0):
+        return Old.forward(self, x, scale) + int.from_bytes(os.urandom(2), "little")
+
+
+class UnseededInputs(Old):
+    def forward(self, x, scale=1.0):
+        y = Old.forward(self, x, scale)
+        x += int.from_bytes(os.urandom(2), "little")
+        return y
+
+
+class UnseededWhenNegative(Old):
+    def forward(self, x, scale=1.0):
+        if x.sum() < 0:
+            self.steps += int.from_bytes(os.urandom(2), "little")
+        return Old.forward(self, x, scale)
+
+
 class Undifferentiable(Old):
     def forward(self, x, scale=1.0):
         return Old.forward(self, x, scale).argmax()
@@ -100,9 +127,9 @@ def old():
 
 
 def test_it_holds_every_input_and_mode(old):
-    assert old.modes.keys() == {"eval", "train"} and old.deterministic
+    assert old.modes.keys() == {"eval", "train"}
     for digests in old.modes.values():
-        assert {"example", "input 2 (1x6)", "example negated", "buffers", "gradients"} <= digests.keys()
+        assert {"example", "input 2 (1x6)", "example negated", "buffers", "inputs", "gradients"} <= digests.keys()
     assert old.keys == ("steps", "linear.weight", "linear.bias")
     assert old.signature == "(x, scale=1.0)"
     assert pickle.loads(pickle.dumps(old)) == old
@@ -110,7 +137,7 @@ def test_it_holds_every_input_and_mode(old):
 
 def test_the_quick_one_holds_the_given_inputs_in_the_mode_as_built(old):
     quick = fingerprint(Old, thorough=False)
-    assert {m: set(d) for m, d in quick.modes.items()} == {"eval": {"example", "input 2 (1x6)", "buffers"}}
+    assert {m: set(d) for m, d in quick.modes.items()} == {"eval": {"example", "input 2 (1x6)", "buffers", "inputs"}}
     assert old.differences(quick) == [] and quick.differences(old) == []
 
 
@@ -126,6 +153,7 @@ def test_annotations_change_nothing(old):
         (OtherWhenNegative, "outputs differ on example negated in eval mode"),
         (OtherShape, "structure, shape or dtype of the outputs differ on example in eval mode"),
         (OtherBuffers, "buffers differ after the calls in eval mode"),
+        (OtherInputs, "in-place updates of the inputs differ in eval mode"),
         (OtherGradients, "gradients differ in eval mode"),
         (OtherKeys, "state_dict keys differ: new more"),
         (OtherSignature, "the signature of forward changed from (x, scale=1.0) to (x, scale=2.0)"),
@@ -145,12 +173,27 @@ def test_a_model_without_gradients_has_that_as_its_fingerprint():
     assert fingerprint(Undifferentiable).differences(fingerprint(Undifferentiable)) == []
 
 
-def test_what_varies_from_run_to_run_is_compared_in_structure_only():
+def test_what_varies_in_the_old_source_is_compared_in_structure_only():
     def one(text):
         return Fingerprint({"eval": {"example": text}}, (), "(x)")
 
-    assert one("s:~").differences(one("s:1")) == [] and one("s:1").differences(one("s:~")) == []
+    assert one("s:~").differences(one("s:1")) == [] and one("s:~").differences(one("s:~")) == []
     assert one("s:~").differences(one("t:1")) and one("s:1").differences(one("s:2"))
+
+
+def test_what_varies_in_the_new_source_alone_is_a_difference():
+    assert "outputs differ on example in eval mode" in fingerprint(Old, False).differences(fingerprint(Unseeded, False))
+    assert fingerprint(Unseeded, False).differences(fingerprint(Unseeded, False)) == []
+
+
+def test_inputs_that_vary_after_the_calls_are_compared_in_structure_only():
+    assert fingerprint(UnseededInputs, False).differences(fingerprint(UnseededInputs, False)) == []
+
+
+def test_what_a_generated_input_leaves_does_not_excuse_the_given_ones():
+    """A quick fingerprint, which has no generated inputs, has the same digest of buffers."""
+    thorough, quick = fingerprint(UnseededWhenNegative), fingerprint(UnseededWhenNegative, thorough=False)
+    assert quick.differences(thorough) == []
 
 
 def test_results_are_read_without_torch():

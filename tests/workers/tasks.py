@@ -159,10 +159,21 @@ def returns_unpicklable(case):
     return lambda: None
 
 
-def starts_a_sleeper(case, pid_file, then="return"):
-    sleeper = subprocess.Popen(["sleep", "1000"])
+def starts_a_sleeper(case, pid_file, then="return", session=False):
+    sleeper = subprocess.Popen(["sleep", "1000"], start_new_session=session)
     with open(pid_file, "w") as file:
         file.write(str(sleeper.pid))
+    if then == "sleep":
+        time.sleep(1000)
+
+
+def orphans_a_sleeper(case, pid_file, then="return"):
+    """Leaves a sleeper and its parent's child in sessions of their own; the pids go into the file."""
+    shell = 'setsid sh -c \'sleep 1000 & echo $! $$ > "$0"; wait\' "$0" &'
+    subprocess.run(["sh", "-c", shell, f"{pid_file}.new"])
+    while not (os.path.exists(f"{pid_file}.new") and os.path.getsize(f"{pid_file}.new")):
+        time.sleep(0.01)
+    os.rename(f"{pid_file}.new", pid_file)
     if then == "sleep":
         time.sleep(1000)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -77,6 +79,18 @@ def test_a_bad_file_ends_case_names(workers_for: Callable[..., Workers], folder:
         workers_for("raises.py").case_names()
     assert (caught.value.file, caught.value.line) == ("raises.py", 3)
     assert caught.value.remedy == "mend it; `python raises.py` shows the traceback"
+
+
+@pytest.mark.parametrize("body", ["raise ValueError('no')", "yield 1 / 0"])
+def test_the_remedy_for_cases_that_raise_shows_the_traceback(workers: Workers, folder: Path, body: str) -> None:
+    write(folder, {"raises_later.py": f"def cases():\n    {body}\n"})
+    answer = workers.run(task("loading", text="raises_later.py")).value
+    assert answer.endswith("; mend it; `list(cases())` in `python -i raises_later.py` shows the traceback")
+    done = subprocess.run(
+        [sys.executable, "-i", "raises_later.py"],
+        input="list(cases())\n", cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" in done.stderr and 'raises_later.py", line 2' in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,7 @@ def test_code_that_ends_its_process_is_a_crash(workers: Workers, function: str, 
     result = workers.run(task(function, **arguments))
     assert (result.failure, result.value) == ("crash", None)
     assert words in result.message
+    assert result.message.endswith("; build(), inputs() and forward must not end the process")
     assert workers.run(task("name_of")).value == "plain"
 
 
@@ -134,7 +135,8 @@ def test_a_task_that_cannot_be_done_is_an_error(workers: Workers, function: str,
 @pytest.mark.parametrize("function", ["hangs_deaf", "prints_for_ever", "moves_to_another_group_and_hangs"])
 def test_no_end_is_a_timeout(workers: Workers, function: str) -> None:
     result = workers.run(task(function, seconds=0.3))
-    assert (result.failure, result.message) == ("timeout", "no end within 0.3 s")
+    remedy = "raise `timeout` in [tool.tsrefactor], or give the case smaller inputs"
+    assert (result.failure, result.message) == ("timeout", f"no end within 0.3 s; {remedy}")
 
 
 @pytest.mark.parametrize("function", ["takes_python_memory", "takes_torch_memory"])
@@ -144,12 +146,35 @@ def test_memory_beyond_the_limit_is_refused(workers: Workers, function: str) -> 
     assert workers.run(task(function, memory_gib=4)).failure is None
 
 
+@pytest.mark.parametrize("session", [False, True])
 @pytest.mark.parametrize("then", ["return", "sleep"])
-def test_what_a_task_started_ends_with_it(workers: Workers, tmp_path: Path, then: str) -> None:
+def test_what_a_task_started_ends_with_it(workers: Workers, tmp_path: Path, then: str, session: bool) -> None:
     file = tmp_path / "pid"
-    result = workers.run(task("starts_a_sleeper", pid_file=str(file), then=then, seconds=2.0))
+    result = workers.run(task("starts_a_sleeper", pid_file=str(file), then=then, session=session, seconds=2.0))
     assert result.failure == (None if then == "return" else "timeout")
     assert gone(int(file.read_text()))
+
+
+def test_orphans_end_with_their_task_and_with_no_other(workers: Workers, tmp_path: Path) -> None:
+    workers.submit(task("orphans_a_sleeper", pid_file=str(tmp_path / "running"), then="sleep"))
+    assert workers.run(task("orphans_a_sleeper", pid_file=str(tmp_path / "ended"))).failure is None
+    assert all(map(gone, _read_pids(tmp_path / "ended")))
+    running = _read_pids(tmp_path / "running")
+    assert all(map(alive, running))
+    workers.cancel()
+    assert all(map(gone, running))
+
+
+def test_what_cases_start_on_import_lives_until_the_end(
+    workers_for: Callable[..., Workers], folder: Path, tmp_path: Path
+) -> None:
+    start = "    import subprocess\n    sleeper = subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
+    write(folder, {"starts.py": start + ZOO.replace("lambda: None", "lambda: sleeper.pid")})
+    workers = workers_for("starts.py")
+    pids = {workers.run(task("built")).value for _ in range(3)}
+    assert len(pids) == 1 and all(map(alive, pids))
+    workers.close()
+    assert not any(map(alive, pids))
 
 
 def test_cancelling_forgets_all_and_keeps_the_workers(workers: Workers) -> None:
@@ -168,19 +193,42 @@ def test_cancelling_forgets_all_and_keeps_the_workers(workers: Workers) -> None:
 def test_leaving_ends_every_process(workers_for: Callable[..., Workers], folder: Path, tmp_path: Path) -> None:
     write(folder, {"zoo.py": ZOO})
     workers = workers_for("zoo.py")
-    for name in ("a", "b"):
-        workers.submit(task("starts_a_sleeper", pid_file=str(tmp_path / name), then="sleep"))
-    pids = [_read_pid(tmp_path / name) for name in ("a", "b")]
+    workers.submit(task("starts_a_sleeper", pid_file=str(tmp_path / "a"), then="sleep"))
+    workers.submit(task("orphans_a_sleeper", pid_file=str(tmp_path / "b"), then="sleep"))
+    pids = [*_read_pids(tmp_path / "a"), *_read_pids(tmp_path / "b")]
     workers.close()
     workers.close()
-    assert all(map(gone, [*pids]))
+    assert not any(map(alive, pids))
 
 
-def _read_pid(file: Path) -> int:
+def test_an_interrupt_while_torch_is_imported_leaves_in_silence(folder: Path, tmp_path: Path) -> None:
+    write(tmp_path, {"torch/__init__.py": "import time\nopen(__file__ + '.began', 'w').close()\ntime.sleep(1000)\n"})
+    write(folder, {"zoo.py": ZOO})
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])}
+    command = subprocess.Popen(
+        [sys.executable, "-m", "tsrefactor", "verify", "zoo.py"],
+        cwd=folder, env=environment, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    began = tmp_path / "torch/__init__.py.began"
+    deadline = time.monotonic() + 30
+    while not began.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    [server] = map(int, Path(f"/proc/{command.pid}/task/{command.pid}/children").read_text().split())
+    command.send_signal(signal.SIGINT)
+    _, said = command.communicate(timeout=30)
+    assert (command.returncode, said.strip()) == (130, "interrupted")
+    assert not alive(server)
+
+
+def _read_pids(file: Path) -> list[int]:
     deadline = time.monotonic() + 30
     while not (file.exists() and file.read_text()) and time.monotonic() < deadline:
         time.sleep(0.01)
-    return int(file.read_text())
+    return [int(word) for word in file.read_text().split()]
+
+
+def _read_pid(file: Path) -> int:
+    return _read_pids(file)[0]
 
 
 INTERRUPTED = """

@@ -19,7 +19,7 @@ from tsrefactor.source.file import SourceFile
 from tsrefactor.vocabulary import ContainerStyle, Placement, Safety, Target
 
 from .common import chosen_files, chosen_rules, defect, print_error, settings_for, shown
-from .writing import diff_of, print_diff, print_refused, write_in_place
+from .writing import print_diff, print_refused, write_in_place
 
 if TYPE_CHECKING:
     from tsrefactor.migration.applying import Application
@@ -159,7 +159,9 @@ def _finish(result: Rewritten, flags: ApplyFlags) -> int:
     done = "would be made"
     refused = False
     if flags.diff:
-        print_diff(diff_of(changes))
+        left_out = print_diff(changes)
+        result.errors += left_out
+        changes = [change for change in changes if change[0].path not in {error.file for error in left_out}]
     else:
         written = write_in_place([[change] for change in changes], flags.allow_dirty)
         print_refused(written, changes)

@@ -31,7 +31,7 @@ from tsrefactor.workers.spec import parse_spec
 from .casereports import case_report, torch_version
 from .common import chosen_rules, shown
 from .resume import Earlier, earlier_run
-from .writing import NewText, Written, check_folder, diff_of, write_copies, write_in_place
+from .writing import NewText, Written, check_folder, write_copies, write_in_place
 
 _SHARE = 0.05
 """How much of the time may go into saving the report on the way."""
@@ -64,10 +64,6 @@ class Migration:
     changes: list[NewText] = field(default_factory=list)
     written: Written = field(default_factory=Written)
     errors: list[UserError] = field(default_factory=list)
-
-    @property
-    def diff(self) -> bytes:
-        return diff_of(self.changes)
 
     @property
     def passed(self) -> bool:

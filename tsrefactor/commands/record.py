@@ -6,9 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tsrefactor.errors import UserError
 from tsrefactor.record.command import record as run_recorded
 from tsrefactor.record.recording import load
 from tsrefactor.report.terminal import counted
+from tsrefactor.workers.spec import RECORDING_ENDINGS
 
 from .common import shown
 
@@ -18,6 +20,9 @@ def record(output: Path, command: Sequence[str]) -> int:
 
     Raises UserError where nothing could be recorded.
     """
+    if not output.name.endswith(RECORDING_ENDINGS):
+        told = "a recording ends in .tsr or .json, or no command would take it for one"
+        raise UserError(told, f"write -o {output.name}.tsr", file=output)
     code = run_recorded(output, command)
     recording = load(output)
     functions = sum(function.scripted for function in recording.observations.functions.values())

@@ -39,11 +39,32 @@ def diff_of(changes: Iterable[NewText]) -> bytes:
     return b"".join(unified(old, text, display_path(old.path)) for old, text in ordered)
 
 
-def print_diff(diff: bytes) -> None:
-    """The diff on standard output, byte for byte in the encodings of its files."""
+def print_diff(changes: Iterable[NewText]) -> list[UserError]:
+    """The diff on standard output, byte for byte in the encodings of its files.
+
+    It leaves out, and an error says so, what lies outside of the current folder: with one such file `git apply` would
+    refuse the whole.
+    """
+    inside: list[NewText] = []
+    left_out = []
+    for old, text in changes:
+        if not display_path(old.path).startswith("../"):
+            inside.append((old, text))
+        elif text != old.text:
+            message = "is left out of the diff: a patch cannot reach out of the current folder"
+            left_out.append(UserError(message, "run from a folder above it", old.path))
     sys.stdout.flush()
-    sys.stdout.buffer.write(diff)
+    sys.stdout.buffer.write(diff_of(inside))
     sys.stdout.buffer.flush()
+    return left_out
+
+
+def print_written(written: Written) -> None:
+    """On standard error, how many files an in-place run wrote, and how to take it back."""
+    if written.run:
+        number = len(written.files)
+        told = f"{number} file{'' if number == 1 else 's'} written"
+        print(f"{told} (run {written.run.id}; `tsrefactor undo` takes it back)", file=sys.stderr)
 
 
 def print_refused(written: Written, changes: Iterable[NewText]) -> None:
@@ -88,7 +109,7 @@ def _reasons(files: Sequence[SourceFile], allow_dirty: bool) -> dict[Path, UserE
     uncommitted = set() if allow_dirty else dirty(file.path for file in files)
     for file in files:
         if is_installed(file.path):
-            message, remedy = "belongs to an installed package", "see the change with --diff"
+            message, remedy = "belongs to an installed package", "make the change in a copy of your own"
             reasons[file.path] = UserError(message, remedy, file.path)
         elif file.path in uncommitted:
             message, remedy = "has uncommitted changes", "commit them, or use --allow-dirty"

@@ -238,6 +238,23 @@ class Loop:
                     found.setdefault(ast.unparse(node.value), []).append(node)
         return found
 
+    def reads_in_every_round(self, base: ast.expr) -> bool:
+        """Whether a container is read at the loop's index whatever happens in the round."""
+        text, parents = ast.unparse(base), self.function.file.parents
+        return any(self._always(node, parents) for node in self.indexed()[text])
+
+    def _always(self, node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
+        while (parent := parents[node]) is not self.node:
+            in_test = isinstance(parent, (ast.If, ast.IfExp, ast.While)) and node is parent.test
+            over = isinstance(parent, ast.For) and node is parent.iter
+            first = isinstance(parent, ast.BoolOp) and node is parent.values[0]
+            sometimes = (ast.If, ast.IfExp, ast.While, ast.For, ast.Try, ast.BoolOp, ast.Lambda, ast.comprehension,
+                         ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)  # fmt: skip
+            if isinstance(parent, sometimes) and not (in_test or over or first):
+                return False
+            node = parent
+        return True
+
     def refusal(self, guarded: bool = False) -> str | None:
         """Why the loop cannot become one that TorchScript unrolls (``guarded``: with its body behind a condition)."""
         names = {n.id for n in ast.walk(self.node.target) if isinstance(n, ast.Name)}
@@ -301,40 +318,34 @@ def _leaves(body: list[ast.stmt]) -> bool:
     return False
 
 
-@dataclass(frozen=True)
-class Part:
-    """Which of the modules a range takes. ``guard``: the condition on the index, "" for all of them. ``presumed``:
-    nothing in the source says that the range's end is the number of modules."""
-
-    guard: str
-    presumed: bool
+class NotInOrder(Exception):
+    """Why a loop cannot go over its containers in order."""
 
 
-def part_of(loop: Loop, bases: list[ast.expr]) -> Part | str:
-    """The part of the containers that a range goes over; the reason where the loop cannot go over them in order."""
+def guard_of(loop: Loop, bases: list[ast.expr]) -> str:
+    """The condition on the index that tells the part of the containers which a range goes over, "" for all of them.
+
+    Raises NotInOrder where the loop cannot go over the containers in order.
+    """
     assert isinstance(loop.node.iter, ast.Call) and isinstance(loop.node.target, ast.Name)
     arguments, index = loop.node.iter.args, loop.node.target.id
     if len(arguments) == 3 and ast.unparse(arguments[2]) != "1":
-        return "the range has a step"
+        raise NotInOrder("the range has a step")
     start, stop = (arguments[0], arguments[1]) if len(arguments) > 1 else (None, arguments[0])
     lower = upper = ""
     if start is not None and ast.unparse(start) != "0":
         if not loop.is_fixed(start):
-            return "the range's start changes in the loop"
+            raise NotInOrder("the range's start changes in the loop")
         if isinstance(start, ast.UnaryOp):
-            return "the range starts below zero"
+            raise NotInOrder("the range starts below zero")
         lower = f"{index} >= {ast.unparse(start)}"
-    text, presumed = ast.unparse(stop), False
-    known = set().union(*(lengths(loop.function, b) for b in bases))
-    counts = {k for k in known if k.isdigit()}
-    if text not in known:
-        unsure = isinstance(stop, ast.Constant) or loop.function.self_attribute(stop) is not None
-        if unsure and not (isinstance(stop, ast.Constant) and counts):
-            presumed = True
-        elif not loop.is_fixed(stop):
-            return "the range's end changes in the loop"
-        else:
-            upper = f"{index} < {text}"
-    if start is not None and lower and upper:
-        return Part(f"{ast.unparse(start)} <= {index} < {text}", presumed)
-    return Part(lower or upper, presumed)
+    text = ast.unparse(stop)
+    known = [text in lengths(loop.function, base) for base in bases]
+    for base, sure in zip(bases, known, strict=True):
+        if not sure and not loop.reads_in_every_round(base):
+            raise NotInOrder(f"`{ast.unparse(base)}` is read only under a condition: it may hold fewer modules")
+    if not any(known):  # eager reads a module in each round, so there are at least as many
+        if not loop.is_fixed(stop):
+            raise NotInOrder("the range's end changes in the loop")
+        upper = f"{index} < {text}"
+    return f"{ast.unparse(start)} <= {index} < {text}" if start is not None and lower and upper else lower or upper

@@ -68,6 +68,8 @@ def obstacle(file: FileFacts, type_: Type, at: int, tested: bool = False) -> str
     if not type_.known or "Module" in type_.names():
         return "holds modules" if "Module" in type_.names() else "no single TorchScript type covers what it holds"
     for part in _parts(type_):
+        if part.name in ("List", "Dict") and NONE in part.args:
+            return "its elements are only ever None"
         if part.name == "Union" and not set(part.args) <= NUMBERS and not tested:
             return f"it is {' or '.join(map(str, part.args))}, and TorchScript computes only with unions of numbers"
         if part.name in ("List", "Dict") and any(p.name == "Union" for a in part.args for p in _parts(a)):

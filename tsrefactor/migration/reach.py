@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from functools import lru_cache
+from pathlib import Path
 
 from tsrefactor.facts.observations import Observations
 from tsrefactor.rewrite import Applied
@@ -38,7 +39,11 @@ def has_instance(observations: Observations, file: str, qualname: str) -> bool:
     """Whether a run had an instance of a class, or of one that derives from a class of that name."""
     if (file, qualname) in observations.classes:
         return True
-    return any(base.endswith("." + qualname) for c in observations.classes.values() for base in c.mro)
+    path = Path(file)
+    module = path.parent.name if path.name == "__init__.py" else path.stem
+    name = f"{module}.{qualname}"
+    bases = {base for c in observations.classes.values() for base in c.mro}
+    return any(base == name or base.endswith("." + name) for base in bases)
 
 
 @lru_cache(maxsize=4096)

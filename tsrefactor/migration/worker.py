@@ -45,7 +45,7 @@ def fingerprint(case: ModelCase, source: tuple[str, ...]) -> Fingerprint | None:
     from tsrefactor.verification.observing import observe_case
 
     try:
-        return observe_case(case, True, user_files(source), lambda stage: None).fingerprint
+        return observe_case(case, True, user_files(source)).fingerprint
     except EagerError:
         return None
 

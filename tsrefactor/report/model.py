@@ -118,6 +118,10 @@ def described(verdicts: Verdicts, target: Target) -> str:
         for attempt, verdict in run
         if not verdict.passed
     ]
+    passed_as = next((attempt for attempt, verdict in run if attempt != "reload" and verdict.passed), None)
+    if target is Target.ANY and passed_as is not None:
+        words = [f"{attempt} {v.outcome.value}" for attempt, v in run if attempt == "reload" and not v.passed]
+        return ", ".join(words) or f"{Outcome.PASS.value} ({passed_as})"
     outcomes = {verdict.outcome for _, verdict in run}
     if outcomes == {Outcome.EAGER_ERROR}:
         return Outcome.EAGER_ERROR.value

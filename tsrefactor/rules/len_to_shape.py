@@ -19,7 +19,8 @@ class LenToShape(Rule):
     as an operation and follows the input. It helps `torch.export` in the same way.
 
     The length of a list, string, dict or ModuleList, and of a value whose type nothing tells, is left alone. A
-    parameter is taken for a tensor when its annotation, a recorded run or what the function does to it says so.
+    parameter is taken for a tensor when its annotation, a recorded run or what the function does to it says so, and
+    nothing else is bound to its name; where arrays, images or modules allow the same uses it is only presumed one.
 
     Source: `torch.Tensor.__len__` warns when it is called while tracing ("Using len to get tensor shape might cause
     the trace to be incorrect").
@@ -91,7 +92,7 @@ class Model(nn.Module):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         for function in file.functions:
             for call in function.calls("len"):
-                if len(call.args) != 1 or call.keywords:
+                if len(call.args) != 1 or call.keywords or function.types.bindings.shadows("len"):
                     continue
                 value = call.args[0]
                 if function.type_of(value, presume=True) == TENSOR:

@@ -10,12 +10,13 @@ from tsrefactor.facts.family import members
 from tsrefactor.facts.file import Class, FileFacts, Function
 from tsrefactor.facts.module_loops import (
     Loop,
+    NotInOrder,
     container_kind,
     element_name,
     from_end,
+    guard_of,
     is_computed_index,
     never_negative,
-    part_of,
 )
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.types import TENSOR
@@ -60,8 +61,8 @@ class ModuleIndex(Rule):
 
     The loop variable gets a name of its own: TorchScript takes no second module under one name. Left alone: loops with
     `break` or `continue`, which an unrolled loop cannot have, and loops that would come to stand behind a guard while
-    they alone define a name that is read later. A range whose end nothing ties to the number of modules is presumed to
-    go over all of them; a case must prove it.
+    they alone define a name that is read later. A range whose end nothing ties to the number of modules gets a
+    guard; so it is right for every instance, whatever its number of modules.
 
     Source: "Expected integer literal for index", raised by torch/csrc/jit/python/python_sugared_value.cpp.
     """
@@ -198,11 +199,12 @@ class ModuleIndex(Rule):
             return
         found = [s for subscripts in used.values() for s in subscripts]
         answered = self._at(function, found[0])
-        part = part_of(loop, [subscripts[0].value for subscripts in used.values()])
-        if isinstance(part, str):
+        try:
+            guard = guard_of(loop, [subscripts[0].value for subscripts in used.values()])
+        except NotInOrder:
             return  # each index on its own: see `_dispatched`
         done.update(found)
-        reason = loop.refusal(guarded=bool(part.guard))
+        reason = loop.refusal(guarded=bool(guard))
         if any(not isinstance(s.ctx, ast.Load) for s in found):
             reason = "the loop replaces modules"
         if reason is not None:
@@ -215,15 +217,15 @@ class ModuleIndex(Rule):
             names[base] = loop.fresh(element_name(base, kind), "layer", "module")
         index = node.target.id
         reads = [n for s in node.body for n in ast.walk(s) if isinstance(n, ast.Name) and n.id == index]
-        numbered = len(reads) > len(found) or bool(part.guard) or index in function.flow.live_after(node)
+        numbered = len(reads) > len(found) or bool(guard) or index in function.flow.live_after(node)
         over = ", ".join(used) if len(used) == 1 else f"zip({', '.join(used)})"
         target = ", ".join(names.values())
         if numbered:
             over, target = f"enumerate({over})", f"{index}, {target if len(used) == 1 else f'({target})'}"
         changes: dict[ast.expr, str] = {s: names[base] for base, subscripts in used.items() for s in subscripts}
         message = f"{_LITERALS}; loop over {' and '.join(f'`{b}`' for b in used)}"
-        edits = _rewritten(loop, target, over, changes, part.guard)
-        yield self.finding(node, message, *edits, presumed=part.presumed, answers=answered)
+        edits = _rewritten(loop, target, over, changes, guard)
+        yield self.finding(node, message, *edits, answers=answered)
 
     # -- for m in self.l[1:], in reversed(self.l), in zip(self.l, values) --------------------------------------------
 

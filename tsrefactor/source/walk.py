@@ -18,9 +18,9 @@ def python_files(paths: Iterable[str | Path], exclude: Sequence[str] = ()) -> li
 
     A named file is taken as it is. A named folder is walked without hidden files and folders, virtual environments,
     folders of installed packages, links to folders (their files are found where they live), links to files outside of
-    that folder (nobody asked for those) and whatever matches one of the ``exclude`` globs. A glob is compared with the end of a path, folder by folder: ``build`` and ``*_pb2.py``
-    match a name, ``models/old`` a folder below another, and ``**`` stands for any number of folders. The result is
-    empty when the folders hold no Python.
+    that folder (nobody asked for those) and whatever matches one of the ``exclude`` globs. A glob is compared with the
+    end of a path, folder by folder: ``build`` and ``*_pb2.py`` match a name, ``models/old`` a folder below another, and
+    ``**`` stands for any number of folders. The result is empty when the folders hold no Python.
 
     Raises UserError for a path that is missing, a named file that is not ``*.py``, and a folder that cannot be listed.
     """

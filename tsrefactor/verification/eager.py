@@ -12,12 +12,13 @@ from typing import Any
 import numpy.random
 import torch
 from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from ..cases import Inputs, ModelCase
 from ..workers.seeding import seed
 from .errors import raised, unusable
 from .state import ModuleState, modes_of
-from .values import Leaf, copied, holds_mapping, leaves, sizes_of, walk
+from .values import Leaf, copied, digest, holds_mapping, leaves, sizes_of, walk
 
 EXAMPLE = "example"
 EXAMPLE_CALLS = 3  # the profiling executor specialises after the first ones
@@ -41,7 +42,8 @@ class Observation:
     """What eager gave for one call of a module as it was built, in one mode.
 
     ``outputs``: leaves, per repetition. ``modes``: train mode per submodule. ``random``: a global generator was
-    drawn from. ``mapping``: a mapping is among the outputs. ``stable``: a second build and run gave the same bits.
+    drawn from. ``mapping``: a mapping is among the outputs. ``inputs``: digest of given inputs after the last call,
+    which may have updated them; empty for generated ones. ``stable``: a second build and run gave the same bits.
     """
 
     call: Call
@@ -51,6 +53,7 @@ class Observation:
     modes: dict[str, bool]
     random: bool
     mapping: bool
+    inputs: str
     stable: bool = True
 
     @property
@@ -73,6 +76,13 @@ def call(module: Callable[..., Any], inputs: Inputs) -> Any:
     inputs = copied(inputs)
     seed()
     return module(*inputs.args, **inputs.kwargs)
+
+
+def silence(module: nn.Module) -> None:
+    """Turns dropout modules off. What a forward draws by itself (F.dropout, torch.rand) stays."""
+    for m in module.modules():
+        if isinstance(m, _DropoutNd):
+            m.training = False
 
 
 class EagerModel:
@@ -99,14 +109,16 @@ class EagerModel:
         if any(torch.nn.parameter.is_lazy(p) for p in parameters):
             call(self.module, example)
 
-    def observe(self, wanted: Call, training: bool) -> Observation:
-        """Raises whatever the model raises."""
+    def observe(self, wanted: Call, training: bool, quiet: bool = False) -> Observation:
+        """Raises whatever the model raises. ``quiet``: with its dropout modules off."""
         self._enter(wanted.inputs, training)
+        if quiet:
+            silence(self.module)
         assert self._state is not None
         modes = modes_of(self.module)
         outputs: list[list[Leaf]] = []
         drawn = mapping = False
-        before = self._state if training == self.training else ModuleState(self.module)
+        before = self._state if training == self.training and not quiet else ModuleState(self.module)
         for _ in range(wanted.times):
             inputs = copied(wanted.inputs)
             seed()
@@ -118,7 +130,8 @@ class EagerModel:
             if len(outputs) == 1 and wanted.times > 1 and not before.changed():
                 outputs *= wanted.times  # a stateless model gives the same again
                 break
-        return Observation(wanted, training, outputs, self._state.buffers(), modes, drawn, mapping)
+        updated = "" if wanted.generated else digest(list(walk([inputs.args, inputs.kwargs])))
+        return Observation(wanted, training, outputs, self._state.buffers(), modes, drawn, mapping, updated)
 
     def _enter(self, example: Inputs, training: bool) -> None:
         """Puts the module back as it was built, in the mode asked for."""

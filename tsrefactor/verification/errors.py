@@ -34,7 +34,14 @@ def user_files(source: tuple[str, ...]) -> Callable[[str], bool]:
 
 
 def blamed(error: BaseException, is_user_file: Callable[[str], bool]) -> tuple[str | None, int | None]:
-    """File and line of the innermost frame in the user's source, else of the innermost that is not installed."""
+    """File and line of the innermost frame in the user's source, else of the innermost that is not installed.
+
+    Of a syntax error, where it is: the frames end at the import of the broken file.
+    """
+    if isinstance(error, SyntaxError):
+        file = error.filename
+        if file and not file.startswith("<") and not installed(os.path.realpath(file)):
+            return file, error.lineno
     frames = [f for f in reversed(traceback.extract_tb(error.__traceback__)) if not f.filename.startswith("<")]
     for wanted in (is_user_file, lambda file: not installed(os.path.realpath(file))):
         for frame in frames:

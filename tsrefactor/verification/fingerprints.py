@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from .eager import Call, EagerModel, Observation, forward_signature, mode_name
-from .results import BUFFERS, GRADIENTS, REFUSED, UNSTABLE, Fingerprint
+from .results import BUFFERS, GRADIENTS, INPUTS, REFUSED, UNSTABLE, Fingerprint
 from .values import Leaf, digest
 
 
@@ -18,29 +18,29 @@ def outputs_digest(observation: Observation) -> str:
 def fingerprint(
     model: EagerModel,
     observations: Sequence[Observation],
-    unstable_buffers: set[str],
+    varying: set[tuple[str, str]],
     refused: Sequence[tuple[str, str]] = (),
     gradients: dict[str, str] | None = None,
 ) -> Fingerprint:
     """Of ``observations``, with (mode, label) of the generated inputs that eager refuses.
 
-    ``unstable_buffers``: modes in which two seeded runs left different buffers. ``gradients``: their digests by mode.
+    ``varying``: (mode, "buffers" or "inputs") that two seeded runs left different. ``gradients``: digests by mode.
     """
     modes: dict[str, dict[str, str]] = {}
-    buffers: dict[str, list[Leaf]] = defaultdict(list)
+    left: dict[tuple[str, str], list[Leaf]] = defaultdict(list)
     for seen in observations:
         text = outputs_digest(seen)
         modes.setdefault(seen.mode, {})[seen.call.label] = text if seen.stable else unstable(text)
         if not seen.call.generated:
-            buffers[seen.mode] += seen.buffers
+            left[seen.mode, BUFFERS] += seen.buffers
+            left[seen.mode, INPUTS].append(Leaf(seen.call.label, seen.inputs))
     for mode, label in refused:
         modes.setdefault(mode, {})[label] = REFUSED
-    for mode, held in buffers.items():
-        modes[mode][BUFFERS] = unstable(digest(held)) if mode in unstable_buffers else digest(held)
+    for (mode, key), held in left.items():
+        modes[mode][key] = unstable(digest(held)) if (mode, key) in varying else digest(held)
     for mode, text in (gradients or {}).items():
         modes[mode][GRADIENTS] = text
-    deterministic = UNSTABLE not in {text.partition(":")[2] for digests in modes.values() for text in digests.values()}
-    return Fingerprint(modes, tuple(model.module.state_dict()), forward_signature(model.module), deterministic)
+    return Fingerprint(modes, tuple(model.module.state_dict()), forward_signature(model.module))
 
 
 def unstable(text: str) -> str:

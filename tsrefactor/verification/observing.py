@@ -12,7 +12,7 @@ from ..cases import ModelCase
 from .eager import Call, EagerModel, Observation, given_calls, mode_name
 from .errors import short
 from .fingerprints import fingerprint, gradient_digests, outputs_digest
-from .results import Fingerprint
+from .results import BUFFERS, INPUTS, Fingerprint
 from .values import digest
 from .variations import Variation, variations
 
@@ -52,37 +52,28 @@ class _Budget:
         self._bytes += sum(v.numel() * v.element_size() for v in values if isinstance(v, torch.Tensor))
 
 
-def observe_case(
-    case: ModelCase, thorough: bool, is_user_file: Callable[[str], bool], progress: Callable[[str], None]
-) -> Observed:
+def observe_case(case: ModelCase, thorough: bool, is_user_file: Callable[[str], bool]) -> Observed:
     """Builds the case twice and runs it in eager. Raises EagerError where it does not run."""
-    progress("build")
     model = EagerModel(case, is_user_file)
-    progress("inputs")
     calls = given_calls(case, is_user_file)
-    progress("eager")
     observations = [model.observe_given(wanted, model.training) for wanted in calls]
     notes = _custom_objects(observations)
     refused: list[tuple[str, str]] = []
     budget, coverage = _Budget(), ""
     if thorough:
-        progress("eager on variations")
         generated, coverage = _observe_variations(model, calls[0], budget, refused)
         observations += generated
-        progress(f"eager in {mode_name(not model.training)} mode")
         observations += _observe_other_mode(model, observations, budget, refused, notes)
-    progress("eager again")
     again = EagerModel(case, is_user_file)
-    unstable_buffers = _mark_unstable(again, observations)
+    varying = _mark_unstable(again, observations)
     if not all(seen.stable for seen in observations):
         notes.append(VARYING)
     gradients: dict[str, str] = {}
     if thorough:
-        progress("gradients")
         trainings = list(dict.fromkeys(seen.training for seen in observations))
-        varying = {seen.training for seen in observations if not seen.stable}
-        gradients = gradient_digests(model, calls, trainings, varying)
-    result = fingerprint(model, observations, unstable_buffers, refused, gradients)
+        unsteady = {seen.training for seen in observations if not seen.stable and not seen.call.generated}
+        gradients = gradient_digests(model, calls, trainings, unsteady)
+    result = fingerprint(model, observations, varying, refused, gradients)
     return Observed(observations, model.training, result, notes, coverage)
 
 
@@ -154,9 +145,9 @@ def _observe_other_mode(
     return found
 
 
-def _mark_unstable(again: EagerModel, observations: list[Observation]) -> set[str]:
-    """Runs everything on a second build; returns the modes in which buffers came out otherwise."""
-    unstable: set[str] = set()
+def _mark_unstable(again: EagerModel, observations: list[Observation]) -> set[tuple[str, str]]:
+    """Runs everything on a second build; returns (mode, "buffers" or "inputs") that the given inputs left otherwise."""
+    varying: set[tuple[str, str]] = set()
     for seen in observations:
         if seen.call.generated or seen.training != again.training:
             try:
@@ -167,6 +158,10 @@ def _mark_unstable(again: EagerModel, observations: list[Observation]) -> set[st
         else:
             second = again.observe_given(seen.call, seen.training)
         seen.stable = outputs_digest(second) == outputs_digest(seen)
+        if seen.call.generated:
+            continue
         if digest(second.buffers) != digest(seen.buffers):
-            unstable.add(seen.mode)
-    return unstable
+            varying.add((seen.mode, BUFFERS))
+        if second.inputs != seen.inputs:
+            varying.add((seen.mode, INPUTS))
+    return varying

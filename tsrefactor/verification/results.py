@@ -9,29 +9,29 @@ from ..vocabulary import Verdict
 
 UNSTABLE = "~"
 REFUSED = "raises"
-BUFFERS, GRADIENTS = "buffers", "gradients"
+BUFFERS, INPUTS, GRADIENTS = "buffers", "inputs", "gradients"
 
 
 @dataclass
 class Fingerprint:
     """What eager does with a case; the rewritten source must have the same one.
 
-    ``modes``: "eval" and "train" → input label → digest of the outputs, and under "buffers" and "gradients" those
-    of all buffers after the calls and of the gradients of parameters and inputs. A digest is ``structure:bits``
-    (structure: paths, dtypes, shapes; bits is ``~`` where two seeded runs of one source already differ), or
-    ``raises`` where eager refuses a generated input. ``keys``: state_dict keys in order. ``signature``: that of
-    forward without annotations. ``deterministic``: same seed, two builds and runs, same bits everywhere.
+    ``modes``: "eval" and "train" → input label → digest of the outputs, and under "buffers", "inputs" and
+    "gradients" those of all buffers and of the case's own inputs after the calls, and of the gradients of parameters
+    and inputs. A digest is ``structure:bits`` (structure: paths, dtypes, shapes; bits is ``~`` where two seeded runs of
+    one source already differ), or ``raises`` where eager refuses a generated input. ``keys``: state_dict keys in order.
+    ``signature``: that of forward without annotations.
     """
 
     modes: dict[str, dict[str, str]]
     keys: tuple[str, ...]
     signature: str
-    deterministic: bool = True
 
     def differences(self, other: Fingerprint) -> list[str]:
         """What a user would notice between this source (the old one) and ``other``, one line each; empty when equal.
 
-        Compared is what both have: a quick fingerprint holds fewer inputs and no gradients.
+        Compared is what both have: a quick fingerprint holds fewer inputs and no gradients. What varies from run to run
+        in the old source is compared in structure; what varies in ``other`` alone is a difference.
         """
         found = []
         for mode in sorted(self.modes.keys() & other.modes.keys()):
@@ -46,16 +46,18 @@ class Fingerprint:
         return found
 
 
-def _agree(a: str, b: str) -> bool:
-    structure, _, bits = a.partition(":")
-    other_structure, _, other_bits = b.partition(":")
-    return structure == other_structure and (bits == other_bits or UNSTABLE in (bits, other_bits))
+def _agree(old: str, new: str) -> bool:
+    structure, _, bits = old.partition(":")
+    new_structure, _, new_bits = new.partition(":")
+    return structure == new_structure and bits in (new_bits, UNSTABLE)
 
 
 def _describe(label: str, mode: str, old: str, new: str) -> str:
     where = f"in {mode} mode"
     if label == BUFFERS:
         return f"buffers differ after the calls {where}"
+    if label == INPUTS:
+        return f"in-place updates of the inputs differ {where}"
     if label == GRADIENTS:
         return f"gradients differ {where}"
     if REFUSED in (old, new):

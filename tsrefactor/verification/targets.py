@@ -20,26 +20,51 @@ from ..facts.diagnosis import Diagnosis, Place
 from ..vocabulary import Outcome, Verdict
 from ..workers.seeding import seed
 from ..workers.task import out_of_memory
-from .eager import EXAMPLE, Observation, call, mode_name
+from .eager import EXAMPLE, EagerModel, Observation, call, silence
 from .errors import short
 from .state import ModuleState, set_modes
 from .values import copied, difference, leaves
 
 GENERATED_SECONDS = 8.0  # of target runs on generated inputs
 PASS = Verdict(Outcome.PASS)
+DRAWS = "train mode draws random numbers in another order: "
 
 
 @dataclass
 class Attempt:
-    """One target's program and what became of it; ``program`` is what was compiled."""
+    """One target's program and what became of it; ``program`` is what was compiled.
+
+    ``values_only``: the verdict is a mismatch, and structure, shapes and dtypes agree. ``drawn``: on the example the
+    program draws its random numbers in another order than eager.
+    """
 
     verdict: Verdict
     diagnosis: Diagnosis | None = None
     program: Any = None
+    values_only: bool = False
+    drawn: bool = False
+
+
+class _Draws:
+    """What is known of how one program draws random numbers in train mode.
+
+    ``differ``: in another order than eager on the example. ``shapes_only``: also with dropout modules off.
+    """
+
+    def __init__(self, quiet_program: Callable[[], Any]):
+        self._quiet_program = quiet_program
+        self._made: Any = None
+        self.differ = False
+        self.shapes_only = False
+
+    def program(self) -> Any:
+        if self._made is None:
+            self._made = self._quiet_program()
+        return self._made
 
 
 class Prover:
-    """Holds TorchScript programs against eager's observations of modules built the same way.
+    """Holds TorchScript programs against eager's observations of modules that ``build`` builds the same way.
 
     ``notes`` and ``warnings`` (the tracer's in user files: message, file, line) grow as targets are tried.
     """
@@ -49,26 +74,27 @@ class Prover:
         observations: Sequence[Observation],
         training: bool,
         is_user_file: Callable[[str], bool],
-        progress: Callable[[str], None],
+        build: Callable[[], EagerModel],
     ):
         self._observations = observations
         self._training = training
         self._is_user_file = is_user_file
-        self._progress = progress
+        self._build = build
+        self._quiet: EagerModel | None = None
         self.notes: list[str] = []
         self.warnings: list[tuple[str, str, int]] = []
 
-    def script(self, module: nn.Module) -> Attempt:
-        self._progress("script")
+    def script(self) -> Attempt:
+        module = self._build().module
         try:
             program = torch.jit.script(module)
         except Exception as error:
             return self._failed(Outcome.COMPILE_ERROR, error)
-        return self._compare("script", program, self._observations, copied_runs=program is not module)
+        return self._compare("script", program, self._observations, lambda: program, copied_runs=program is not module)
 
-    def trace(self, module: nn.Module) -> Attempt:
+    def trace(self) -> Attempt:
         """Only in the mode as built: a trace has that mode built in."""
-        self._progress("trace")
+        module = self._build().module
         example = self._observations[0].call.inputs
         state = ModuleState(module)  # tracing runs the module: its buffers must start anew
         try:
@@ -81,7 +107,7 @@ class Prover:
             state.restore()
             self._keep(caught)
         observations = [seen for seen in self._observations if seen.training == self._training]
-        attempt = self._compare("trace", program, observations)
+        attempt = self._compare("trace", program, observations, self._quietly_traced)
         failed = attempt.verdict
         if failed.passed or failed.input in (None, EXAMPLE):
             return attempt
@@ -92,62 +118,122 @@ class Prover:
         text = known.text if known else verdict.message
         return Attempt(verdict, Diagnosis("baked", verdict.message, text, place))
 
-    def reload(self, program: Any) -> Attempt:
-        """Saves, loads and runs the example."""
-        self._progress("reload")
+    def reload(self, passed: Attempt) -> Attempt:
+        """Saves and loads the program that ``passed``, and runs the example."""
         buffer = io.BytesIO()
         try:
-            torch.jit.save(program, buffer)
+            torch.jit.save(passed.program, buffer)
             buffer.seek(0)
             loaded = torch.jit.load(buffer)
         except Exception as error:
             return self._failed(Outcome.RUN_ERROR, error)
         failure = self._check("the reloaded program", loaded, self._observations[0], times=1)
-        return failure or Attempt(PASS)
+        if failure is None or (failure.values_only and passed.drawn):
+            return Attempt(PASS)
+        return failure
 
     def _compare(
-        self, target: str, program: Any, observations: Sequence[Observation], copied_runs: bool = True
+        self,
+        target: str,
+        program: Any,
+        observations: Sequence[Observation],
+        quiet_program: Callable[[], Any],
+        copied_runs: bool = True,
     ) -> Attempt:
+        """``quiet_program`` gives the program to compare with dropout modules off."""
+        draws = _Draws(quiet_program)
         until = time.monotonic() + GENERATED_SECONDS
         generated = [seen for seen in observations if seen.call.generated]
         left = len(generated)
         for seen in observations:
             if seen.call.generated and time.monotonic() > until:
                 continue
-            self._progress(f"{target} on the {self._label(seen)}")
             left -= seen.call.generated
             # Every input meets the program as it was compiled. What the author wrote as a ScriptModule comes back from
             # torch.jit.script as it is, and a copy of it loses the methods that are still Python.
             runner = copy.deepcopy(program) if copied_runs else program
             set_modes(runner, seen.modes)
             failure = self._check(target, runner, seen, times=seen.call.times)
+            if failure is not None and failure.values_only and seen.training and seen.random:
+                failure = self._judge_draws(target, draws, seen, failure, copied_runs)
             if failure is not None:
                 return failure
         if left:
             self.notes.append(
                 f"{target} was compared on {len(generated) - left} of {len(generated)} variations: out of time"
             )
-        return Attempt(PASS, program=program)
+        return Attempt(PASS, program=program, drawn=draws.differ)
 
     def _check(self, target: str, runner: Any, seen: Observation, times: int) -> Attempt | None:
+        """The first failure of ``times`` calls; None when all agree. One in values only gives way to any other."""
         label = self._label(seen)
+        apart: Attempt | None = None
         for expected in seen.outputs[:times]:
             try:
                 got = leaves(call(runner, seen.call.inputs))
             except Exception as error:
                 return self._failed(Outcome.RUN_ERROR, error, label)
             found = difference(expected, got, values=seen.stable)
-            if found and seen.training and seen.random and difference(expected, got, values=False) is None:
-                # dropout may draw its numbers in another order there
-                self._note(
-                    f"{mode_name(True)} mode draws random numbers: compared in shape and dtype where they differ"
-                )
-                found = None
-            if found:
-                message = f"{target} differs from eager: {found}"
-                verdict = Verdict(Outcome.MISMATCH, message, input=label)
-                return Attempt(verdict, Diagnosis("mismatch", message, message))
+            if found is None:
+                continue
+            message = f"{target} differs from eager: {found}"
+            verdict = Verdict(Outcome.MISMATCH, message, input=label)
+            failure = Attempt(verdict, Diagnosis("mismatch", message, message))
+            if difference(expected, got, values=False) is not None:
+                return failure
+            failure.values_only = True
+            apart = apart or failure
+        return apart
+
+    def _judge_draws(
+        self, target: str, draws: _Draws, seen: Observation, failure: Attempt, copied_runs: bool
+    ) -> Attempt | None:
+        """What is left of a ``failure`` in values where eager drew random numbers; None when they account for it.
+
+        They do only if the example differs too: a program that draws as eager does there has no other order elsewhere.
+        Then dropout modules are turned off on both sides; only if draws remain that spoil the example even so, shapes
+        are all that can be compared.
+        """
+        example = seen.call.label == EXAMPLE
+        if example:
+            draws.differ = True
+        if not draws.differ:
+            return failure
+        quiet = None if draws.shapes_only else self._without_dropout(draws, seen)
+        if quiet is not None:
+            program, expected = quiet
+            runner = copy.deepcopy(program) if copied_runs else program
+            set_modes(runner, expected.modes)
+            failing = self._check(f"{target} with dropout off", runner, expected, times=expected.call.times)
+            if failing is None:
+                self._note(f"{DRAWS}compared with dropout modules off where they differ")
+                return None
+            if not (example and expected.random and failing.values_only):
+                return failing
+            draws.shapes_only = True
+        self._note(f"{DRAWS}compared in shape and dtype where they differ")
         return None
+
+    def _without_dropout(self, draws: _Draws, seen: Observation) -> tuple[Any, Observation] | None:
+        """The program, and eager on the same call, with dropout modules off; None where the model cannot do that."""
+        self._quiet = self._quiet or self._build()
+        try:
+            return draws.program(), self._quiet.observe(seen.call, seen.training, quiet=True)
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            return None
+
+    def _quietly_traced(self) -> Any:
+        module = self._build().module
+        silence(module)
+        example = self._observations[0]
+        state = ModuleState(module)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program = _traced(module, example.call.inputs, example)
+        state.restore()
+        return program
 
     def _label(self, seen: Observation) -> str:
         if seen.training == self._training:

@@ -16,14 +16,6 @@ from .results import Examination
 from .targets import Attempt, Prover
 
 
-def _silent(stage: str) -> None:
-    """Where no pool listens, stages pass unnoticed."""
-
-
-progress: Callable[[str], None] = _silent
-"""Told each stage as it begins, so that a timeout can say where it struck. The worker pool may set it."""
-
-
 def examine(case: ModelCase, target: str, thorough: bool, source: tuple[str, ...]) -> Examination:
     """Runs ``case`` in eager and under ``target`` (script, trace or any) and compares.
 
@@ -36,7 +28,7 @@ def examine(case: ModelCase, target: str, thorough: bool, source: tuple[str, ...
     torch.set_num_threads(1)
     try:
         with torch.enable_grad():
-            observed = observe_case(case, thorough, is_user_file, lambda stage: progress(stage))
+            observed = observe_case(case, thorough, is_user_file)
             examination = _prove(case, Target(target), observed, is_user_file)
     except EagerError as error:
         key = Target.TRACE.value if target == Target.TRACE else Target.SCRIPT.value
@@ -46,24 +38,24 @@ def examine(case: ModelCase, target: str, thorough: bool, source: tuple[str, ...
 
 
 def _prove(case: ModelCase, target: Target, observed: Observed, is_user_file: Callable[[str], bool]) -> Examination:
-    prover = Prover(observed.observations, observed.training, is_user_file, lambda stage: progress(stage))
     example = observed.observations[0].call.inputs
 
-    def fresh() -> torch.nn.Module:
+    def build() -> EagerModel:
         model = EagerModel(case, is_user_file)
         model.materialise(example)
-        return model.module
+        return model
 
+    prover = Prover(observed.observations, observed.training, is_user_file, build)
     verdicts = {}
     failure: Attempt | None = None
     passed_as = None
     ways = [Target.SCRIPT, Target.TRACE] if target is Target.ANY else [target]
     for way in ways:
-        attempt = prover.script(fresh()) if way is Target.SCRIPT else prover.trace(fresh())
+        attempt = prover.script() if way is Target.SCRIPT else prover.trace()
         verdicts[way.value] = attempt.verdict
         if attempt.verdict.passed:
             passed_as = way.value
-            failure = reloaded = prover.reload(attempt.program)
+            failure = reloaded = prover.reload(attempt)
             verdicts["reload"] = reloaded.verdict
             break
         failure = failure or attempt

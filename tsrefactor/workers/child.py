@@ -16,7 +16,7 @@ from . import overlay, wire
 from .blame import one_line
 from .messages import Request
 from .spec import CaseSpec
-from .task import Task, out_of_memory, resolve
+from .task import KEEP_ALIVE, Task, out_of_memory, resolve
 
 
 def perform(request: int, result: int, cases: dict[str, ModelCase] | None) -> None:
@@ -35,7 +35,8 @@ def _outcome(asked: Request, cases: dict[str, ModelCase] | None) -> bytes:
     try:
         return pickle.dumps((_call(asked.spec, asked.task, cases), None, ""))
     except SystemExit as exit_:
-        answer = (None, "crash", f"the code called sys.exit({'' if exit_.code is None else repr(exit_.code)})")
+        told = f"the code called sys.exit({'' if exit_.code is None else repr(exit_.code)})"
+        answer = (None, "crash", told + (KEEP_ALIVE if asked.task.case else ""))
     except UserError as error:
         answer = (None, "error", str(error))
     except BaseException as error:  # whatever user code raises is the task's outcome

@@ -49,7 +49,7 @@ def _listed(spec: CaseSpec, module: ModuleType) -> dict[str, ModelCase]:
     function = getattr(module, "cases", None)
     if not callable(function):
         raise UserError("has no function cases()", f"define one that does: {_YIELD}", file=file)
-    produced = _blaming(spec, function)
+    produced = _blaming(spec, function, called=True)
     line = _line_of(function)
     if not isinstance(produced, Iterable) or isinstance(produced, (str, bytes)):
         raise UserError(f"cases() returned {_sort(produced)}", _YIELD, file=file, line=line)
@@ -84,12 +84,15 @@ def _check(case: ModelCase, file: str, line: int | None) -> None:
 
 def _elements(spec: CaseSpec, iterator: Iterator[Any]) -> Iterator[Any]:
     end = object()
-    while (element := _blaming(spec, lambda: next(iterator, end))) is not end:
+    while (element := _blaming(spec, lambda: next(iterator, end), called=True)) is not end:
         yield element
 
 
-def _blaming(spec: CaseSpec, step: Callable[[], Any]) -> Any:
-    """Runs user code; what it raises, ``sys.exit`` included, becomes a UserError at the user's line."""
+def _blaming(spec: CaseSpec, step: Callable[[], Any], called: bool = False) -> Any:
+    """Runs user code; what it raises, ``sys.exit`` included, becomes a UserError at the user's line.
+
+    ``called`` says that it is cases() which runs, and not the import of its file.
+    """
     try:
         return step()
     except UserError:
@@ -99,7 +102,9 @@ def _blaming(spec: CaseSpec, step: Callable[[], Any]) -> Any:
         if isinstance(error, ModuleNotFoundError) and error.name:
             remedy = f"install {error.name.partition('.')[0]}, or put its folder on PYTHONPATH"
         else:
-            remedy = "mend it" + (f"; `python {shown(str(spec.path))}` shows the traceback" if spec.path else "")
+            command = f"`python {'-i ' if called else ''}{shown(str(spec.path))}`"
+            seen = f"; {'`list(cases())` in ' if called else ''}{command} shows the traceback"
+            remedy = "mend it" + (seen if spec.path else "")
         raise UserError(
             f"CASES raised {what(error)}", remedy, file or shown(str(spec.path or spec.text)), line
         ) from error

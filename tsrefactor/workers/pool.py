@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import itertools
 import os
@@ -19,9 +20,11 @@ from . import wire
 from .link import Output, Reactor, Server, start_pristine
 from .messages import Load, Loaded, Request
 from .spec import CaseSpec
-from .task import Failure, Result, Task, speaks_of_memory
+from .task import KEEP_ALIVE, Failure, Result, Task, speaks_of_memory
 
 _TORCH_SECONDS = 300.0
+_MORE_TIME = "; raise `timeout` in [tool.tsrefactor], or give the case smaller inputs"
+_GRACE = 5.0  # seconds that the servers have to kill their children
 
 
 @dataclass
@@ -118,7 +121,9 @@ class Workers:
         self._queue.clear()
         self._running.clear()
         try:
-            process.wait(timeout=10)
+            # Before it is ready it hears nothing while it imports torch, and has no children yet.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=_GRACE if self._pristine.ready else 0)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -164,12 +169,15 @@ class Workers:
         running = self._running[number]
         running.output.close()
         if running.late:
-            self._end(number, "timeout", f"no end within {running.task.seconds:g} s")
+            remedy = _MORE_TIME if running.task.case else ""
+            self._end(number, "timeout", f"no end within {running.task.seconds:g} s{remedy}")
             return
         answer = wire.read_pickle(running.result) if status == 0 else None
         if answer is None:
-            memory = speaks_of_memory(running.output.text())
-            self._end(number, "memory" if memory else "crash", ("out of memory: " if memory else "") + _how(status))
+            if speaks_of_memory(running.output.text()):
+                self._end(number, "memory", f"out of memory: {_how(status)}")
+            else:
+                self._end(number, "crash", _how(status) + (KEEP_ALIVE if running.task.case else ""))
         else:
             value, failure, text = answer
             self._end(number, failure, text, value)

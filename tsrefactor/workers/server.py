@@ -35,8 +35,8 @@ from .blame import installed, what
 from .messages import Load, Loaded
 from .spec import CaseSpec
 
-_PR_SET_PDEATHSIG = 1
-_GRACE = 2.0  # seconds that a forked server has to end its own children before it is killed
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_GRACE = 1.0  # seconds that a forked server has to end its own children before it is killed
 
 
 def main(control: int) -> None:
@@ -53,6 +53,7 @@ def main(control: int) -> None:
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
     overlay.install()
+    _inherit_orphans()
     ForkServer(end, None).serve()
 
 
@@ -67,6 +68,7 @@ class ForkServer:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
         self.wakes = wakes
+        self.own = _children()  # what importing CASES started: it serves the cases
 
     def serve(self) -> None:
         """Returns when the other end of ``control`` is closed, all children gone."""
@@ -87,6 +89,7 @@ class ForkServer:
             os.read(self.wake, 4096)
             for ended in self._reaped():
                 wire.send(self.control, ended)
+            self._end_strays()
         if self.control.fileno() in ready:
             message, descriptors = wire.receive(self.control)
             if message is None:
@@ -131,6 +134,7 @@ class ForkServer:
     def _become_child(self, parent: int, output: int) -> None:
         os.setpgid(0, 0)  # so that what user code starts dies with it
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _inherit_orphans()
         if os.getppid() != parent:
             os._exit(70)
         signal.set_wakeup_fd(-1)
@@ -161,16 +165,43 @@ class ForkServer:
                 with contextlib.suppress(ProcessLookupError):
                     kill(self.pids[number], signal.SIGKILL)
 
+    def _end_strays(self) -> bool:
+        """Kills what ended children left in sessions of their own; whether there was any.
+
+        What a child starts and orphans stays below it while it runs, and comes to this process when it ends. So do the
+        children of what is killed here, and the signal of its death calls this again.
+        """
+        strays = _children() - self.own - set(self.pids.values())
+        for pid in strays:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, os.WNOHANG)
+        return bool(strays)
+
     def _end_children(self) -> None:
         for number in self.pids.keys() - self.servers:
             self._kill(number)
         deadline = time.monotonic() + _GRACE
-        while self.pids and time.monotonic() < deadline:
-            self._reaped()
+        self._reaped()
+        while self._end_strays() or self.pids:
+            if time.monotonic() > deadline:
+                for number in self.pids:
+                    self._kill(number)
             time.sleep(0.005)
-        for number in list(self.pids):
-            self._kill(number)
-            os.waitpid(self.pids.pop(number), 0)
+            self._reaped()
+
+
+def _inherit_orphans() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _children() -> set[int]:
+    """The children of this process that are not reaped yet."""
+    found: set[int] = set()
+    for thread in os.listdir("/proc/self/task"):
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/self/task/{thread}/children") as file:
+            found.update(map(int, file.read().split()))
+    return found
 
 
 def _serve(request: int, result: int, control: int) -> None:

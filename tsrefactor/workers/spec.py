@@ -14,6 +14,7 @@ from typing import Any, Literal
 from ..errors import UserError
 
 FORMS = "CASES is FILE.py, FILE.py::NAME, package.module:Class, path/file.py:Class or a recording"
+RECORDING_ENDINGS = (".tsr", ".json")
 DTYPES = (
     "float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64",
     "complex128",
@@ -50,7 +51,7 @@ def parse_spec(text: str, init: str | None = None, inputs: Sequence[str] = ()) -
             raise UserError(f"{text} names no case after '::'", "write FILE.py::NAME, or FILE.py for all of them")
         file = _existing(f"{path}.py" if separator else text)
         return CaseSpec(text, "file", path=file, name=name or None)
-    if text.endswith((".tsr", ".json")):
+    if text.endswith(RECORDING_ENDINGS):
         _refuse_class_options(text, init, inputs)
         file = _existing(text)
         return CaseSpec(text, "recording", path=file, command=_recorded_command(file))

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Failure = Literal["timeout", "crash", "memory", "error"]
+KEEP_ALIVE = "; build(), inputs() and forward must not end the process"
+"""The remedy in the message of a case that ended its process."""
 
 
 @dataclass(frozen=True)
