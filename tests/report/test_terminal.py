@@ -112,7 +112,7 @@ def test_places_are_shown_from_the_current_folder(tmp_path, monkeypatch):
         ({"script": PASS, "reload": Verdict(Outcome.MISMATCH)}, Target.SCRIPT, "reload mismatch"),
         ({"script": COMPILE, "trace": Verdict(Outcome.BAKED)}, Target.SCRIPT, "compile-error, trace baked"),
         ({"script": COMPILE, "trace": Verdict(Outcome.BAKED)}, Target.ANY, "script compile-error, trace baked"),
-        ({"script": COMPILE, "trace": PASS}, Target.ANY, "script compile-error"),
+        ({"script": COMPILE, "trace": PASS}, Target.ANY, "pass (trace)"),
         ({"script": Verdict(Outcome.EAGER_ERROR), "trace": Verdict(Outcome.EAGER_ERROR)}, Target.ANY, "eager-error"),
     ],
 )

@@ -80,6 +80,46 @@ def test_list_for_an_unknown_callee_is_presumed(tmp_path):
     assert [(f.fixable, f.presumed) for f in found] == [(True, True)]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return f'{tuple(x.shape)}'",
+        "s = (*x.shape[:-1], 3)\nreturn s",
+        "s = (*x.shape[:-1], 3)\nself.sizes = s\nreturn x.view(s)",
+        "s = (*x.shape[:-1], 3)\nreturn f'{s}', x.view(s)",
+        "s = (*x.shape[:-1], 3)\nreturn {s: x}",
+        "s = (*x.shape[:-1], 3)\nreturn isinstance(s, torch.Size), x.view(s)",
+        "s = tuple(x.shape)\nt = s[1:]\nreturn x.view(s), t",
+        "s = tuple(x.shape)\nreturn x.view(s), s + (1,)",
+        "s = tuple(x.shape)\nreturn (lambda: s), x.view(s)",
+        "s = tuple(x.shape)\nlog.log(s)\nreturn x.view(s)",
+        "s = tuple(x.shape)\ntorch.save(s, 'f')\nreturn x.view(s)",
+        "return max(tuple(x.shape), (1, 2))",
+    ],
+)
+def test_a_size_that_can_be_told_from_a_tuple_is_presumed(body, tmp_path):
+    found = findings(RULE, source(tmp_path / "model.py", model(body)))
+    assert [(f.fixable, f.presumed) for f in found] == [(True, True)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "s = (*x.shape[:-1], 3)\nreturn x.view(s)",
+        "s = (*x.shape[:-1], 3)\nreturn x.view(s[1:] + (1,)) + s[0]",
+        "s = (*x.shape[:-1], 3)\ns = s + (1,)\nreturn x.view(s)",
+        "s = tuple(x.shape)\na, b = s\nreturn torch.zeros(s) * a",
+        "s = tuple(x.shape)\nreturn x if s == (1, 2) else torch.zeros(size=s)",
+        "return F(*tuple(x.shape))",
+        "s = (x, *x.chunk(2))\nreturn s",  # a tuple stays one
+        "s = [1, *x.shape]\nreturn s",
+    ],
+)
+def test_a_size_that_nothing_tells_from_a_tuple_is_safe(body, tmp_path):
+    found = findings(RULE, source(tmp_path / "model.py", model(body)))
+    assert [(f.fixable, f.presumed) for f in found if f.fixable] == [(True, False)]
+
+
 def test_diagnosis_tells_of_a_list_that_the_source_does_not_show(tmp_path):
     file = source(tmp_path / "model.py", model("return x.view(*self.sizes, -1)"))
     assert findings(RULE, file) == []

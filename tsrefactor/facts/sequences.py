@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 
 from .file import Function
-from .operations import TENSOR_METHODS, is_operation
-from .types import TENSOR
+from .operations import call_returns, is_operation
+from .types import BOOL, TENSOR, UNKNOWN, list_of
 
 # How many values a sequence has is known to TorchScript only for FIXED ones; the others it sees as lists. In eager SIZE
 # is a tuple (torch.Size too), LIST a list, OTHER anything that `list` takes.
@@ -18,7 +18,12 @@ SIZE_METHODS = frozenset("view reshape permute expand repeat tile flip new_zeros
 _TUPLES = frozenset(
     "chunk split split_with_sizes tensor_split hsplit vsplit dsplit unbind broadcast_tensors meshgrid".split()
 )
-_TAKERS = TENSOR_METHODS | SIZE_METHODS | {"amax", "amin", "index_put", "tensor_split", "pad"}
+# Methods of a tensor that take a sequence of sizes, dimensions or tensors, of any kind.
+_TAKERS = SIZE_METHODS | frozenset(
+    "sum mean std var any all amax amin norm logsumexp nansum nanmean roll movedim squeeze new_full new_tensor"
+    " split split_with_sizes tensor_split unflatten index_put index_put_ expand_copy broadcast_to sum_to_size"
+    " repeat_interleave as_strided view_copy masked_scatter count_nonzero std_mean var_mean rot90".split()
+)
 _BUILTINS = {"len", "list", "tuple", "sum", "max", "min", "enumerate", "zip", "sorted", "reversed", "torch.Size"}
 
 
@@ -99,26 +104,62 @@ def _sort_of_binding(function: Function, store: ast.Name, busy: frozenset[str]) 
     return OTHER if function.type_of(ast.Name(store.id, ast.Load())) == TENSOR else None
 
 
-def any_sequence_will_do(function: Function, node: ast.expr) -> bool:
-    """Whether a list does as well as a tuple, wherever the value of an expression goes."""
+def is_plain_tuple(function: Function, node: ast.expr) -> bool:
+    """Whether a SIZE is a tuple for sure (of ``x.chunk(2)``), where another is a ``torch.Size``."""
+    return sort_of(function, node) == SIZE and function.type_of(node) == list_of(TENSOR)
+
+
+def any_sequence_will_do(
+    function: Function, node: ast.expr, size: bool = False, busy: frozenset[str] = frozenset()
+) -> bool:
+    """Whether a list does as well as a tuple, wherever the value of an expression goes.
+
+    With ``size``, whether a ``torch.Size`` does: it is a tuple that is shown in another way, and may be joined to one.
+    """
     file = function.file
     parent = file.parents[node]
     if isinstance(parent, ast.keyword):
         parent = file.parents[parent]
-    if isinstance(parent, ast.Call):
-        origin = file.origin(parent.func)
-        method = isinstance(parent.func, ast.Attribute) and parent.func.attr in _TAKERS
-        return is_operation(origin) or origin in _BUILTINS or method
-    if isinstance(parent, ast.Subscript):
-        return parent.value is node
-    if isinstance(parent, (ast.Starred, ast.For, ast.comprehension)):
-        return True
-    if isinstance(parent, ast.Assign) and len(parent.targets) == 1:
-        target = parent.targets[0]
-        if isinstance(target, ast.Tuple):
+    match parent:
+        case ast.Call():
+            return parent.func is not node and _call_takes(function, parent)
+        case ast.Subscript(value=value) if value is node:
+            return not isinstance(parent.slice, ast.Slice) or any_sequence_will_do(function, parent, size, busy)
+        case ast.Starred():
             return True
-        if isinstance(target, ast.Name):
-            named = [n for n in function.nodes if isinstance(n, ast.Name) and n.id == target.id]
-            reads = [n for n in named if isinstance(n.ctx, ast.Load)]
-            return all(not isinstance(file.parents[n], ast.Assign) and any_sequence_will_do(function, n) for n in reads)
+        case ast.For(iter=over) | ast.comprehension(iter=over):
+            return over is node
+        case ast.IfExp(test=test):
+            return test is node or any_sequence_will_do(function, parent, size, busy)
+        case ast.BinOp(op=ast.Add() | ast.Mult()) if size:
+            return any_sequence_will_do(function, parent, size, busy)
+        case ast.Compare(ops=ops) if size:
+            return all(isinstance(op, (ast.Eq, ast.NotEq)) for op in ops)
+        case ast.Assign(targets=[ast.Tuple() | ast.List()]):
+            return True
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return name in busy or _reads_take(function, name, size, busy | {name})
     return False
+
+
+def _call_takes(function: Function, call: ast.Call) -> bool:
+    """Whether a call takes any sequence for an argument and keeps none."""
+    origin = function.file.origin(call.func)
+    if origin in _BUILTINS:
+        picks = origin in ("max", "min") and len(call.args) > 1  # gives one of its arguments back
+        return not picks and not function.types.bindings.shadows(origin)
+    if is_operation(origin):
+        return call_returns(origin, 1, frozenset()) not in (UNKNOWN, BOOL)
+    return isinstance(call.func, ast.Attribute) and call.func.attr in _TAKERS
+
+
+def _reads_take(function: Function, name: str, size: bool, busy: frozenset[str]) -> bool:
+    """Whether any sequence will do wherever a local name is read; not where an inner scope or others may read it."""
+    for node in function.nodes:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            if any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node)):
+                return False
+        elif isinstance(node, (ast.Global, ast.Nonlocal)) and name in node.names:
+            return False
+    reads = [n for n in function.nodes if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)]
+    return all(any_sequence_will_do(function, n, size, busy) for n in reads)

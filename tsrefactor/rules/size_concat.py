@@ -8,7 +8,15 @@ from collections.abc import Iterator, Sequence
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts, Function
 from tsrefactor.facts.names import fresh
-from tsrefactor.facts.sequences import FIXED, LIST, SIZE, SIZE_METHODS, any_sequence_will_do, sort_of
+from tsrefactor.facts.sequences import (
+    FIXED,
+    LIST,
+    SIZE,
+    SIZE_METHODS,
+    any_sequence_will_do,
+    is_plain_tuple,
+    sort_of,
+)
 from tsrefactor.facts.types import TENSOR, UNKNOWN
 from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.vocabulary import Target
@@ -42,8 +50,8 @@ class SizeConcat(Rule):
     stays one in eager; a list is joined as a list.
 
     Left alone: `*` in calls of functions that do not take a sequence instead, and a tuple of unknown length that is
-    returned, since a list in its place would change the model's results. A tuple that becomes a list where nothing
-    shows that any sequence will do there is presumed harmless; a case must prove it.
+    returned, since a list in its place would change the model's results. A tuple that becomes a list, or a
+    `torch.Size`, where nothing shows that any sequence will do there is presumed harmless; a case must prove it.
 
     Source: "cannot statically infer the expected size of a list in this context", raised by
     torch/csrc/jit/python/python_sugared_value.cpp and torch/csrc/jit/frontend/sugared_value.cpp.
@@ -165,8 +173,12 @@ class SizeConcat(Rule):
         joined, pieces = _joined(function, node.elts, as_list)
         becomes_list = not as_list and any(sort_of(function, v) not in (SIZE, FIXED) for v in starred)
         shown = ", ".join(f"`*{ast.unparse(v)}`" for v in starred)
+        if as_list:
+            message = f"TorchScript must know how many values {shown} gives; join the parts"
+            yield self.finding(node, message, Replace(node, joined, pieces), answers=answered)
+            return
         yield from self._sequence(
-            function, node, f"how many values {shown} gives", joined, pieces, becomes_list, answered
+            function, node, f"how many values {shown} gives", joined, pieces, becomes_list, starred, answered
         )
 
     def _tuple(self, function: Function, node: ast.Call, answered: Diagnosis | None) -> Iterator[Finding]:
@@ -191,7 +203,7 @@ class SizeConcat(Rule):
             template = "[{value} for {target} in {over}]"
         elif not _counted(function, value, answered):
             return
-        yield from self._sequence(function, node, "how long a tuple is", template, pieces, sort != SIZE, answered)
+        yield from self._sequence(function, node, "how long a tuple is", template, pieces, sort != SIZE, [value], answered)
 
     def _sequence(
         self,
@@ -201,6 +213,7 @@ class SizeConcat(Rule):
         template: str,
         pieces: Pieces,
         becomes_list: bool,
+        starred: Sequence[ast.expr],
         answered: Diagnosis | None,
     ) -> Iterator[Finding]:
         """The finding for a tuple that TorchScript cannot count; a list in its place where any sequence will do."""
@@ -212,7 +225,8 @@ class SizeConcat(Rule):
             return
         message = f"TorchScript must know {what}; " + ("a list will do" if becomes_list else "join the parts")
         edit = Replace(node, template, pieces)
-        presumed = becomes_list and not any_sequence_will_do(function, node)
+        same = not becomes_list and all(is_plain_tuple(function, v) for v in starred)
+        presumed = not same and not any_sequence_will_do(function, node, size=not becomes_list)
         yield self.finding(node, message, edit, presumed=presumed, answers=answered)
 
     def _unpack(self, function: Function, node: ast.Assign, answered: Diagnosis | None) -> Iterator[Finding]:
