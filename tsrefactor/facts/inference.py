@@ -160,7 +160,12 @@ class Inference:
         if bound is None or (bound == UNKNOWN and not self.lenient):
             return bound
         filled = self.filled(name)
-        if not self.lenient and filled == UNKNOWN and name in self.bindings.mutations and bound.name in ("List", "Dict"):
+        if (
+            not self.lenient
+            and filled == UNKNOWN
+            and name in self.bindings.mutations
+            and bound.name in ("List", "Dict")
+        ):
             return Type(bound.name, (UNKNOWN,) * len(bound.args))
         return join(bound, filled)
 

@@ -111,7 +111,11 @@ def one_tensor_layer(origin: str, arguments: int, keywords: frozenset[str]) -> b
     if not (head == "torch.nn" or head.startswith("torch.nn.modules.")) or not name[:1].isupper():
         return False
     positional = _LAYERS_INDEXED.get(name)
-    return name not in _NOT_ONE_TENSOR and _VARIANTS.isdisjoint(keywords) and (positional is None or arguments <= positional)
+    return (
+        name not in _NOT_ONE_TENSOR
+        and _VARIANTS.isdisjoint(keywords)
+        and (positional is None or arguments <= positional)
+    )
 
 
 def call_returns(origin: str, arguments: int, keywords: frozenset[str]) -> Type:

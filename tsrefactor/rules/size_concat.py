@@ -203,7 +203,9 @@ class SizeConcat(Rule):
             template = "[{value} for {target} in {over}]"
         elif not _counted(function, value, answered):
             return
-        yield from self._sequence(function, node, "how long a tuple is", template, pieces, sort != SIZE, [value], answered)
+        yield from self._sequence(
+            function, node, "how long a tuple is", template, pieces, sort != SIZE, [value], answered
+        )
 
     def _sequence(
         self,
