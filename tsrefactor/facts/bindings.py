@@ -167,7 +167,7 @@ class Bindings:
             if isinstance(above, _COMPREHENSIONS):
                 scope = above.generators
                 if child in scope:  # in its iterable a generator sees only those before it
-                    at = scope.index(child)  # type: ignore[arg-type]
+                    at = scope.index(child)
                     scope = scope[: at + (_field_of(child, node, parents) != "iter")]
                 for generator in reversed(scope):
                     if node.id in self._generated(generator):
@@ -223,7 +223,7 @@ class Bindings:
 
     @cached_property
     def first_store(self) -> dict[str, tuple[int, int]]:
-        """name → where the statement that first rebinds it ends: uses before that are of what the function was given."""
+        """name → where the statement that first rebinds it ends: uses before that are of the given value."""
         found: dict[str, tuple[int, int]] = {}
         for node in self.function.nodes:
             if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):

@@ -36,7 +36,8 @@ RETURNS: dict[str, Type] = {
     **dict.fromkeys(
         ("unique", "unique_consecutive", "lu", "eig", "symeig", "lstsq", "solve", "histogramdd", "while_loop", "cond",
          "atleast_1d", "atleast_2d", "atleast_3d", "dequantize", "quantize_per_tensor", "is_shared", "qscheme",
-         "layout", "memory_format", "get_rng_state", "fork", "wait", "output_nr", "names", "tolist", "item", "numpy", "apply_", "map_", "stride", "backward", "manual_seed", "save", "load",
+         "layout", "memory_format", "get_rng_state", "fork", "wait", "output_nr", "names",
+         "tolist", "item", "numpy", "apply_", "map_", "stride", "backward", "manual_seed", "save", "load",
          "type", "no_grad", "enable_grad", "set_grad_enabled", "inference_mode", "autocast", "Generator", "compile",
          "finfo", "iinfo", "get_default_dtype", "set_default_dtype", "promote_types", "result_type",
          "set_num_threads", "dtype", "retain_grad", "register_hook", "storage", "untyped_storage", "data_ptr",
@@ -87,8 +88,8 @@ _NAMESPACES = ("torch.nn.functional.", "torch.fft.", "torch.special.", "torch.li
 _SEVERAL = frozenset(
     "torch.linalg." + n
     for n in (
-        "eig", "eigh", "qr", "svd", "slogdet", "lu", "lu_factor", "lu_factor_ex", "ldl_factor", "ldl_factor_ex", "lstsq",
-        "inv_ex", "cholesky_ex", "solve_ex",
+        "eig", "eigh", "qr", "svd", "slogdet", "lu", "lu_factor", "lu_factor_ex", "ldl_factor", "ldl_factor_ex",
+        "lstsq", "inv_ex", "cholesky_ex", "solve_ex",
     )
 )  # fmt: skip
 _NOT_ONE_TENSOR = frozenset(
