@@ -121,3 +121,11 @@ def test_another_len_is_left_alone(shadow, tmp_path):
 
 def test_len_as_a_parameter_is_left_alone(tmp_path):
     assert verdicts(tmp_path, "return len(x)", "self, x: torch.Tensor, len") == []
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("torch.relu(x)", ["safe"]), ("foo(x)", []), ("[x]", []), ("foo(self.kept)", [])],
+)
+def test_attribute_is_what_everything_assigned_to_it_is(value, expected, tmp_path):
+    assert verdicts(tmp_path, f"self.kept = x * 2\nself.kept = {value}\nreturn len(self.kept)") == expected

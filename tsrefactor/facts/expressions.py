@@ -136,17 +136,22 @@ class Expressions:
             if c.assigned.get(name):
                 if name not in c.attribute_types:
                     c.attribute_types[name] = UNKNOWN  # self.x = self.x + 1 says nothing new about it
-                    c.attribute_types[name] = join_all(self._assigned_to_self(c, name))
+                    types = self._assigned_to_self(c, name)
+                    c.attribute_types[name] = UNKNOWN if UNKNOWN in types else join_all(types)
                 return c.attribute_types[name]
             if name in buffers(c):
                 return TENSOR
         return UNKNOWN
 
     def _assigned_to_self(self, cls: Class, name: str) -> list[Type]:
+        """The types of what the class assigns to an attribute, without those that only its own type would tell."""
         types = []
         for method, value in cls.assigned[name]:
             if value is None:
-                types.append(UNKNOWN)
+                added = any(
+                    isinstance(n, ast.AugAssign) and method.self_attribute(n.target) == name for n in method.nodes
+                )
+                types += [] if added else [UNKNOWN]
                 continue
             origin = cls.file.origin(value.func) if isinstance(value, ast.Call) else ""
             if origin in ("torch.nn.Parameter", "torch.nn.parameter.Parameter"):
@@ -154,7 +159,9 @@ class Expressions:
             elif origin.startswith("torch.nn.") and not origin.startswith(("torch.nn.functional.", "torch.nn.init.")):
                 types.append(MODULE)
             else:
-                types.append(method.type_of(value))
+                found = method.type_of(value)
+                own = any(method.self_attribute(n) == name for n in ast.walk(value))
+                types += [] if own and found == UNKNOWN and not isinstance(value, ast.Call) else [found]
         return types
 
     def _layer(self, attribute: str) -> bool:
