@@ -83,7 +83,7 @@ def test_a_script_is_recorded_and_replayed(project, capfd):
     assert net.inputs[0]["kwargs"] == {"scale": {"value": 0.5}}
     functions = {function.qualname: function for function in recording.observations.functions.values()}
     assert {name: str(kind) for name, kind in functions["Net.forward"].arguments.items()} == {
-        "self": "!", "x": "Tensor", "scale": "float",
+        "self": "Module", "x": "Tensor", "scale": "float",
     }  # fmt: skip
     assert functions["Net.forward"].scripted
     (cls,) = recording.observations.classes.values()
