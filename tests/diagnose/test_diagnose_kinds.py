@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import textwrap
 
-import attribute_errors
-import other_errors
 import pytest
-import type_errors
 
+from tests.diagnose import attribute_errors, other_errors, type_errors
 from tsrefactor.diagnose import KINDS, UNKNOWN
 
 CASES = {**attribute_errors.CASES, **type_errors.CASES, **other_errors.CASES}
