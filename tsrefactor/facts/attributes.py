@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .file import Class, FileFacts, Function
+from .nodes import walk
 from .signatures import found_type, function_at
 from .types import BOOL, NONE, UNKNOWN, Type, dict_of, join, join_all, list_of, optional
 
@@ -167,7 +168,7 @@ class Attributes:
         """Attributes that the file sets on anything but self (``model.flag = True``)."""
         selves = {f.self_name for f in self.file.all_functions}
         return {
-            n.attr for n in ast.walk(self.file.tree)
+            n.attr for n in walk(self.file.tree)
             if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
             and not (isinstance(n.value, ast.Name) and n.value.id in selves)
         }  # fmt: skip
@@ -202,7 +203,7 @@ class Attributes:
             parent = self.file.parents[node]
             if isinstance(parent, ast.If):
                 other = parent.orelse if node in parent.body else parent.body
-                if not any(isinstance(n, ast.Attribute) and n.attr == store.attr for s in other for n in ast.walk(s)):
+                if not any(isinstance(n, ast.Attribute) and n.attr == store.attr for s in other for n in walk(s)):
                     return True
             node = parent
         return False
@@ -293,7 +294,7 @@ def _strings(nodes: Sequence[ast.expr | None]) -> set[str]:
 
 def _read(function: Function, branch: ast.If | ast.IfExp) -> list[str]:
     arms = [branch.body, branch.orelse] if isinstance(branch, ast.IfExp) else [*branch.body, *branch.orelse]
-    names = [function.self_attribute(n) for arm in arms for n in ast.walk(arm)]
+    names = [function.self_attribute(n) for arm in arms for n in walk(arm)]
     return [n for n in names if n is not None]
 
 

@@ -6,6 +6,7 @@ import ast
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from .nodes import walk
 from .types import INT, TOP, UNKNOWN, Type, list_of
 
 if TYPE_CHECKING:
@@ -29,6 +30,13 @@ class Element(ast.expr):
         self.over = over
 
 
+_BINDING = (
+    ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.AsyncFor, ast.NamedExpr, ast.withitem, ast.Global,
+    ast.Nonlocal, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.ExceptHandler, ast.MatchAs, ast.MatchStar,
+    ast.MatchMapping, ast.Import, ast.ImportFrom,
+)  # fmt: skip
+
+
 class Bindings:
     """The names of one function. Those that a comprehension binds are its own (`inner`), not the function's."""
 
@@ -43,6 +51,8 @@ class Bindings:
         """name → the expressions bound to it (or a type: the unknown or the top where no expression stands for it)."""
         found: Bound = {}
         for node in self.function.nodes:
+            if not isinstance(node, _BINDING):
+                continue
             match node:
                 case ast.Assign(targets=targets, value=value):
                     for target in targets:
@@ -70,7 +80,7 @@ class Bindings:
         """A nested function or class: its name, and what it binds of the function's names."""
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             found.setdefault(node.name, []).append(TOP)
-        for inner in ast.walk(node):
+        for inner in walk(node):
             if isinstance(inner, ast.Nonlocal):
                 for name in inner.names:
                     found.setdefault(name, []).append(UNKNOWN)
@@ -126,7 +136,7 @@ class Bindings:
             self._bind(found, target, Element(over))
 
     def _bind_all(self, found: Bound, target: ast.expr, type_: Type = TOP) -> None:
-        for node in ast.walk(target):
+        for node in walk(target):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 found.setdefault(node.id, []).append(type_)
 
@@ -154,7 +164,7 @@ class Bindings:
     def comprehended(self) -> set[str]:
         """Names that some comprehension of the function binds."""
         comprehensions = [n for n in self.function.nodes if isinstance(n, ast.comprehension)]
-        return {n.id for c in comprehensions for n in ast.walk(c.target) if isinstance(n, ast.Name)}
+        return {n.id for c in comprehensions for n in walk(c.target) if isinstance(n, ast.Name)}
 
     def inner(self, node: ast.Name) -> list[ast.expr | Type] | None:
         """What the comprehension around a name binds to it; None for a name of the function's own."""
@@ -203,7 +213,7 @@ class Bindings:
             put = [self.function.file.statement_of(n) for n in self.mutations.get(name, ())]
             values = [v for v in self.values.get(name, ()) if isinstance(v, ast.expr)]
             self._mentions[name] = {
-                n.id for v in (*values, *put) for n in ast.walk(v) if isinstance(n, ast.Name) and n.id in self.values
+                n.id for v in (*values, *put) for n in walk(v) if isinstance(n, ast.Name) and n.id in self.values
             }
         return self._mentions[name]
 
@@ -216,7 +226,7 @@ class Bindings:
                 continue
             if self.function.file.origin(node.func) in _TESTS:
                 kinds = {self.function.file.origin(n).rpartition(".")[2].lower() for a in node.args[1:]
-                         for n in ast.walk(a) if isinstance(n, (ast.Name, ast.Attribute))}  # fmt: skip
+                         for n in walk(a) if isinstance(n, (ast.Name, ast.Attribute))}  # fmt: skip
                 name = node.args[0].id
                 found[name] = found.get(name, False) or bool(kinds & _CONTAINERS)
         return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from .bindings import Bindings, Element, buffers
+from .nodes import walk
 from .operations import (
     DTYPE,
     DTYPES,
@@ -160,7 +161,7 @@ class Expressions:
                 types.append(MODULE)
             else:
                 found = method.type_of(value)
-                own = any(method.self_attribute(n) == name for n in ast.walk(value))
+                own = any(method.self_attribute(n) == name for n in walk(value))
                 types += [] if own and found == UNKNOWN and not isinstance(value, ast.Call) else [found]
         return types
 

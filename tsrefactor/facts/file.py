@@ -12,7 +12,7 @@ from tsrefactor.source.file import SourceFile
 from tsrefactor.source.imports import Import, ImportTable
 
 from .diagnosis import Diagnosis
-from .nodes import children
+from .nodes import children, walk
 from .observations import ClassObservations, FunctionObservations, Observations
 from .types import Type, from_annotation, render
 
@@ -383,7 +383,7 @@ class FileFacts:
     @cached_property
     def module_names(self) -> set[str]:
         """Every name bound at module level: a helper must not take one of them."""
-        return {n.id for n in ast.walk(self.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} | {
+        return {n.id for n in walk(self.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} | {
             n.name for n in self.tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))
         } | set(self.imports.origins)  # fmt: skip
 
@@ -392,7 +392,7 @@ class FileFacts:
         place = diagnosis.place
         if place is None or place.file != str(self.source.path):
             return None
-        on_line = [n for n in ast.walk(self.tree) if isinstance(n, kinds) and getattr(n, "lineno", 0) == place.line]
+        on_line = [n for n in walk(self.tree) if isinstance(n, kinds) and getattr(n, "lineno", 0) == place.line]
         exact = [n for n in on_line if getattr(n, "col_offset", -1) == place.column]
         found = exact or on_line
         return found[0] if found else None

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from .nodes import walk
 from .operations import is_operation
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Flow:
         while stack:
             node = stack.pop()
             if isinstance(node, (*_COMPREHENSIONS, ast.Lambda)):
-                found |= {n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr)}
+                found |= {n.target.id for n in walk(node) if isinstance(n, ast.NamedExpr)}
                 continue
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 found.add(node.name)
@@ -88,7 +89,7 @@ class Flow:
         """
         found: set[str] = set()
         for root in _roots(code):
-            for node in ast.walk(root):
+            for node in walk(root):
                 if isinstance(node, (ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
                     found.add(root_name(node))
                 elif isinstance(node, ast.AugAssign):
@@ -111,7 +112,7 @@ class Flow:
         """Whether it calls ``self.layer``, built with ``inplace=True`` somewhere in it."""
         cls, attribute = self.function.cls, self.function.self_attribute(call.func)
         values = cls.assigned.get(attribute, ()) if cls is not None and attribute is not None else ()
-        built = (n for _, value in values if value is not None for n in ast.walk(value))
+        built = (n for _, value in values if value is not None for n in walk(value))
         return any(isinstance(n, ast.keyword) and n.arg == "inplace" and not _is_false(n.value) for n in built)
 
     def free(self, code: Sequence[ast.stmt]) -> set[str]:
@@ -190,7 +191,7 @@ class Flow:
 
     def is_pure(self, code: Code) -> bool:
         """Whether the code does no more than bind names: no in-place update, call-out, raise or random number."""
-        return not any(self._impure(n) for root in _roots(code) for n in ast.walk(root))
+        return not any(self._impure(n) for root in _roots(code) for n in walk(root))
 
     def _impure(self, node: ast.AST) -> bool:
         if isinstance(node, _IMPURE):
@@ -254,12 +255,12 @@ def _read(node: ast.AST) -> set[str]:
     if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
         return children | {node.target.id}
     if isinstance(node, _COMPREHENSIONS):
-        own = {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
+        own = {n.id for g in node.generators for n in walk(g.target) if isinstance(n, ast.Name)}
         return (children - own) | _read(node.generators[0].iter)
     if isinstance(node, _FUNCTIONS):
         a = node.args
         own = {p.arg for p in (*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg)))}
-        own |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+        own |= {n.id for n in walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
         defaults = (d for d in (*a.defaults, *a.kw_defaults) if d is not None)
         return (children - own) | set().union(*(_read(d) for d in defaults))
     return children

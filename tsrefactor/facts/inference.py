@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .expressions import Expressions
+from .nodes import walk
 from .operations import (
     ONLY_TENSOR_METHODS,
     TENSOR_ATTRIBUTES,
@@ -80,7 +81,7 @@ class Inference(Expressions):
 
     def presumed(self, node: ast.expr) -> bool:
         """Whether the expression would be a tensor if the parameters that nothing speaks for were."""
-        names = [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and self.unspoken(n.id)]
+        names = [n.id for n in walk(node) if isinstance(n, ast.Name) and self.unspoken(n.id)]
         saved = dict(self._names)
         self._names.update(dict.fromkeys(names, TENSOR))
         try:

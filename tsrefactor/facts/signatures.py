@@ -9,6 +9,7 @@ from functools import cached_property
 
 from .diagnosis import Diagnosis
 from .file import FileFacts, Function, Parameter
+from .nodes import walk
 from .types import (
     COMPLEX,
     FLOAT,
@@ -233,7 +234,7 @@ class Signatures:
         return Wanted(None if against else total, against or why, replaces=parameter.annotation)
 
     def _names_size(self, annotation: ast.expr) -> bool:
-        names = [n for n in ast.walk(annotation) if isinstance(n, (ast.Name, ast.Attribute))]
+        names = [n for n in walk(annotation) if isinstance(n, (ast.Name, ast.Attribute))]
         return any(self.file.origin(n) == "torch.Size" for n in names)
 
     def _mutable(self, default: ast.expr) -> bool:
