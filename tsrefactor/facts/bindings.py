@@ -31,10 +31,12 @@ class Element(ast.expr):
 
 
 _BINDING = (
-    ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.AsyncFor, ast.NamedExpr, ast.withitem, ast.Global,
-    ast.Nonlocal, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.ExceptHandler, ast.MatchAs, ast.MatchStar,
-    ast.MatchMapping, ast.Import, ast.ImportFrom,
-)  # fmt: skip
+    *(ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.AsyncFor, ast.NamedExpr, ast.withitem),
+    *(ast.Global, ast.Nonlocal, ast.Import, ast.ImportFrom, ast.ExceptHandler),
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),
+    *(ast.MatchAs, ast.MatchStar, ast.MatchMapping),
+)
+"""What binds names."""
 
 
 class Bindings:
