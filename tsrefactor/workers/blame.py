@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import sysconfig
 import traceback
 from pathlib import Path
@@ -17,6 +18,12 @@ _INSTALLED = tuple(
 def installed(file: str) -> bool:
     """Whether ``file`` (a real path) belongs to Python, an installed package or tsrefactor, and not to the user."""
     return file.startswith((*_INSTALLED, _OWN)) or f"{os.sep}site-packages{os.sep}" in file
+
+
+def installed_module(name: str) -> bool:
+    """Whether the loaded module ``name`` is one of these."""
+    file = getattr(sys.modules[name], "__file__", None)
+    return isinstance(file, str) and installed(os.path.realpath(file))
 
 
 def place(error: BaseException) -> tuple[str | None, int | None]:

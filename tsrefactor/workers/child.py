@@ -8,19 +8,22 @@ import importlib
 import os
 import pickle
 import resource
+import sys
 from typing import Any
 
 from ..cases import ModelCase
 from ..errors import UserError
 from . import overlay, wire
-from .blame import one_line
+from .blame import installed_module, one_line
 from .messages import Request
 from .spec import CaseSpec
 from .task import KEEP_ALIVE, Task, out_of_memory, resolve
 
 
 def perform(request: int, result: int, cases: dict[str, ModelCase] | None) -> None:
-    """Runs the `Request` in memory file ``request`` and pickles (value, failure, message) into ``result``.
+    """Runs the `Request` in memory file ``request`` and pickles (outcome, modules) into ``result``.
+
+    The outcome is (value, failure, message), pickled; modules are the installed ones that the task imported.
 
     ``cases`` are those of a parent that has imported CASES; None means to import it now, under the task's overlay.
     """
@@ -28,7 +31,10 @@ def perform(request: int, result: int, cases: dict[str, ModelCase] | None) -> No
     faulthandler.enable(2)  # not sys.stderr, which may be anything by now
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _limit_memory(asked.task.memory_gib)
-    wire.write(result, _outcome(asked, cases))
+    before = set(sys.modules)
+    outcome = _outcome(asked, cases)
+    modules = [name for name in list(sys.modules) if name not in before and installed_module(name)]
+    wire.write(result, pickle.dumps((outcome, modules)))
 
 
 def _outcome(asked: Request, cases: dict[str, ModelCase] | None) -> bytes:

@@ -109,12 +109,16 @@ class Output:
 
 
 class Server:
-    """A server as seen from here. ``status`` is its exit status once its parent reported it."""
+    """A server as seen from here.
+
+    ``status`` is its exit status once its parent reported it; ``ahead`` are modules it was told to import.
+    """
 
     def __init__(self, reactor: Reactor, on_event: Callable[[dict[str, Any]], None]):
         self.output = Output(reactor)
         self.ready, self.closed, self.failed = False, False, ""
         self.loaded, self.status = Loaded(), None
+        self.ahead: set[str] = set()
         self._reactor, self._on_event = reactor, on_event
         self._end, self.given = wire.pair()
         self._end.setblocking(False)

@@ -57,11 +57,14 @@ class Workers:
         self._forked: dict[int, Server] = {}  # by number, until they end
         self._with_cases: Server | None = None
         self._with_packages: Server | None = None
+        self._imported: dict[str, None] = {}  # installed modules that tasks imported, in order
+        self._unfit: set[str] = set()  # packages that only a task may import
+        self._answers: dict[int, str | None] = {}  # to what was to be imported ahead
 
     def __enter__(self) -> Workers:
         if importlib.util.find_spec("torch") is None:
             raise UserError("torch is not installed, and models run in it", "pip install torch")
-        self._pristine, self._process = start_pristine(self._reactor, self._on_ended)
+        self._pristine, self._process = start_pristine(self._reactor, self._on_event)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -161,8 +164,12 @@ class Workers:
                 running.server.send({"do": "kill", "id": number})
         self._start_queued()
 
-    def _on_ended(self, message: dict[str, Any]) -> None:
-        number, status = message["id"], message["status"]
+    def _on_event(self, message: dict[str, Any]) -> None:
+        number = message["id"]
+        if message["event"] == "imported":
+            self._answers[number] = message["unfit"]
+            return
+        status = message["status"]
         if number in self._forked:
             self._forked.pop(number).status = status
             return
@@ -179,7 +186,9 @@ class Workers:
             else:
                 self._end(number, "crash", _how(status) + (KEEP_ALIVE if running.task.case else ""))
         else:
-            value, failure, text = answer
+            outcome, modules = answer
+            value, failure, text = pickle.loads(outcome)
+            self._imported.update(dict.fromkeys(modules))
             self._end(number, failure, text, value)
 
     def _end(self, number: int, failure: Failure | None, message: str, value: Any = None) -> None:
@@ -211,13 +220,37 @@ class Workers:
             if server.loaded.error:
                 raise server.loaded.error
             self._with_cases = server
+        if not self._import_ahead(self._with_cases):
+            self._with_cases = None
+            return self._cases_server()
         return self._with_cases
 
     def _packages_server(self) -> Server:
         """The one that has imported the installed packages which CASES imported, and nothing of the user's."""
         if self._with_packages is None:
             self._with_packages = self._fork_server(Load(None, self._cases_server().loaded.modules))
+        if not self._with_packages.loaded.error and not self._import_ahead(self._with_packages):
+            self._with_packages = None
+            return self._packages_server()
         return self._with_packages
+
+    def _import_ahead(self, server: Server) -> bool:
+        """Has a server import what tasks were seen to import, so that the next ones need not. False: it is unfit now.
+
+        Only installed modules: what the user's code does when it is imported belongs to each task.
+        """
+        wanted = [m for m in self._imported if m not in server.ahead and m.partition(".")[0] not in self._unfit]
+        if not wanted or server.closed:
+            return True
+        server.ahead.update(wanted)
+        number, names = next(self._numbers), wire.memory_file(pickle.dumps(wanted))
+        server.send({"do": "import", "id": number}, [names])
+        os.close(names)
+        self._reactor.wait(lambda: number in self._answers or server.closed, self._import_seconds)
+        unfit = self._answers.pop(number, wanted[0])  # no answer: it hangs or died
+        if unfit is not None:
+            self._unfit.add(unfit.partition(".")[0])
+        return unfit is None
 
     def _torch_server(self) -> Server:
         """The one that has imported torch only."""
@@ -233,7 +266,7 @@ class Workers:
 
     def _fork_server(self, wanted: Load) -> Server:
         parent, number = self._torch_server(), next(self._numbers)
-        server = self._forked[number] = Server(self._reactor, self._on_ended)
+        server = self._forked[number] = Server(self._reactor, self._on_event)
         request, result = wire.memory_file(pickle.dumps(wanted)), wire.memory_file()
         try:
             descriptors = [request, result, server.output.given, server.given.fileno()]

@@ -6,10 +6,12 @@ whose children import the user's files under a task's overlay. Each serves the s
 
     {"do": "run", "id", "module"}       fork a task;    descriptors: request, result, output
     {"do": "serve", "id"}               fork a server;  descriptors: request, result, output, control
+    {"do": "import", "id"}              import installed modules for all later children;    descriptor: their names
     {"do": "kill", "id"}
 
 and answers {"event": "ready"} once, {"event": "failed", "message"} when torch does not import, {"event": "ended", "id",
-"status"} for each child. When the socket closes, the children are killed and the server ends.
+"status"} for each child, {"event": "imported", "id", "unfit"} with the module, if any, after which no child should be
+forked here. When the socket closes, the children are killed and the server ends.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from typing import Any
 from ..cases import ModelCase
 from ..errors import UserError
 from . import child, overlay, wire
-from .blame import installed, what
+from .blame import installed_module, what
 from .messages import Load, Loaded
 from .spec import CaseSpec
 
@@ -101,6 +103,12 @@ class ForkServer:
         number = message["id"]
         if message["do"] == "kill":
             self._kill(number)
+            return
+        if message["do"] == "import":
+            unfit = _import_ahead(wire.read_pickle(descriptors[0]))
+            os.close(descriptors[0])
+            gc.freeze()
+            wire.send(self.control, {"event": "imported", "id": number, "unfit": unfit})
             return
         request, result, output, *control = descriptors
         if control:
@@ -191,6 +199,18 @@ class ForkServer:
             self._reaped()
 
 
+def _import_ahead(names: Sequence[str]) -> str | None:
+    """Imports modules that tasks imported; the first that fails without the user's preparations or starts a thread."""
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except BaseException:  # SystemExit too: a task meets and reports it where the user's code imports this
+            return name
+        if len(os.listdir("/proc/self/task")) > 1:  # a child of several threads may hang
+            return name
+    return None
+
+
 def _inherit_orphans() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -227,7 +247,7 @@ def _load(spec: CaseSpec) -> tuple[dict[str, ModelCase] | None, Loaded]:
     except UserError as error:
         return None, Loaded(error=error)
     listed = [(name, case.target) for name, case in cases.items()]
-    modules = [name for name in sys.modules if name not in before and _installed_module(name)]
+    modules = [name for name in sys.modules if name not in before and installed_module(name)]
     return cases, Loaded(listed, frozenset(overlay.opened()), tuple(modules), time.monotonic() - start)
 
 
@@ -240,8 +260,3 @@ def _preload(modules: Sequence[str]) -> Loaded:
     except BaseException as error:
         return Loaded(error=UserError(f"{name} cannot be imported ahead: {what(error)}"))
     return Loaded(files=frozenset(overlay.opened() - before))
-
-
-def _installed_module(name: str) -> bool:
-    file = getattr(sys.modules[name], "__file__", None)
-    return isinstance(file, str) and installed(os.path.realpath(file))
