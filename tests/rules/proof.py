@@ -12,16 +12,19 @@ from tsrefactor.rewrite import rewrite
 from tsrefactor.rules import Example, Rule, Settings
 from tsrefactor.source.document import Document
 from tsrefactor.source.file import SourceFile
-from tsrefactor.verification.results import Examination
+from tsrefactor.verification.results import Examination, Fingerprint
 
 ROUNDS = 8
 
 
 @dataclass
 class Rewritten:
+    """``eager``: what eager does with the text before, also where the target fails."""
+
     text: str
     before: Examination
     after: Examination
+    eager: Fingerprint
     observations: Observations | None
 
 
@@ -52,6 +55,13 @@ def examine(path: Path, text: str, example: Example, thorough: bool) -> Examinat
     return forked(examine_case, case_of(path, example), example.breaks.value, thorough, (str(path.parent),))
 
 
+def eager(path: Path, text: str, example: Example) -> Fingerprint:
+    from tsrefactor.verification.worker import fingerprint
+
+    path.write_text(text, encoding="utf-8")
+    return forked(fingerprint, case_of(path, example), (str(path.parent),))
+
+
 def observe(path: Path, text: str, example: Example) -> Observations:
     from tsrefactor.record.worker import survey
 
@@ -69,6 +79,7 @@ def run_rule(rule: Rule, example: Example, folder: Path) -> Rewritten:
     """Applies one rule to an example until it passes or the rule has nothing more to say, as the loop does."""
     path = (folder / "model.py").resolve()
     before = after = examine(path, example.before, example, thorough=True)
+    old = eager(path, example.before, example)
     observations = observe(path, example.before, example) if example.recorded else None
     path.write_text(example.before, encoding="utf-8")
     document = Document(SourceFile.read(path))
@@ -81,7 +92,7 @@ def run_rule(rule: Rule, example: Example, folder: Path) -> Rewritten:
         after = examine(path, document.text, example, thorough=True)
         if after.passed_as is not None:
             break
-    return Rewritten(document.text, before, after, observations)
+    return Rewritten(document.text, before, after, old, observations)
 
 
 def prove(rule: Rule, example: Example, folder: Path) -> None:
@@ -91,9 +102,9 @@ def prove(rule: Rule, example: Example, folder: Path) -> None:
     assert re.search(example.error, verdict.message + (done.before.diagnosis.text if done.before.diagnosis else ""))
     assert done.text == example.after
     assert done.after.passed_as == example.breaks.value, done.after.verdicts
-    assert done.before.fingerprint is not None and done.after.fingerprint is not None
-    assert done.before.fingerprint.differences(done.after.fingerprint) == []
-    assert done.before.fingerprint.keys == done.after.fingerprint.keys
+    assert done.after.fingerprint is not None and done.after.thorough
+    assert done.eager.differences(done.after.fingerprint) == []
+    assert done.eager.keys == done.after.fingerprint.keys
     path = (folder / "model.py").resolve()
     observations = observe(path, example.after, example) if example.recorded else None
     again = rewrite(Document(SourceFile.read(path)), [rule], settings_of(example), observations)

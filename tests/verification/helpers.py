@@ -12,7 +12,7 @@ from torch import nn
 from tests.forked import forked
 from tsrefactor import Inputs, ModelCase
 from tsrefactor.verification import worker
-from tsrefactor.verification.results import Examination
+from tsrefactor.verification.results import Examination, Fingerprint
 
 HERE = str(Path(__file__).parent)
 
@@ -35,6 +35,10 @@ def _examine(case: ModelCase, target: str, thorough: bool) -> Examination:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     return worker.examine(case, target, thorough, (HERE,))
+
+
+def fingerprint_of(model: Callable[[], nn.Module], *inputs: Inputs) -> Fingerprint | None:
+    return forked(worker.fingerprint, case_of(model, *inputs), (HERE,))
 
 
 def line_of(file: str, text: str) -> int:

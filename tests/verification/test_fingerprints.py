@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.verification.helpers import examined
+from tests.verification.helpers import examined, fingerprint_of
 from tsrefactor import Inputs
 from tsrefactor.verification.results import Fingerprint
 
@@ -117,8 +117,12 @@ class Undifferentiable(Old):
         return Old.forward(self, x, scale).argmax()
 
 
-def fingerprint(model, thorough=True):
-    return examined(model, Inputs(X), Inputs(X[:1]), thorough=thorough).fingerprint
+def fingerprint(model):
+    return fingerprint_of(model, Inputs(X), Inputs(X[:1]))
+
+
+def quick_fingerprint(model):
+    return examined(model, Inputs(X), Inputs(X[:1])).fingerprint
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +140,7 @@ def test_it_holds_every_input_and_mode(old):
 
 
 def test_the_quick_one_holds_the_given_inputs_in_the_mode_as_built(old):
-    quick = fingerprint(Old, thorough=False)
+    quick = quick_fingerprint(Old)
     assert {m: set(d) for m, d in quick.modes.items()} == {"eval": {"example", "input 2 (1x6)", "buffers", "inputs"}}
     assert old.differences(quick) == [] and quick.differences(old) == []
 
@@ -182,17 +186,17 @@ def test_what_varies_in_the_old_source_is_compared_in_structure_only():
 
 
 def test_what_varies_in_the_new_source_alone_is_a_difference():
-    assert "outputs differ on example in eval mode" in fingerprint(Old, False).differences(fingerprint(Unseeded, False))
-    assert fingerprint(Unseeded, False).differences(fingerprint(Unseeded, False)) == []
+    assert "outputs differ on example in eval mode" in quick_fingerprint(Old).differences(quick_fingerprint(Unseeded))
+    assert quick_fingerprint(Unseeded).differences(quick_fingerprint(Unseeded)) == []
 
 
 def test_inputs_that_vary_after_the_calls_are_compared_in_structure_only():
-    assert fingerprint(UnseededInputs, False).differences(fingerprint(UnseededInputs, False)) == []
+    assert quick_fingerprint(UnseededInputs).differences(quick_fingerprint(UnseededInputs)) == []
 
 
 def test_what_a_generated_input_leaves_does_not_excuse_the_given_ones():
     """A quick fingerprint, which has no generated inputs, has the same digest of buffers."""
-    thorough, quick = fingerprint(UnseededWhenNegative), fingerprint(UnseededWhenNegative, thorough=False)
+    thorough, quick = fingerprint(UnseededWhenNegative), quick_fingerprint(UnseededWhenNegative)
     assert quick.differences(thorough) == []
 
 

@@ -26,8 +26,7 @@ class CaseState:
     """One case on its way through a batch.
 
     ``changes`` were made for it; ``needs`` are all changes in code that it runs, whoever they were made for.
-    ``observations`` is None until its eager run was recorded; ``files`` are the user's files that were loaded for it;
-    ``thorough`` says how it was examined ``before``.
+    ``observations`` is None until its eager run was recorded; ``files`` are the user's files that were loaded for it.
     """
 
     name: str
@@ -38,7 +37,6 @@ class CaseState:
     files: frozenset[str] = frozenset()
     changes: list[Applied] = field(default_factory=list)
     needs: list[Applied] = field(default_factory=list)
-    thorough: bool = False
     rounds: int = 0
     seconds: float = 0.0
     error: str | None = None
@@ -157,9 +155,12 @@ def migrate_all(
 
 def _first_look(case: CaseState, options: Options, watcher: Watcher) -> Work[None]:
     began = time.monotonic()
-    arguments = {"target": case.target.value, "source": tuple(map(str, options.source))}
-    task = Task("tsrefactor.migration.worker:look", case.name, arguments, {}, options.seconds, options.memory_gib)
-    [result] = yield [task]
+    [result] = yield [_look_task(case, options, thorough=True)]
+    if result.failure in UNFINISHED:
+        note = unfinished(result)
+        [result] = yield [_look_task(case, options, thorough=False)]
+        if isinstance(result.value, Look) and result.value.examination.passed:
+            case.notes.append(note)
     if isinstance(result.value, Look):
         look = result.value
         case.before, case.observations, case.files = look.examination, look.observations, look.files
@@ -170,18 +171,15 @@ def _first_look(case: CaseState, options: Options, watcher: Watcher) -> Work[Non
             case.observations = result.value
         else:
             case.error = result.message
-    if case.before.passed:  # what is to be called a pass must stand the whole proof
-        [result] = yield [case_task(options, case.name, case.target, Draft(), True)]
-        if result.failure in UNFINISHED:
-            case.notes.append(unfinished(result))
-        else:
-            case.before, case.thorough = as_examination(result, case.target), True
-        if not case.before.passed and case.status is not Status.ERROR:
-            [result] = yield [observe_task(case, options)]
-            case.observations = result.value
     case.notes += case.before.notes
     case.seconds += time.monotonic() - began
     watcher.looked(case)
+
+
+def _look_task(case: CaseState, options: Options, thorough: bool) -> Task:
+    arguments = {"target": case.target.value, "thorough": thorough, "source": tuple(map(str, options.source))}
+    seconds = options.seconds * (3 if thorough else 1)
+    return Task("tsrefactor.migration.worker:look", case.name, arguments, {}, seconds, options.memory_gib)
 
 
 def observe_task(case: CaseState, options: Options) -> Task:
@@ -237,9 +235,9 @@ def _migrate_case(case: CaseState, group: Group, joined: Observations, options: 
     start, examined = case.before, Target.SCRIPT if case.target is Target.ANY else case.target
     for target in [Target.SCRIPT, Target.TRACE] if case.target is Target.ANY else [case.target]:
         if target is not examined or any(_runs(case, a, group.draft) for a in group.draft.applied):
-            [result] = yield [case_task(options, case.name, target, group.draft, case.thorough)]
+            [result] = yield [case_task(options, case.name, target, group.draft, case.before.thorough)]
             start = as_examination(result, target)
-        original = case.fingerprint, case.thorough
+        original = case.fingerprint, case.before.thorough
         loop = CaseLoop(case.name, target, options, group.files, joined, case.observations, *original)
         outcome = yield from loop.run(group.draft, start)
         case.after, case.rounds = outcome.examination, case.rounds + outcome.rounds

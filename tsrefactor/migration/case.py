@@ -137,7 +137,7 @@ class CaseLoop:
         tasks = [self.attempt(draft)]
         if not self.original_is_thorough:
             arguments = {"source": tuple(map(str, self.options.source))}
-            function, limits = "tsrefactor.migration.worker:fingerprint", tasks[0]
+            function, limits = "tsrefactor.verification.worker:fingerprint", tasks[0]
             tasks.append(Task(function, self.name, arguments, {}, limits.seconds, limits.memory_gib))
         new, *old = yield tasks
         if new.failure in UNFINISHED:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tsrefactor.cases import ModelCase
 from tsrefactor.facts.observations import Observations
-from tsrefactor.verification.results import Examination, Fingerprint
+from tsrefactor.verification.results import Examination
 
 
 @dataclass
@@ -23,11 +23,11 @@ class Look:
     files: frozenset[str]
 
 
-def look(case: ModelCase, target: str, source: tuple[str, ...]) -> Look:
+def look(case: ModelCase, target: str, thorough: bool, source: tuple[str, ...]) -> Look:
     """Examines a case as it stands and, if it does not pass, records its eager run in the same process."""
     from tsrefactor.verification.worker import examine
 
-    examination = examine(case, target, False, source)
+    examination = examine(case, target, thorough, source)
     observations = None if examination.passed else observe(case, source)
     return Look(examination, observations, frozenset(_loaded(source)))
 
@@ -37,17 +37,6 @@ def observe(case: ModelCase, source: tuple[str, ...]) -> Observations:
     from tsrefactor.record.worker import survey
 
     return survey(case, source).observations
-
-
-def fingerprint(case: ModelCase, source: tuple[str, ...]) -> Fingerprint | None:
-    """What eager does with a case on all inputs and variations, in both modes; None when it does not run."""
-    from tsrefactor.verification.errors import EagerError, user_files
-    from tsrefactor.verification.observing import observe_case
-
-    try:
-        return observe_case(case, True, user_files(source)).fingerprint
-    except EagerError:
-        return None
 
 
 def _loaded(source: tuple[str, ...]) -> set[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import torch
 
@@ -23,20 +22,6 @@ VARIATION_BYTES = 1 << 30  # of their outputs, which are kept for the comparison
 VARYING = "eager results vary from run to run: compared in shape and dtype only"
 
 
-@dataclass
-class Observed:
-    """``observations``: the given inputs in the mode as built, then generated ones, then the other mode.
-
-    ``coverage`` says what was generated.
-    """
-
-    observations: list[Observation]
-    training: bool
-    fingerprint: Fingerprint
-    notes: list[str] = field(default_factory=list)
-    coverage: str = ""
-
-
 class _Budget:
     """What the generated inputs may cost."""
 
@@ -52,29 +37,44 @@ class _Budget:
         self._bytes += sum(v.numel() * v.element_size() for v in values if isinstance(v, torch.Tensor))
 
 
-def observe_case(case: ModelCase, thorough: bool, is_user_file: Callable[[str], bool]) -> Observed:
-    """Builds the case twice and runs it in eager. Raises EagerError where it does not run."""
-    model = EagerModel(case, is_user_file)
-    calls = given_calls(case, is_user_file)
-    observations = [model.observe_given(wanted, model.training) for wanted in calls]
-    notes = _custom_objects(observations)
-    refused: list[tuple[str, str]] = []
-    budget, coverage = _Budget(), ""
-    if thorough:
-        generated, coverage = _observe_variations(model, calls[0], budget, refused)
-        observations += generated
-        observations += _observe_other_mode(model, observations, budget, refused, notes)
-    again = EagerModel(case, is_user_file)
-    varying = _mark_unstable(again, observations)
-    if not all(seen.stable for seen in observations):
-        notes.append(VARYING)
-    gradients: dict[str, str] = {}
-    if thorough:
-        trainings = list(dict.fromkeys(seen.training for seen in observations))
-        unsteady = {seen.training for seen in observations if not seen.stable and not seen.call.generated}
-        gradients = gradient_digests(model, calls, trainings, unsteady)
-    result = fingerprint(model, observations, varying, refused, gradients)
-    return Observed(observations, model.training, result, notes, coverage)
+class EagerRuns:
+    """The eager runs of one case: its own inputs in the mode as built, and what `extend` adds.
+
+    ``coverage`` says what was generated. Raises EagerError where the case does not run.
+    """
+
+    def __init__(self, case: ModelCase, is_user_file: Callable[[str], bool]):
+        self._model = EagerModel(case, is_user_file)
+        self._calls = given_calls(case, is_user_file)
+        self.training = self._model.training
+        self.observations = [self._model.observe_given(wanted, self.training) for wanted in self._calls]
+        self._again = EagerModel(case, is_user_file)
+        self._varying = _mark_unstable(self._again, self.observations)
+        self._refused: list[tuple[str, str]] = []
+        self._gradients: dict[str, str] = {}
+        self._notes = _custom_objects(self.observations)
+        self.coverage = ""
+
+    def extend(self) -> list[Observation]:
+        """Runs generated inputs and the other mode, and backward; returns the new observations."""
+        budget = _Budget()
+        more, self.coverage = _observe_variations(self._model, self._calls[0], budget, self._refused)
+        known = self.observations + more
+        more += _observe_other_mode(self._model, known, budget, self._refused, self._notes)
+        self._varying |= _mark_unstable(self._again, more)
+        self.observations += more
+        trainings = list(dict.fromkeys(seen.training for seen in self.observations))
+        unsteady = {seen.training for seen in self.observations if not seen.stable and not seen.call.generated}
+        self._gradients = gradient_digests(self._model, self._calls, trainings, unsteady)
+        return more
+
+    @property
+    def notes(self) -> list[str]:
+        return self._notes + ([] if all(seen.stable for seen in self.observations) else [VARYING])
+
+    def fingerprint(self) -> Fingerprint:
+        """Of all runs so far."""
+        return fingerprint(self._model, self.observations, self._varying, self._refused, self._gradients)
 
 
 def _custom_objects(observations: list[Observation]) -> list[str]:

@@ -86,7 +86,8 @@ class Examination:
     ``verdicts``: "script", "trace" and "reload", those that were run; one that stands for a model that does not run
     in eager is alone. ``diagnosis``: of the first failure, unless the target passed another way. ``passed_as``:
     under what the target passed, reload apart. ``coverage``: the inputs that were generated for it. ``warnings``: the
-    tracer's, in user files, as (message, file, line). ``seconds``: wall time.
+    tracer's, in user files, as (message, file, line). ``thorough``: the case's own inputs passed, and generated ones
+    and the other mode were tried; the fingerprint holds them. ``seconds``: wall time.
     """
 
     verdicts: dict[str, Verdict]
@@ -96,6 +97,7 @@ class Examination:
     notes: tuple[str, ...] = ()
     coverage: str = ""
     warnings: tuple[tuple[str, str, int], ...] = ()
+    thorough: bool = False
     seconds: float = 0.0
 
     @property

@@ -17,7 +17,7 @@ from torch import nn
 from .. import diagnose as diagnosing
 from ..cases import Inputs
 from ..facts.diagnosis import Diagnosis, Place
-from ..vocabulary import Outcome, Verdict
+from ..vocabulary import Outcome, Target, Verdict
 from ..workers.seeding import seed
 from ..workers.task import out_of_memory
 from .eager import EXAMPLE, EagerModel, Observation, call, silence
@@ -28,21 +28,6 @@ from .values import copied, difference, leaves
 GENERATED_SECONDS = 8.0  # of target runs on generated inputs
 PASS = Verdict(Outcome.PASS)
 DRAWS = "train mode draws random numbers in another order: "
-
-
-@dataclass
-class Attempt:
-    """One target's program and what became of it; ``program`` is what was compiled.
-
-    ``values_only``: the verdict is a mismatch, and structure, shapes and dtypes agree. ``drawn``: on the example the
-    program draws its random numbers in another order than eager.
-    """
-
-    verdict: Verdict
-    diagnosis: Diagnosis | None = None
-    program: Any = None
-    values_only: bool = False
-    drawn: bool = False
 
 
 class _Draws:
@@ -61,6 +46,32 @@ class _Draws:
         if self._made is None:
             self._made = self._quiet_program()
         return self._made
+
+
+@dataclass
+class Program:
+    """What was compiled. ``copied``: every input meets a copy of it, as it was compiled."""
+
+    target: Target
+    code: Any
+    draws: _Draws
+    copied: bool = True
+
+    def fresh(self) -> Any:
+        return copy.deepcopy(self.code) if self.copied else self.code
+
+
+@dataclass
+class Attempt:
+    """One target's program and what became of it; ``program`` is None where it does not pass.
+
+    ``values_only``: the verdict is a mismatch, and structure, shapes and dtypes agree.
+    """
+
+    verdict: Verdict
+    diagnosis: Diagnosis | None = None
+    program: Program | None = None
+    values_only: bool = False
 
 
 class Prover:
@@ -87,61 +98,52 @@ class Prover:
     def script(self) -> Attempt:
         module = self._build().module
         try:
-            program = torch.jit.script(module)
+            code = torch.jit.script(module)
         except Exception as error:
             return self._failed(Outcome.COMPILE_ERROR, error)
-        return self._compare("script", program, self._observations, lambda: program, copied_runs=program is not module)
+        # What the author wrote as a ScriptModule comes back from torch.jit.script as it is, and a copy of it loses the
+        # methods that are still Python.
+        program = Program(Target.SCRIPT, code, _Draws(lambda: code), copied=code is not module)
+        return self._compare(program, self._observations)
 
     def trace(self) -> Attempt:
-        """Only in the mode as built: a trace has that mode built in."""
         module = self._build().module
         example = self._observations[0].call.inputs
         state = ModuleState(module)  # tracing runs the module: its buffers must start anew
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                program = _traced(module, example, self._observations[0])
+                code = _traced(module, example, self._observations[0])
         except Exception as error:
             return self._failed(Outcome.COMPILE_ERROR, error)
         finally:
             state.restore()
             self._keep(caught)
-        observations = [seen for seen in self._observations if seen.training == self._training]
-        attempt = self._compare("trace", program, observations, self._quietly_traced)
-        failed = attempt.verdict
-        if failed.passed or failed.input in (None, EXAMPLE):
-            return attempt
-        _, file, line = next(iter(self.warnings), (None, failed.file, failed.line))
-        verdict = Verdict(Outcome.BAKED, failed.message, file, line, failed.input)
-        place = Place(file, line) if file and line else None
-        known = attempt.diagnosis
-        text = known.text if known else verdict.message
-        return Attempt(verdict, Diagnosis("baked", verdict.message, text, place))
+        return self._compare(Program(Target.TRACE, code, _Draws(self._quietly_traced)), self._observations)
+
+    def further(self, passed: Attempt, observations: Sequence[Observation]) -> Attempt:
+        """Holds the program that ``passed`` against more of what eager gave."""
+        assert passed.program is not None
+        return self._compare(passed.program, observations)
 
     def reload(self, passed: Attempt) -> Attempt:
         """Saves and loads the program that ``passed``, and runs the example."""
+        assert passed.program is not None
         buffer = io.BytesIO()
         try:
-            torch.jit.save(passed.program, buffer)
+            torch.jit.save(passed.program.code, buffer)
             buffer.seek(0)
             loaded = torch.jit.load(buffer)
         except Exception as error:
             return self._failed(Outcome.RUN_ERROR, error)
         failure = self._check("the reloaded program", loaded, self._observations[0], times=1)
-        if failure is None or (failure.values_only and passed.drawn):
+        if failure is None or (failure.values_only and passed.program.draws.differ):
             return Attempt(PASS)
         return failure
 
-    def _compare(
-        self,
-        target: str,
-        program: Any,
-        observations: Sequence[Observation],
-        quiet_program: Callable[[], Any],
-        copied_runs: bool = True,
-    ) -> Attempt:
-        """``quiet_program`` gives the program to compare with dropout modules off."""
-        draws = _Draws(quiet_program)
+    def _compare(self, program: Program, observations: Sequence[Observation]) -> Attempt:
+        if program.target is Target.TRACE:  # a trace has the mode built in
+            observations = [seen for seen in observations if seen.training == self._training]
         until = time.monotonic() + GENERATED_SECONDS
         generated = [seen for seen in observations if seen.call.generated]
         left = len(generated)
@@ -149,20 +151,28 @@ class Prover:
             if seen.call.generated and time.monotonic() > until:
                 continue
             left -= seen.call.generated
-            # Every input meets the program as it was compiled. What the author wrote as a ScriptModule comes back from
-            # torch.jit.script as it is, and a copy of it loses the methods that are still Python.
-            runner = copy.deepcopy(program) if copied_runs else program
+            runner = program.fresh()
             set_modes(runner, seen.modes)
-            failure = self._check(target, runner, seen, times=seen.call.times)
+            failure = self._check(program.target.value, runner, seen, times=seen.call.times)
             if failure is not None and failure.values_only and seen.training and seen.random:
-                failure = self._judge_draws(target, draws, seen, failure, copied_runs)
+                failure = self._judge_draws(program, seen, failure)
             if failure is not None:
-                return failure
+                return self._baked(failure) if program.target is Target.TRACE else failure
         if left:
-            self.notes.append(
-                f"{target} was compared on {len(generated) - left} of {len(generated)} variations: out of time"
-            )
-        return Attempt(PASS, program=program, drawn=draws.differ)
+            done = f"{len(generated) - left} of {len(generated)}"
+            self.notes.append(f"{program.target.value} was compared on {done} variations: out of time")
+        return Attempt(PASS, program=program)
+
+    def _baked(self, failure: Attempt) -> Attempt:
+        """A trace's failure on other inputs than the traced ones: baked, with the tracer's first warning to blame."""
+        failed = failure.verdict
+        if failed.input in (None, EXAMPLE):
+            return failure
+        _, file, line = next(iter(self.warnings), (None, failed.file, failed.line))
+        verdict = Verdict(Outcome.BAKED, failed.message, file, line, failed.input)
+        place = Place(file, line) if file and line else None
+        text = failure.diagnosis.text if failure.diagnosis else verdict.message
+        return Attempt(verdict, Diagnosis("baked", verdict.message, text, place))
 
     def _check(self, target: str, runner: Any, seen: Observation, times: int) -> Attempt | None:
         """The first failure of ``times`` calls; None when all agree. One in values only gives way to any other."""
@@ -185,26 +195,25 @@ class Prover:
             apart = apart or failure
         return apart
 
-    def _judge_draws(
-        self, target: str, draws: _Draws, seen: Observation, failure: Attempt, copied_runs: bool
-    ) -> Attempt | None:
+    def _judge_draws(self, program: Program, seen: Observation, failure: Attempt) -> Attempt | None:
         """What is left of a ``failure`` in values where eager drew random numbers; None when they account for it.
 
         They do only if the example differs too: a program that draws as eager does there has no other order elsewhere.
         Then dropout modules are turned off on both sides; only if draws remain that spoil the example even so, shapes
         are all that can be compared.
         """
-        example = seen.call.label == EXAMPLE
+        draws, example = program.draws, seen.call.label == EXAMPLE
         if example:
             draws.differ = True
         if not draws.differ:
             return failure
         quiet = None if draws.shapes_only else self._without_dropout(draws, seen)
         if quiet is not None:
-            program, expected = quiet
-            runner = copy.deepcopy(program) if copied_runs else program
+            code, expected = quiet
+            runner = copy.deepcopy(code) if program.copied else code
             set_modes(runner, expected.modes)
-            failing = self._check(f"{target} with dropout off", runner, expected, times=expected.call.times)
+            label = f"{program.target.value} with dropout off"
+            failing = self._check(label, runner, expected, times=expected.call.times)
             if failing is None:
                 self._note(f"{DRAWS}compared with dropout modules off where they differ")
                 return None
