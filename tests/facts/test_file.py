@@ -157,3 +157,13 @@ def test_a_fresh_name_is_not_taken(document):
     assert fresh(taken, "_h") == "_h_3"
     assert fresh(taken, "_g") == "_g"
     assert fresh(taken, "_h", "_g") == "_g"
+
+
+def test_nodes_of_a_class_come_from_an_index(document):
+    text = "def f(x):\n    while x:\n        for i in x: g(h(i))\n    def inner(): k()\n    return h(x)\n"
+    function = FileFacts(document(text)).all_functions[0]
+    assert [ast.unparse(n.func) for n in function.of(ast.Call)] == ["g", "h", "h"]
+    assert [type(n).__name__ for n in function.of(ast.For, ast.Return, ast.While)] == ["While", "For", "Return"]
+    assert list(function.of(ast.Try)) == list(function.of(ast.Try, ast.With)) == []
+    assert [n.lineno for n in function.calls("h")] == [3, 5]
+    assert [ast.unparse(n.func) for n in function.calls("h", "g", "k")] == ["g", "h", "h"]

@@ -6,17 +6,19 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from tsrefactor.source.document import Document
 from tsrefactor.source.file import SourceFile
 from tsrefactor.source.imports import Import, ImportTable
 
 from .diagnosis import Diagnosis
-from .nodes import children, walk
+from .nodes import children, parents_below, walk
 from .observations import ClassObservations, FunctionObservations, Observations
 from .types import Type, from_annotation, render
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+N = TypeVar("N", bound=ast.AST)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _JIT_DECORATORS = {
     "torch.jit.script", "torch.jit.script_if_tracing", "torch.jit.export", "torch.jit.script_method",
@@ -96,15 +98,44 @@ class Function:
         return found
 
     @cached_property
+    def _by_class(self) -> dict[type[ast.AST], list[ast.AST]]:
+        found: dict[type[ast.AST], list[ast.AST]] = {}
+        for node in self.nodes:
+            found.setdefault(node.__class__, []).append(node)
+        return found
+
+    def of(self, *classes: type[N]) -> Sequence[N]:
+        """Those of `nodes` that are of these very classes (no base classes), in source order.
+
+        An index that is made once: what asks for `ast.Call` walks over the calls, not over the function.
+        """
+        if len(classes) == 1:
+            return self._by_class.get(classes[0], ())  # type: ignore[return-value]
+        present = [c for c in classes if c in self._by_class]
+        if len(present) < 2:
+            return self.of(*present) if present else ()
+        return [n for n in self.nodes if n.__class__ in present]
+
+    @cached_property
     def statements(self) -> list[ast.stmt]:
         """Every statement of the body, at any depth, in source order, without those of nested scopes."""
         return [n for n in self.nodes if isinstance(n, ast.stmt)]
 
+    @cached_property
+    def _called(self) -> dict[str, list[ast.Call]]:
+        """Origin → the calls of it."""
+        found: dict[str, list[ast.Call]] = {}
+        for call in self.of(ast.Call):
+            found.setdefault(self.file.origin(call.func), []).append(call)
+        return found
+
     def calls(self, *origins: str) -> Iterator[ast.Call]:
         """Calls of a function by its origin: ``len``, ``torch.cat``."""
-        for node in self.nodes:
-            if isinstance(node, ast.Call) and self.file.origin(node.func) in origins:
-                yield node
+        found = [self._called[o] for o in dict.fromkeys(origins) if o in self._called]
+        if len(found) < 2:
+            return iter(found[0] if found else ())
+        chosen = {call for calls in found for call in calls}
+        return (call for call in self.of(ast.Call) if call in chosen)
 
     @cached_property
     def self_name(self) -> str | None:
@@ -297,7 +328,11 @@ class FileFacts:
     @cached_property
     def mentions_torch(self) -> bool:
         """Whether anything of torch can be in the file: the cheap test before any other."""
-        return "torch" in self.source.text
+        return self.mentions("torch")
+
+    def mentions(self, *words: str) -> bool:
+        """Whether one of the words is anywhere in the text: a rule's cheap test before it looks at any node."""
+        return any(word in self.source.text for word in words)
 
     def origin(self, node: ast.expr) -> str:
         """The dotted origin of a name or attribute chain (``F.relu`` → ``torch.nn.functional.relu``); "" for others."""
@@ -348,15 +383,7 @@ class FileFacts:
     @cached_property
     def parents(self) -> dict[ast.AST, ast.AST]:
         """Every node's parent."""
-        parents: dict[ast.AST, ast.AST] = {}
-        stack: list[ast.AST] = [self.tree]
-        while stack:
-            node = stack.pop()
-            below = children(node)
-            stack += below
-            for child in below:
-                parents[child] = node
-        return parents
+        return parents_below(self.tree)
 
     def statement_of(self, node: ast.AST) -> ast.stmt:
         """The innermost statement that holds a node."""
