@@ -33,7 +33,8 @@ class Config(BaseModel):
     rules: names of the rules to apply; None is all safe ones. ignore: rules to leave out of these.
     target: what source must work under where a case does not say. unsafe: whether unsafe edits are applied, too.
     placement: of soft-refactor; None lets the command decide. container_style: how an empty container is typed.
-    jobs: worker processes at a time. timeout: seconds for one attempt at a case. memory: GiB for one attempt.
+    jobs: worker processes at a time. timeout: seconds for one attempt at a case. import_timeout: seconds for importing
+    CASES. memory: GiB for one attempt.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=lambda name: name.replace("_", "-"))
@@ -47,6 +48,7 @@ class Config(BaseModel):
     container_style: ContainerStyle = ContainerStyle.CALL
     jobs: int = Field(default_factory=_cores, ge=1, strict=True)
     timeout: float = Field(default=60.0, gt=0, strict=True, allow_inf_nan=False)
+    import_timeout: float = Field(default=60.0, gt=0, strict=True, allow_inf_nan=False)
     memory: float = Field(default=8.0, gt=0, strict=True, allow_inf_nan=False)
     unsafe: bool = Field(default=False, strict=True)
 

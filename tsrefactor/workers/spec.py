@@ -41,6 +41,12 @@ class CaseSpec:
     inputs: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
 
+    @property
+    def file(self) -> str:
+        """What is imported, as the user wrote it: without the name of a case."""
+        head, separator, _ = self.text.partition(".py::")
+        return f"{head}.py" if separator else self.text
+
 
 def parse_spec(text: str, init: str | None = None, inputs: Sequence[str] = ()) -> CaseSpec:
     """Reads CASES, ``--init`` and ``--input``. Raises UserError for what cannot be meant."""
