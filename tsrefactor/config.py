@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
-from tsrefactor.errors import UserError
+from tsrefactor.errors import UserError, allowed
 from tsrefactor.vocabulary import ContainerStyle, Placement, Target
 
 if sys.version_info >= (3, 11):
@@ -109,10 +107,10 @@ def _explained(error: ValidationError, file: Path, text: str) -> UserError:
     names = {field.alias or name: name for name, field in Config.model_fields.items()}
     line = _line_of(key, text)
     if first["type"] == "extra_forbidden":
-        return UserError(f"unknown key {key} in tool.tsrefactor", _nearest(key, names), file, line)
-    allowed = _choices(names[key])
-    if allowed:
-        return UserError(f"{key} = {value!r} in tool.tsrefactor", _nearest(str(value), allowed), file, line)
+        return UserError(f"unknown key {key} in tool.tsrefactor", allowed(key, names), file, line)
+    choices = _choices(names[key])
+    if choices:
+        return UserError(f"{key} = {value!r} in tool.tsrefactor", allowed(str(value), choices), file, line)
     wanted = first["msg"].removeprefix("Input should be ")
     return UserError(f"{key} = {value!r} in tool.tsrefactor", f"it should be {wanted}", file, line)
 
@@ -121,12 +119,6 @@ def _choices(field: str) -> list[str]:
     """The values that a field of the configuration may take, where these are few."""
     kinds: dict[str, type[Enum]] = {"target": Target, "placement": Placement, "container_style": ContainerStyle}
     return [member.value for member in kinds[field]] if field in kinds else []
-
-
-def _nearest(given: str, allowed: Any) -> str:
-    close = get_close_matches(given.replace("_", "-"), allowed, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"{hint}allowed: {', '.join(allowed)}"
 
 
 def _line_of(key: str, text: str) -> int | None:
