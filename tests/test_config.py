@@ -17,7 +17,7 @@ def test_defaults(tmp_path):
     config = load(tmp_path)
     assert (config.src, config.exclude, config.rules, config.ignore) == (["."], [], None, [])
     assert (config.target, config.placement, config.container_style) == (Target.SCRIPT, None, ContainerStyle.CALL)
-    assert (config.timeout, config.memory, config.unsafe) == (60.0, 8.0, False)
+    assert (config.timeout, config.import_timeout, config.memory, config.unsafe) == (60.0, 60.0, 8.0, False)
     assert config.jobs >= 1
     assert config.source_paths == [tmp_path]
 
@@ -27,12 +27,12 @@ def test_every_key(tmp_path):
         tmp_path,
         'src = ["models", "lib"]\nexclude = ["*_pb2.py"]\nrules = ["len-to-shape"]\nignore = ["super-call"]\n'
         'target = "any"\nplacement = "module"\ncontainer-style = "annotation"\njobs = 3\ntimeout = 5\nmemory = 1.5\n'
-        "unsafe = true\n",
+        "import-timeout = 9.5\nunsafe = true\n",
     )
     config = load(tmp_path)
     assert (config.exclude, config.rules, config.ignore) == (["*_pb2.py"], ["len-to-shape"], ["super-call"])
     assert (config.target, config.placement, config.unsafe) == (Target.ANY, Placement.MODULE, True)
-    assert (config.jobs, config.timeout, config.memory) == (3, 5.0, 1.5)
+    assert (config.jobs, config.timeout, config.import_timeout, config.memory) == (3, 5.0, 9.5, 1.5)
     assert config.container_style is ContainerStyle.ANNOTATION
     assert config.source_paths == [tmp_path / "models", tmp_path / "lib"]
 

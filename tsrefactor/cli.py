@@ -7,18 +7,56 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
+from typer.core import TyperGroup
 
 from . import __version__
-from .errors import UserError
+from .errors import UserError, allowed
 from .vocabulary import ContainerStyle, Placement, Target
+
+# Click's UsageError. Releases of typer import click from different places; this finds it in all of them.
+_UsageError: type[Any] = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "UsageError")
+Word = TypeVar("Word", bound=Enum)
+
+
+class _Commands(TyperGroup):
+    """The commands; a command line that cannot be read is told as any other error."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        try:
+            result = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+        except _UsageError as error:
+            if not standalone_mode:
+                raise
+            message = error.format_message()
+            if "\n" in message:  # the help, where nothing was asked for
+                error.show()
+            else:
+                command = error.ctx.command_path if error.ctx else "tsrefactor"
+                remedy = "" if message.endswith("?") else f"; see `{command} --help`"
+                print(f"error: {message[:1].lower()}{message[1:].rstrip('.')}{remedy}", file=sys.stderr)
+            result = error.exit_code
+        if standalone_mode:
+            sys.exit(result)
+        return result
+
 
 app = typer.Typer(
     name="tsrefactor",
+    cls=_Commands,
     help="Rewrites PyTorch model source so that it works under TorchScript, and proves every rewrite.",
     no_args_is_help=True,
     add_completion=False,
@@ -26,6 +64,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _choices(words: type[Enum]) -> str:
+    return f"[{'|'.join(word.value for word in words)}]"
+
 
 Paths = Annotated[
     list[Path] | None,
@@ -36,16 +79,25 @@ Cases = Annotated[
     typer.Argument(metavar="CASES", help="FILE.py, FILE.py::NAME, package.module:Class, FILE.py:Class or a recording."),
 ]
 TargetFlag = Annotated[
-    Target | None, typer.Option("--target", help="What the source must work under; for verify and migrate, script.")
+    str | None,
+    typer.Option(
+        "--target",
+        metavar=_choices(Target),
+        help="What the source must work under; for verify and migrate, script.",
+    ),
 ]
 Rules = Annotated[list[str] | None, typer.Option("--rule", metavar="NAME", help="A rule to use; may be repeated.")]
 Unsafe = Annotated[bool, typer.Option("--unsafe", help="Apply unsafe edits, too.")]
 AllowDirty = Annotated[bool, typer.Option("--allow-dirty", help="Rewrite files with uncommitted changes, too.")]
-PlacementFlag = Annotated[Placement | None, typer.Option("--placement", help="Where soft-refactor puts its function.")]
-StyleFlag = Annotated[
-    ContainerStyle | None, typer.Option("--container-style", help="How an empty container gets its type.")
+PlacementFlag = Annotated[
+    str | None,
+    typer.Option("--placement", metavar=_choices(Placement), help="Where soft-refactor puts its function."),
 ]
-Jobs = Annotated[int | None, typer.Option("--jobs", min=1, metavar="N", help="Cases at a time; all cores by default.")]
+StyleFlag = Annotated[
+    str | None,
+    typer.Option("--container-style", metavar=_choices(ContainerStyle), help="How an empty container gets its type."),
+]
+Jobs = Annotated[str | None, typer.Option("--jobs", metavar="N", help="Cases at a time; all cores by default.")]
 Report = Annotated[
     Path | None,
     typer.Option("--report", metavar="FILE", help="Save the report, in the form of the ending: .json, .html."),
@@ -64,6 +116,23 @@ InputFlag = Annotated[
 def main() -> None:
     """The console script. Leaves with the exit code of the command table."""
     app()
+
+
+def _word(option: str, given: str | None, words: type[Word]) -> Word | None:
+    """The word that an option was given. Raises UserError, with the nearest one, for what is none."""
+    known = {word.value: word for word in words}
+    if given is not None and given not in known:
+        raise UserError(f"{option} {given!r} is not known", allowed(given, known))
+    return None if given is None else known[given]
+
+
+def _number(option: str, given: str | None) -> int | None:
+    """The number of an option that counts something. Raises UserError for anything else."""
+    if given is None:
+        return None
+    if not given.isdecimal() or int(given) < 1:
+        raise UserError(f"{option} {given} is no number of 1 or more", f"write it as in {option} 4")
+    return int(given)
 
 
 def _leave(work: Callable[[], int]) -> NoReturn:
@@ -107,7 +176,7 @@ def check(paths: Paths = None, target: TargetFlag = None, rule: Rules = None) ->
     def work() -> int:
         from .commands import check as command
 
-        return command.check(paths or [], target, rule or [])
+        return command.check(paths or [], _word("--target", target, Target), rule or [])
 
     _leave(work)
 
@@ -137,8 +206,9 @@ def apply(
         from .commands import apply as command
 
         flags = command.ApplyFlags(
-            rule or [], diff, cases, recording, unsafe, require_verified, allow_dirty, placement, container_style
-        )
+            rule or [], diff, cases, recording, unsafe, require_verified, allow_dirty,
+            _word("--placement", placement, Placement), _word("--container-style", container_style, ContainerStyle),
+        )  # fmt: skip
         return command.apply(paths or [], flags)
 
     _leave(work)
@@ -159,7 +229,8 @@ def verify(
         from .commands import verify as command
         from .report.terminal import print_verdicts, stderr_console
 
-        result = command.verify(cases, target, init, input or [], jobs, report, stderr_console())
+        wanted, at_once = _word("--target", target, Target), _number("--jobs", jobs)
+        result = command.verify(cases, wanted, init, input or [], at_once, report, stderr_console())
         print_verdicts(result, stderr_console(sys.stdout))
         return 130 if result.interrupted else 0 if all(case.passed for case in result.cases) else 1
 
@@ -198,8 +269,9 @@ def migrate(
         from .report.terminal import print_migration, stderr_console
 
         flags = command.MigrateFlags(
-            target, src or [], diff, out, jobs, unsafe, report, resume, allow_dirty, placement, container_style,
-            init, input or [],
+            _word("--target", target, Target), src or [], diff, out, _number("--jobs", jobs), unsafe, report, resume,
+            allow_dirty, _word("--placement", placement, Placement),
+            _word("--container-style", container_style, ContainerStyle), init, input or [],
         )  # fmt: skip
         result = command.migrate(cases, flags, stderr_console())
         print_migration(result.report, stderr_console() if diff else stderr_console(sys.stdout))

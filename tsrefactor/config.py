@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
-from tsrefactor.errors import UserError
+from tsrefactor.errors import UserError, allowed
 from tsrefactor.vocabulary import ContainerStyle, Placement, Target
 
 if sys.version_info >= (3, 11):
@@ -33,7 +31,8 @@ class Config(BaseModel):
     rules: names of the rules to apply; None is all safe ones. ignore: rules to leave out of these.
     target: what source must work under where a case does not say. unsafe: whether unsafe edits are applied, too.
     placement: of soft-refactor; None lets the command decide. container_style: how an empty container is typed.
-    jobs: worker processes at a time. timeout: seconds for one attempt at a case. memory: GiB for one attempt.
+    jobs: worker processes at a time. timeout: seconds for one attempt at a case. import_timeout: seconds for importing
+    CASES. memory: GiB for one attempt.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=lambda name: name.replace("_", "-"))
@@ -47,6 +46,7 @@ class Config(BaseModel):
     container_style: ContainerStyle = ContainerStyle.CALL
     jobs: int = Field(default_factory=_cores, ge=1, strict=True)
     timeout: float = Field(default=60.0, gt=0, strict=True, allow_inf_nan=False)
+    import_timeout: float = Field(default=60.0, gt=0, strict=True, allow_inf_nan=False)
     memory: float = Field(default=8.0, gt=0, strict=True, allow_inf_nan=False)
     unsafe: bool = Field(default=False, strict=True)
 
@@ -107,10 +107,10 @@ def _explained(error: ValidationError, file: Path, text: str) -> UserError:
     names = {field.alias or name: name for name, field in Config.model_fields.items()}
     line = _line_of(key, text)
     if first["type"] == "extra_forbidden":
-        return UserError(f"unknown key {key} in tool.tsrefactor", _nearest(key, names), file, line)
-    allowed = _choices(names[key])
-    if allowed:
-        return UserError(f"{key} = {value!r} in tool.tsrefactor", _nearest(str(value), allowed), file, line)
+        return UserError(f"unknown key {key} in tool.tsrefactor", allowed(key, names), file, line)
+    choices = _choices(names[key])
+    if choices:
+        return UserError(f"{key} = {value!r} in tool.tsrefactor", allowed(str(value), choices), file, line)
     wanted = first["msg"].removeprefix("Input should be ")
     return UserError(f"{key} = {value!r} in tool.tsrefactor", f"it should be {wanted}", file, line)
 
@@ -119,12 +119,6 @@ def _choices(field: str) -> list[str]:
     """The values that a field of the configuration may take, where these are few."""
     kinds: dict[str, type[Enum]] = {"target": Target, "placement": Placement, "container_style": ContainerStyle}
     return [member.value for member in kinds[field]] if field in kinds else []
-
-
-def _nearest(given: str, allowed: Any) -> str:
-    close = get_close_matches(given.replace("_", "-"), allowed, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"{hint}allowed: {', '.join(allowed)}"
 
 
 def _line_of(key: str, text: str) -> int | None:

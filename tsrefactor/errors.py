@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -19,3 +21,11 @@ class UserError(Exception):
         place = "" if self.file is None else f"{self.file}:{self.line}: " if self.line else f"{self.file}: "
         text = " ".join(f"{place}{self.message}".split())
         return f"{text}; {self.remedy}" if self.remedy else text
+
+
+def allowed(given: str, words: Iterable[str]) -> str:
+    """A remedy for a word that is none of the allowed ones: the nearest, and all of them."""
+    words = list(words)
+    close = get_close_matches(given.replace("_", "-").lower(), words, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"{hint}allowed: {', '.join(words)}"

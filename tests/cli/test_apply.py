@@ -51,6 +51,8 @@ def forms() -> dict[str, bytes]:
     return {
         "plain": TRAP.encode(),
         "crlf": TRAP.replace("\n", "\r\n").encode(),
+        "cr": TRAP.replace("\n", "\r").encode(),
+        "mixed": TRAP.replace("\n", "\r", 2).encode(),
         "bom": codecs.BOM_UTF8 + umlaut.encode(),
         "latin": ("# coding: latin-1\n" + umlaut).encode("latin-1"),
         "tabs": TRAP.replace("    ", "\t").encode(),

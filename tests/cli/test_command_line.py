@@ -53,6 +53,27 @@ def test_a_wrong_command_line_is_exit_2(run, line):
     assert run(*line.split()).code == 2
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("chek", "no such command 'chek'"),
+        ("check --taget script", "no such option: --taget "),
+        ("check --target", "option '--target' requires an argument; see `"),
+        ("check --target scrpt", "--target 'scrpt' is not known; did you mean script? allowed: script, trace, any"),
+        ("migrate a.py --target onnx", "--target 'onnx' is not known; allowed: script, trace, any"),
+        ("apply --placement innr", "--placement 'innr' is not known; did you mean inner? allowed: inner, module"),
+        ("apply --container-style call()", "--container-style 'call()' is not known; did you mean call? allowed: "),
+        ("migrate a.py --jobs 0", "--jobs 0 is no number of 1 or more; write it as in --jobs 4"),
+        ("verify a.py --jobs two", "--jobs two is no number of 1 or more; "),
+        ("verify", "missing argument 'CASES'; see `"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_that_names_what_was_meant(project, run, line, told):
+    ended = run(*line.split())
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert ended.err.startswith(f"error: {told}")
+
+
 @pytest.mark.parametrize("name", ["r.rec", "r", "r.json.gz"])
 def test_a_recording_that_no_command_would_take_is_not_made(project, run, name):
     (project / "program.py").write_text("open('ran', 'w')\n")

@@ -207,6 +207,21 @@ def test_bad_cases_are_one_line_and_exit_2(project, run, name):
     assert line.startswith("error: ") and said in line and "; " in line
 
 
+@pytest.mark.parametrize("command", ["verify hangs.py", "migrate hangs.py", "apply model.py --cases hangs.py"])
+def test_a_cases_file_that_hangs_is_told_while_it_does_and_limited(project, run, monkeypatch, command):
+    (project / "hangs.py").write_text("import time\ntime.sleep(1000)\n")
+    (project / "model.py").write_text(TRAP)
+    (project / "pyproject.toml").write_text("[tool.tsrefactor]\nimport-timeout = 0.5\n")
+    monkeypatch.setattr("tsrefactor.workers.pool._SILENT_SECONDS", 0.1)
+    ended = run(*command.split())
+    assert ended.code == 2
+    assert ended.err.splitlines() == [
+        "importing hangs.py…",
+        "error: hangs.py: importing it, cases() included, took more than 0.5 s; let it do less on import, or raise "
+        "`import-timeout` in [tool.tsrefactor]",
+    ]
+
+
 def test_cases_that_are_not_there(project, run):
     for text in ("nowhere.py", "nowhere.py::x", "x", "nowhere.tsr", "pkg.mod:Class"):
         for command in ("verify", "migrate"):

@@ -173,3 +173,23 @@ def test_a_template_without_its_piece_is_a_defect(tmp_path):
     file = source("y = f(a)\n", tmp_path)
     with pytest.raises(TemplateError, match="no piece for placeholder 'v'"):
         Surgeon(file).splice(Replace(find(file, ast.Call), "{v}.shape[0]"))
+
+
+@pytest.mark.parametrize("newline", ["\r", "\r\n"])
+def test_new_lines_end_as_the_others_of_the_file(newline, tmp_path):
+    text = "def f(x):\n    # what\n    y = g(\n        x)\n    return y\n"
+    file = source(text.replace("\n", newline), tmp_path)
+    statement = file.tree.body[0].body[0]
+    edits = [
+        AnnotateParameter(file.tree.body[0], "x", "int"),
+        Replace([statement], "if h:\n    y = {v}", {"v": statement.value}),
+        InsertBefore(file.tree.body[0], "z = 1"),
+    ]
+    after = "z = 1\n\n\ndef f(x: int):\n    # what\n    if h:\n        y = g(\n            x)\n    return y\n"
+    assert made(file, *edits) == after.replace("\n", newline)
+
+
+def test_a_lone_return_outside_of_the_edit_stays(tmp_path):
+    file = source("def f(x):\r    # what\r    y = g(x)\n    return y\n", tmp_path)
+    call = find(file, ast.Call)
+    assert made(file, Replace(call, "h({v})", {"v": call.args[0]})) == file.text.replace("g(x)", "h(x)")

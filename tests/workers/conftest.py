@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def workers_for(folder: Path) -> Iterator[Callable[..., Workers]]:
     """Enters workers for a CASES text; leaves them at the end of the test."""
     entered: list[Workers] = []
 
-    def enter(text: str, jobs: int = 2, **options: float) -> Workers:
+    def enter(text: str, jobs: int = 2, **options: Any) -> Workers:
         entered.append(Workers(parse_spec(text), jobs, **options).__enter__())
         return entered[-1]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import textwrap
@@ -98,16 +99,31 @@ def test_the_remedy_for_cases_that_raise_shows_the_traceback(workers: Workers, f
     [
         ("import os\nprint('so long')\nos._exit(3)\n", "exit status 3, as os._exit(3) does, after 'so long'", 60.0),
         ("import os\nos.abort()\n", "SIGABRT", 60.0),
-        ("import time\ntime.sleep(1000)\n", "took more than 0.5 s", 0.5),
+        (
+            "import time\ntime.sleep(1000)\n",
+            "took more than 0.5 s; let it do less on import, or raise `import-timeout`",
+            0.5,
+        ),
     ],
 )
 def test_a_file_whose_import_never_ends_well_is_no_hang(
     workers_for: Callable[..., Workers], folder: Path, text: str, words: str, seconds: float
 ) -> None:
     write(folder, {"ends.py": text})
-    with pytest.raises(UserError, match=words.replace("(", r"\(").replace(")", r"\)")) as caught:
+    with pytest.raises(UserError, match=re.escape(words)) as caught:
         workers_for("ends.py", import_seconds=seconds).case_names()
     assert caught.value.file == "ends.py" and caught.value.remedy
+
+
+@pytest.mark.parametrize("silent", [0.0, 60.0])
+def test_an_import_that_takes_long_is_told(
+    workers_for: Callable[..., Workers], folder: Path, monkeypatch: pytest.MonkeyPatch, silent: float
+) -> None:
+    write(folder, {"slow.py": HEAD + "import time\ntime.sleep(0.2)\n" + PLAIN})
+    monkeypatch.setattr("tsrefactor.workers.pool._SILENT_SECONDS", silent)
+    told: list[str] = []
+    assert workers_for("slow.py::plain", tell=told.append).case_names() == [("plain", None)]
+    assert told == ([] if silent else ["importing slow.py…"])
 
 
 def test_torch_missing_is_said_with_the_remedy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

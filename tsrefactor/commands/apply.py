@@ -116,6 +116,7 @@ def _with_cases(
 ) -> Rewritten:  # fmt: skip
     from tsrefactor.migration.applying import apply_with_cases
     from tsrefactor.migration.project import Options
+    from tsrefactor.report.terminal import stderr_console
     from tsrefactor.workers.pool import Workers
     from tsrefactor.workers.spec import parse_spec
 
@@ -129,7 +130,8 @@ def _with_cases(
         seconds=config.timeout,
         memory_gib=config.memory,
     )
-    with Workers(parse_spec(str(flags.cases)), config.jobs) as workers:
+    spec, tell = parse_spec(str(flags.cases)), stderr_console().print
+    with Workers(spec, config.jobs, config.import_timeout, tell) as workers:
         names = workers.case_names()
         application = apply_with_cases(
             workers, names, files, options, settings, config.jobs, recorded, flags.require_verified

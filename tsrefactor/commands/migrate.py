@@ -84,7 +84,7 @@ def migrate(cases: str, flags: MigrateFlags, console: Console) -> Migration:
     jobs = flags.jobs or config.jobs
     resumes = flags.resume and flags.report is not None and flags.report.exists()
     earlier = earlier_run(flags.report) if resumes and flags.report else Earlier()
-    with Workers(spec, jobs) as workers:
+    with Workers(spec, jobs, config.import_timeout, console.print) as workers:
         names = workers.case_names()
         order = [name for name, _ in names]
         saver = _Saver(flags, config, order, earlier)

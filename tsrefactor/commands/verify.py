@@ -37,7 +37,7 @@ def verify(
     options = _options(config, target)
     jobs = jobs or config.jobs
     result = RunReport(torch_version(), target or config.target)
-    with Workers(spec, jobs) as workers:
+    with Workers(spec, jobs, config.import_timeout, console.print) as workers:
         states = [CaseState(name, options.target_of(own)) for name, own in workers.case_names()]
         done: set[str] = set()
         with CaseProgress(len(states), console) as progress:

@@ -7,7 +7,9 @@ edit, and one that fails the check is refused.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import libcst as cst
@@ -37,18 +39,25 @@ class Surgeon:
     """Makes the edits of one version of a file."""
 
     def __init__(self, source: SourceFile):
-        self.source = source
+        self.source = _without_lone_returns(source)
+        self._given = source
         self._chunks: dict[int, _Chunk] = {}
         self._owners = _top_level_spans(source)
 
     def splice(self, edit: Edit) -> Splice:
         """The text splice that one edit amounts to. Raises EditRefused."""
+        splice = self._spliced(edit)
+        if self._given.newline != "\r":
+            return splice
+        return Splice(splice.start, splice.end, re.sub(r"(?<!\r)\n", "\r", splice.text))
+
+    def _spliced(self, edit: Edit) -> Splice:
         match edit:
             case Replace(target=ast.expr() as node):
                 return self._chunk(node).replace_expression(node, edit)
             case Replace(target=statements) if not isinstance(statements, ast.expr):
                 return self._chunk(statements[0]).replace_statements(statements, edit)
-            case InsertBefore(anchor=anchor) if anchor in self.source.tree.body:
+            case InsertBefore(anchor=anchor) if anchor in self._given.tree.body:
                 return self._before_top_level(anchor, edit)
             case InsertBefore(anchor=anchor) | InsertAfter(anchor=anchor):
                 return self._chunk(anchor).insert(anchor, edit)
@@ -77,6 +86,13 @@ class Surgeon:
             line -= 1  # a comment right above the statement is about it
         at = self.source.offset(line, 0)
         return Splice(at, at, code + 2 * self.source.newline)
+
+
+def _without_lone_returns(source: SourceFile) -> SourceFile:
+    """The file with ``\\n`` where a lone ``\\r`` ends a line, which libcst does not read; every place stays."""
+    text = re.sub(r"\r(?!\n)", "\n", source.text)
+    newline = "\n" if source.newline == "\r" else source.newline
+    return source if text == source.text else replace(source, text=text, newline=newline)
 
 
 def _top_level_spans(source: SourceFile) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ from .spec import CaseSpec
 from .task import KEEP_ALIVE, Failure, Result, Task, speaks_of_memory
 
 _TORCH_SECONDS = 300.0
+_SILENT_SECONDS = 5.0  # an import of CASES that takes longer is told
+_MORE_IMPORT_TIME = "or raise `import-timeout` in [tool.tsrefactor]"
 _MORE_TIME = "; raise `timeout` in [tool.tsrefactor], or give the case smaller inputs"
 _GRACE = 5.0  # seconds that the servers have to kill their children
 
@@ -41,13 +43,20 @@ class _Running:
 class Workers:
     """Processes that run user code, for the cases of one ``spec``; a context manager.
 
-    At most ``jobs`` tasks run at once, the rest wait in order. Importing CASES may take ``import_seconds``. On leaving,
-    by an exception or Ctrl-C too, every process is killed and reaped. Nothing the user's code does reaches this
-    process: it prints, exits, crashes and hangs in its own. Raises UserError where torch or CASES does not import.
+    At most ``jobs`` tasks run at once, the rest wait in order. Importing CASES may take ``import_seconds``; ``tell`` is
+    given a line where that goes on for long. On leaving, by an exception or Ctrl-C too, every process is killed and
+    reaped. Nothing the user's code does reaches this process: it prints, exits, crashes and hangs in its own. Raises
+    UserError where torch or CASES does not import.
     """
 
-    def __init__(self, spec: CaseSpec, jobs: int, import_seconds: float = 300.0):
-        self._spec, self._jobs, self._import_seconds = spec, jobs, import_seconds
+    def __init__(
+        self,
+        spec: CaseSpec,
+        jobs: int,
+        import_seconds: float = 60.0,
+        tell: Callable[[str], object] = lambda line: None,
+    ):
+        self._spec, self._jobs, self._import_seconds, self._tell = spec, jobs, import_seconds, tell
         self._numbers = itertools.count(1)
         self._queue: deque[tuple[int, Task]] = deque()
         self._running: dict[int, _Running] = {}
@@ -76,7 +85,8 @@ class Workers:
             return self._cases_server().loaded.cases
         result = self.run(Task("tsrefactor.workers.child:recorded_names", None, seconds=self._import_seconds))
         if result.failure:
-            raise UserError(f"{self._spec.text} cannot be run again: {result.message}", "record it again")
+            remedy = f"record less, {_MORE_IMPORT_TIME}" if result.failure == "timeout" else "record it again"
+            raise UserError(f"{self._spec.text} cannot be run again: {result.message}", remedy)
         if not result.value:
             words = f"{' '.join(self._spec.command)!r}, run again, calls none of the recorded models"
             raise UserError(words, "run it by hand to see why, or record it again", file=self._spec.text)
@@ -272,7 +282,7 @@ class Workers:
             descriptors = [request, result, server.output.given, server.given.fileno()]
             parent.send({"do": "serve", "id": number}, descriptors)
             server.handed_over()
-            ended = self._reactor.wait(lambda: server.ready or server.status is not None, self._import_seconds)
+            ended = self._wait_for_import(server, said=wanted.spec is not None)
             if not ended:
                 parent.send({"do": "kill", "id": number})
             server.loaded = wire.read_pickle(result) or Loaded(error=self._import_failure(server))
@@ -281,11 +291,24 @@ class Workers:
             os.close(result)
         return server
 
+    def _wait_for_import(self, server: Server, said: bool) -> bool:
+        """Whether the server ended its import in time."""
+
+        def ended() -> bool:
+            return server.ready or server.status is not None
+
+        silent = min(_SILENT_SECONDS, self._import_seconds)
+        if self._reactor.wait(ended, silent):
+            return True
+        if said:
+            self._tell(f"importing {self._spec.file}…")
+        return self._reactor.wait(ended, self._import_seconds - silent)
+
     def _import_failure(self, server: Server) -> UserError:
-        file = self._spec.text.partition("::")[0]
+        file = self._spec.file
         if server.status is None:
-            message = f"importing it took more than {self._import_seconds:g} s"
-            return UserError(message, "let it do less on import", file=file)
+            message = f"importing it, cases() included, took more than {self._import_seconds:g} s"
+            return UserError(message, f"let it do less on import, {_MORE_IMPORT_TIME}", file=file)
         server.output.close()
         printed = server.output.last_line()
         message = f"importing it ended the process: {_how(server.status)}" + (f", after {printed!r}" if printed else "")

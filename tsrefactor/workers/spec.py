@@ -41,6 +41,12 @@ class CaseSpec:
     inputs: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
 
+    @property
+    def file(self) -> str:
+        """What is imported, as the user wrote it: without the name of a case."""
+        head, separator, _ = self.text.partition(".py::")
+        return f"{head}.py" if separator else self.text
+
 
 def parse_spec(text: str, init: str | None = None, inputs: Sequence[str] = ()) -> CaseSpec:
     """Reads CASES, ``--init`` and ``--input``. Raises UserError for what cannot be meant."""
@@ -80,13 +86,22 @@ def parse_init(text: str) -> tuple[list[Any], dict[str, Any]]:
     try:
         call = ast.parse(f"f({text})", mode="eval").body
         if not isinstance(call, ast.Call) or ast.unparse(call.func) != "f":
-            raise ValueError("not a list of arguments")
+            raise ValueError("it is no list of arguments")
         if any(keyword.arg is None for keyword in call.keywords):
-            raise ValueError("** is not a literal")
-        positional = [ast.literal_eval(argument) for argument in call.args]
-        return positional, {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
-    except (ValueError, SyntaxError) as error:
-        raise UserError(f"--init {text!r} cannot be read: {str(error).splitlines()[0]}", remedy) from error
+            raise ValueError("** is no literal")
+        positional = [_literal(argument) for argument in call.args]
+        return positional, {str(keyword.arg): _literal(keyword.value) for keyword in call.keywords}
+    except SyntaxError as error:
+        raise UserError(f"--init {text!r} cannot be read: {error.msg}", remedy) from error
+    except ValueError as error:
+        raise UserError(f"--init {text!r} cannot be read: {error}", remedy) from error
+
+
+def _literal(node: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError):  # TypeError: `{[]: 1}`
+        raise ValueError(f"{ast.unparse(node)} is no literal") from None
 
 
 def parse_input(text: str) -> tuple[str, tuple[int, ...]]:
