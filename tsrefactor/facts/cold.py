@@ -26,7 +26,7 @@ class ColdBlock:
     @property
     def is_whole(self) -> bool:
         """Whether it is all that its function does."""
-        return self.statements[-1] is self.function.node.body[-1] and self.condition is None
+        return self.statements == [s for s in self.function.node.body if not _is_text(s)]
 
 
 def is_cold(function: Function, statement: ast.stmt) -> bool:
@@ -69,7 +69,7 @@ def cold_blocks(function: Function, statement: ast.stmt) -> Iterator[ColdBlock]:
         whole = parent is function.node
         if block != [node] or not _is_elif(function, node):
             branch = isinstance(parent, ast.If) and block in (parent.body, parent.orelse)
-            tail = first > 0 and not all(map(_is_text, block[:first]))
+            tail = not all(map(_is_text, block[:first]))
             if whole or branch or tail or (isinstance(parent, ast.stmt) and not is_cold(function, parent)):
                 yield ColdBlock(function, block[first:], _condition(parent, block, first))
         if whole or not isinstance(parent, ast.stmt):
@@ -92,7 +92,7 @@ def cold_branches(function: Function) -> Iterator[ColdBlock]:
 
 def _condition(parent: ast.AST, block: list[ast.stmt], first: int) -> ast.expr | None:
     """What one `if` says of the way to a statement of a block: the one around it, or one that returns before it."""
-    if first:
+    if not all(map(_is_text, block[:first])):
         before = block[first - 1]
         single = isinstance(before, ast.If) and not before.orelse and leaves(before.body)
         return negated(before.test) if isinstance(before, ast.If) and single else None

@@ -170,8 +170,7 @@ class Model(nn.Module):
             if never_called(function):
                 callees.append(function)
             statement = statement_at(function, place)
-            unparsed = diagnosis.kind in _PARSED and diagnosis.names.get("construct") not in _COMPILED
-            if place is diagnosis.place and unparsed:
+            if place is diagnosis.place and _is_unparsed(diagnosis):
                 continue
             if statement is None:  # in the header: of the signature, or without a place of its own
                 statement = function.node.body[-1]
@@ -188,7 +187,7 @@ class Model(nn.Module):
         place = diagnosis.place
         function = _function(file, place) if place is not None else None
         statement = statement_at(function, place) if function is not None and place is not None else None
-        if function is None:
+        if function is None or _is_unparsed(diagnosis):
             return []
         if statement is None:
             return [b for b in cold_branches(function) if not _guarded(b)][:_SUSPECTS]
@@ -203,6 +202,10 @@ class Model(nn.Module):
         ]  # fmt: skip
         found.sort(key=lambda b: abs(b.statements[0].lineno - statement.lineno))
         return found[:_SUSPECTS]
+
+
+def _is_unparsed(diagnosis: Diagnosis) -> bool:
+    return diagnosis.kind in _PARSED and diagnosis.names.get("construct") not in _COMPILED
 
 
 def _function(file: FileFacts, place: Place) -> Function | None:
@@ -232,12 +235,10 @@ def _name(node: ast.expr) -> str | None:
 def _guarded(block: ColdBlock) -> bool:
     """Whether it is left out already."""
     file = block.function.file
-    around = file.block_of(block.statements[0])
-    before = around[: around.index(block.statements[0])]
     return any(
         isinstance(s, ast.If) and isinstance(s.test, ast.Call) and file.origin(s.test.func) == _SCRIPTING
         and leaves(s.body)
-        for s in before
+        for s in file.block_of(block.statements[0])
     )  # fmt: skip
 
 
