@@ -12,7 +12,7 @@ from tsrefactor.facts.file import FileFacts, Function
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.types import TENSOR, Type
-from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, Piece, Replace
+from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, Piece, Pieces, Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
 
@@ -110,7 +110,7 @@ class Model(nn.Module):
             edits, imports = nested.lifted(taken)
         except NotLiftable as reason:
             return self.finding(nested.node, f"{message}, and {reason}", answers=diagnosis)
-        where = f"make it {where}" if nested.is_method else "move it to the module"
+        where = "make it a method" if nested.is_method else "move it to the module"
         return self.finding(nested.node, f"{message}; {where}", *edits, imports=imports, answers=diagnosis)
 
 
@@ -118,11 +118,10 @@ def _around(file: FileFacts, diagnosis: Diagnosis) -> Function | None:
     """The function in which the definition stands that the diagnosis points at."""
     place = diagnosis.place
     assert place is not None
-    for function in file.all_functions:
-        for node in function.nodes:
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and "<locals>" not in function.qualname:
-                if _first_line(node) <= place.line <= (node.end_lineno or place.line):
-                    return function
+    for function in (f for f in file.all_functions if "<locals>" not in f.qualname):
+        definitions = (n for n in function.nodes if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)))
+        if any(_first_line(n) <= place.line <= (n.end_lineno or place.line) for n in definitions):
+            return function
     return None
 
 
@@ -175,7 +174,7 @@ class _Nested:
         own = [function.self_name or ""] if self.is_method else []
         returns = f" -> {ast.unparse(self.node.returns)}" if self.node.returns is not None else ""
         template = f"{{header}}def {name}({{parameters}}){{returns}}:\n    {{body}}"
-        pieces = {"header": header, "parameters": ", ".join([*own, *parameters]), "returns": returns,
+        pieces: Pieces = {"header": header, "parameters": ", ".join([*own, *parameters]), "returns": returns,
                   "body": Piece(self.node.body)}  # fmt: skip
         if self.is_method:
             edits.append(InsertAfter(function.node, "\n" + template, pieces))
