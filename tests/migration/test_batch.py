@@ -4,9 +4,12 @@ import textwrap
 
 import pytest
 
+from tsrefactor.commands.casereports import case_report
 from tsrefactor.migration.batch import Watcher, migrate_all
 from tsrefactor.migration.project import Options
 from tsrefactor.rules import select_rules
+from tsrefactor.source.document import Document
+from tsrefactor.source.file import SourceFile
 from tsrefactor.vocabulary import Status, Target
 from tsrefactor.workers.pool import Workers
 from tsrefactor.workers.spec import parse_spec
@@ -223,3 +226,28 @@ def test_target_any_is_content_with_a_trace(migrated):
     )
     assert cases["a"].status is Status.MIGRATED
     assert cases["a"].after.passed_as == "trace"
+
+
+def test_a_branch_that_no_run_reached_may_raise_and_the_case_is_partial(migrated):
+    cases, text = migrated(
+        """
+        class A(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.name = 'relu'
+
+            def forward(self, x):
+                if self.name == 'relu':
+                    return torch.relu(x)
+                return getattr(torch, self.name)(x)
+        """,
+        "yield case('a', 'A', x)\n",
+        rules=["cold-branch"],
+    )
+    a = cases["a"]
+    assert (a.status, a.passes) == (Status.PARTIAL, True)
+    assert "raise RuntimeError(\"A.forward does not support `self.name != 'relu'` under TorchScript\")" in text
+    [change] = a.changes
+    report = case_report(a, {change.file: Document(SourceFile.read(change.file))})
+    assert [place.line for place in report.raises_at] == [12]
+    assert [(edit.rule, edit.verified) for edit in report.edits] == [("cold-branch", False)]

@@ -20,7 +20,7 @@ from .reach import model_files
 Steps = Generator[Sequence[Task], list[Result], "Outcomes"]
 _STAGES = {Outcome.EAGER_ERROR: 0, Outcome.CRASH: 1, Outcome.TIMEOUT: 1, Outcome.COMPILE_ERROR: 2, Outcome.RUN_ERROR: 3,
            Outcome.MISMATCH: 4, Outcome.BAKED: 4, Outcome.PASS: 5}  # fmt: skip
-TRIES = 8  # candidates tried for one diagnosis
+TRIES, LAST_TRIES = 8, 4  # candidates tried for one diagnosis: of rules that answer it, of fallback rules
 
 
 @dataclass
@@ -201,7 +201,10 @@ class CaseLoop:
         return bool(rewrite.applied)
 
     def _candidates(self, draft: Draft, examination: Examination) -> Iterator[Draft]:
-        """Drafts to try against a diagnosis, the likeliest first; each holds the findings of one rule at one place."""
+        """Drafts to try against a diagnosis, the likeliest first; each holds the findings of one rule at one place.
+
+        The findings of a fallback rule are alternatives, each of which is tried by itself.
+        """
         diagnosis = examination.diagnosis
         assert diagnosis is not None
         places = [p for p in (diagnosis.place, *diagnosis.chain) if p is not None and p.file in self.files]
@@ -216,12 +219,14 @@ class CaseLoop:
                 if diagnosis.kind not in rule.answers and not rule.fallback:
                     continue
                 groups: dict[tuple, list[Finding]] = {}
-                for finding in self._found([rule], facts):
+                for number, finding in enumerate(self._found([rule], facts)):
                     key = self._rank(facts, finding, diagnosis)
-                    groups.setdefault((rule.fallback, *key, order), []).append(finding)
+                    alternative = number if rule.fallback else 0
+                    groups.setdefault((rule.fallback, *key, order, alternative), []).append(finding)
                 ranked += [(key, path, group) for key, group in groups.items()]
         ranked.sort(key=lambda r: r[0])
-        for _, path, group in ranked[:TRIES]:
+        first, last = [r for r in ranked if not r[0][0]], [r for r in ranked if r[0][0]]
+        for _, path, group in first[:TRIES] + last[:LAST_TRIES]:
             candidate = draft.copy()
             if self._made(candidate, path, group):
                 yield candidate

@@ -239,7 +239,8 @@ class _Chunk:
         if [id(n) for n in body[at : at + len(old)]] != [id(n) for n in old]:
             raise EditRefused(f"the statements at line {statements[0].lineno} do not follow one another")
         body[at : at + len(old)] = new
-        start = self.source.offset(_first_line(statements[0]), 0)
+        above = 0 if new else _attached_comments(old[0])  # a comment goes with what it is about
+        start = self.source.offset(_first_line(statements[0]) - above, 0)
         return self._spliced(block, block.with_changes(body=body), [(start, e) for e in self._ends(statements[-1])])
 
     def insert(self, anchor: ast.stmt, edit: InsertBefore | InsertAfter) -> Splice:
