@@ -2,7 +2,7 @@
 
 import importlib.util
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.forked import forked
@@ -72,7 +72,7 @@ def observe(path: Path, text: str, example: Example) -> Observations:
 
 
 def settings_of(example: Example) -> Settings:
-    return Settings(example.breaks, example.settings.placement, example.settings.container_style)
+    return replace(example.settings, target=example.breaks)
 
 
 def run_rule(rule: Rule, example: Example, folder: Path) -> Rewritten:

@@ -67,7 +67,7 @@ def apply(paths: Sequence[Path], flags: ApplyFlags) -> int:
     unsafe = flags.unsafe or config.unsafe
     rules = chosen_rules(flags.rules, config, unsafe)
     named = rules if flags.rules else ()
-    settings = settings_for(config, None, named, flags.placement, flags.container_style)
+    settings = settings_for(config, None, named, flags.placement, flags.container_style, unsafe)
     files, errors = chosen_files(paths, config)
     recorded = _recorded(flags.recording) if flags.recording else None
     if flags.cases is None:

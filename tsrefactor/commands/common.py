@@ -41,6 +41,7 @@ def settings_for(
     named: Sequence[Rule] = (),
     placement: Placement | None = None,
     container_style: ContainerStyle | None = None,
+    unsafe: bool = False,
 ) -> Settings:
     """The settings of a command: its flags, else the configuration, else the defaults for its target and rules.
 
@@ -51,7 +52,8 @@ def settings_for(
         and all(Target.SCRIPT not in rule.targets for rule in named if rule.name != "soft-refactor")
     )
     default = Placement.INNER if inner else Placement.MODULE
-    return Settings(target, placement or config.placement or default, container_style or config.container_style)
+    style = container_style or config.container_style
+    return Settings(target, placement or config.placement or default, style, unsafe)
 
 
 def chosen_files(paths: Sequence[Path], config: Config) -> tuple[list[Path], list[UserError]]:

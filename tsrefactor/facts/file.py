@@ -66,6 +66,17 @@ class Function:
         return any(d in _JIT_SKIPS for d in self.decorators)
 
     @cached_property
+    def stand_in(self) -> str | None:
+        """The name of the function beside it that TorchScript compiles in its place (``f.__wrapped__ = g``)."""
+        if "__wrapped__" not in self.file.source.text:
+            return None
+        block = self.file.tree.body if self.cls is None else self.cls.node.body
+        for node in (s for s in block if isinstance(s, ast.Assign) and isinstance(s.value, ast.Name)):
+            if [ast.unparse(t) for t in node.targets] == [f"{self.name}.__wrapped__"]:
+                return ast.unparse(node.value)
+        return None
+
+    @cached_property
     def parameters(self) -> list[Parameter]:
         """The parameters in order, without ``self``."""
         a = self.node.args
@@ -447,7 +458,7 @@ class FileFacts:
         return seen
 
     def _visible(self, function: Function) -> bool:
-        if function.skipped or "<locals>" in function.qualname:
+        if function.skipped or function.stand_in is not None or "<locals>" in function.qualname:
             return False
         if function.cls is not None:
             setup = function.name.startswith("__") and function.name not in (

@@ -55,7 +55,7 @@ class CaseLoop:
         self.name, self.target, self.options, self.files = name, target, options, files
         self.observations, self.own = observations, own
         placement = options.placement or (Placement.INNER if target is Target.TRACE else Placement.MODULE)
-        self.settings = Settings(target, placement, options.container_style)
+        self.settings = Settings(target, placement, options.container_style, options.unsafe)
         self.rules = [r for r in options.rules if target in r.targets]
         self.original, self.original_is_thorough, self.thorough = original, thorough, thorough
         self.rounds = 0

@@ -23,6 +23,7 @@ class Settings:
     target: Target | None = None
     placement: Placement = Placement.INNER
     container_style: ContainerStyle = ContainerStyle.CALL
+    unsafe: bool = False  # unsafe findings are made, too
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,28 @@ class RenameFunction:
     name: str
 
 
-Edit = Replace | InsertBefore | InsertAfter | AddToClass | AnnotateParameter | AnnotateReturn | RenameFunction
+@dataclass(frozen=True, eq=False)
+class SpellOutParameters:
+    """Takes ``*args``, a bare ``*`` and ``**kwargs`` out of a function's header.
+
+    ``explicit`` (source of parameters) stands where ``*args`` stood, keyword-only parameters with defaults after it;
+    those without a default stay keyword-only, at the end.
+    """
+
+    function: ast.FunctionDef | ast.AsyncFunctionDef
+    explicit: Sequence[str] = ()
+
+
+Edit = (
+    Replace
+    | InsertBefore
+    | InsertAfter
+    | AddToClass
+    | AnnotateParameter
+    | AnnotateReturn
+    | RenameFunction
+    | SpellOutParameters
+)
 
 
 def target_of(edit: Edit) -> ast.AST:
@@ -103,5 +124,5 @@ def target_of(edit: Edit) -> ast.AST:
             arguments = function.args
             every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
             return next(a for a in every if a is not None and a.arg == name)
-        case AnnotateReturn(function=function) | RenameFunction(function=function):
+        case AnnotateReturn(function=function) | RenameFunction(function=function) | SpellOutParameters(function=function):
             return function

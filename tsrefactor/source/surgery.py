@@ -26,6 +26,7 @@ from .edits import (
     Piece,
     RenameFunction,
     Replace,
+    SpellOutParameters,
 )
 from .file import SourceFile
 from .templates import Kept, fill_expression, fill_statements, needs_parentheses, split_pieces
@@ -67,6 +68,8 @@ class Surgeon:
                 return self._chunk(function).annotate(function, edit)
             case RenameFunction(function=function, name=name):
                 return self._chunk(function).rename(function, name)
+            case SpellOutParameters(function=function, explicit=explicit):
+                return self._chunk(function).spell_out(function, explicit)
         raise TypeError(f"not an edit: {edit!r}")
 
     def _chunk(self, node: ast.expr | ast.stmt) -> _Chunk:
@@ -311,6 +314,25 @@ class _Chunk:
         assert isinstance(node, cst.FunctionDef)
         return self._trimmed(node.name, cst.Name(name))
 
+    def spell_out(self, function: ast.FunctionDef | ast.AsyncFunctionDef, explicit: Sequence[str]) -> Splice:
+        node = self.statement(function)
+        assert isinstance(node, cst.FunctionDef)
+        old = node.params
+        new = [*old.params, *(_parameter(text) for text in explicit)]
+        new += [p for p in old.kwonly_params if p.default is not None]
+        required = [p for p in old.kwonly_params if p.default is None]
+        every = [*old.posonly_params, *old.params, old.star_arg, *old.kwonly_params, old.star_kwarg]
+        end = next(p for p in reversed(every) if isinstance(p, cst.Param))  # what stands before the parenthesis stays
+        for group in (new, required):
+            group[:-1] = [_with_comma(p) for p in group[:-1]]
+        if required and new:
+            new[-1] = _with_comma(new[-1])
+        for group in [g for g in (new, required) if g][-1:]:
+            group[-1] = group[-1].with_changes(comma=end.comma, whitespace_after_param=end.whitespace_after_param)
+        star = cst.ParamStar() if required else cst.MaybeSentinel.DEFAULT
+        changed = old.with_changes(params=new, star_arg=star, kwonly_params=required, star_kwarg=None)
+        return self._trimmed(old, changed)
+
     # -- giving out ------------------------------------------------------------------------------------------------
 
     def _ends(self, statement: ast.stmt) -> list[int]:
@@ -369,6 +391,18 @@ class _Changer(cst.CSTTransformer):
 
     def on_leave(self, original_node, updated_node):
         return self.new.get(id(original_node), updated_node)
+
+
+def _parameter(text: str) -> cst.Param:
+    header = cst.parse_statement(f"def f({text}): pass")
+    assert isinstance(header, cst.FunctionDef)
+    return header.params.params[0]
+
+
+def _with_comma(parameter: cst.Param) -> cst.Param:
+    if isinstance(parameter.comma, cst.Comma):
+        return parameter
+    return parameter.with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
 
 
 def _carry(old: cst.BaseStatement, new: cst.BaseStatement) -> cst.BaseStatement:

@@ -1,0 +1,456 @@
+"""variadic."""
+
+from __future__ import annotations
+
+import ast
+import tokenize
+from collections.abc import Iterator
+
+from tsrefactor.facts.family import members
+from tsrefactor.facts.file import FileFacts, Function, Parameter
+from tsrefactor.facts.names import fresh
+from tsrefactor.facts.nodes import walk
+from tsrefactor.facts.signatures import has_type_comment
+from tsrefactor.facts.types import TENSOR, UNKNOWN, Type
+from tsrefactor.source.edits import Edit, InsertAfter, RenameFunction, Replace, SpellOutParameters
+from tsrefactor.source.imports import Import
+from tsrefactor.vocabulary import Safety, Target
+
+from .base import Example, Finding, Rule, Settings, kept_arguments
+
+_HEAD = "import torch\nfrom torch import nn\n\n\n"
+_ERROR = "can't take variable number of arguments"
+
+
+def _example(before: str, after: str, model: str, settings: Settings = Settings()) -> Example:
+    imports = ("import inspect\n" if "inspect." in after else "") + _HEAD
+    inputs = "[(torch.rand(2, 4),), (torch.rand(3, 4),)]"
+    return Example(
+        _HEAD + before, imports + after, inputs, Target.SCRIPT, error=_ERROR, model=model, recorded=True,
+        settings=settings,
+    )  # fmt: skip
+
+
+class Refused(Exception):
+    """Why a function keeps its variadic parameters."""
+
+
+class Variadic(Rule):
+    """Give TorchScript a form of a function without `*args`, `**kwargs` and keyword-only defaults.
+
+    TorchScript compiles functions with a fixed list of parameters. The new form has that list: `*args` becomes what the
+    recorded calls passed, `**kwargs` goes, keyword-only parameters with defaults become plain ones. The function itself
+    stays as it is in eager, for all its callers: TorchScript follows `__wrapped__` to the new form, and `__signature__`
+    keeps the signature that `inspect` shows. Where the function never reads what it takes in `*args` and `**kwargs`,
+    its body moves to the new form and the function calls that.
+
+    With `--unsafe` the parameters are taken out of the function itself, which is shorter, where no recorded call
+    passed anything in them: other callers may.
+
+    Left alone: functions that are decorated or typed by a comment, and those that do more with `**kwargs` than pass it
+    on, `.get` or `.pop` with a key. A scripted caller that passes more than the new form takes does not compile.
+
+    Source: "Compiled functions can't take variable number of arguments or use keyword-only arguments with defaults",
+    raised by torch/jit/frontend.py; `inspect.getsourcelines`, by which it reads a function, follows `__wrapped__`.
+    """
+
+    name = "variadic"
+    targets = frozenset({Target.SCRIPT})
+    answers = frozenset({"variable-arguments"})
+    examples = [
+        _example(
+            """\
+class Head(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 2)
+
+    def forward(self, features, **kwargs):
+        x = self.fc(features)  # one score per class
+        return torch.relu(x)
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = Head()
+
+    def forward(self, x):
+        return self.head(x)
+""",
+            """\
+class Head(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 2)
+
+    def _forward_impl(self, features):
+        x = self.fc(features)  # one score per class
+        return torch.relu(x)
+
+    def forward(self, features, **kwargs):
+        return self._forward_impl(features)
+
+    # TorchScript takes no **kwargs: it compiles what is wrapped
+    forward.__signature__ = inspect.signature(forward)
+    forward.__wrapped__ = _forward_impl
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = Head()
+
+    def forward(self, x):
+        return self.head(x)
+""",
+            "Model()",
+        ),
+        _example(
+            """\
+class PreNorm(nn.Module):
+    def __init__(self, dim, fn):
+        super().__init__()
+        self.norm = nn.LayerNorm(dim)
+        self.fn = fn
+
+    def forward(self, x, **kwargs):
+        return self.fn(self.norm(x), **kwargs)
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.block = PreNorm(4, nn.Linear(4, 4))
+
+    def forward(self, x):
+        return self.block(x) + x
+""",
+            """\
+class PreNorm(nn.Module):
+    def __init__(self, dim, fn):
+        super().__init__()
+        self.norm = nn.LayerNorm(dim)
+        self.fn = fn
+
+    def _forward_scripted(self, x):
+        return self.fn(self.norm(x))
+
+    def forward(self, x, **kwargs):
+        return self.fn(self.norm(x), **kwargs)
+
+    # TorchScript takes no **kwargs: it compiles what is wrapped
+    forward.__signature__ = inspect.signature(forward)
+    forward.__wrapped__ = _forward_scripted
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.block = PreNorm(4, nn.Linear(4, 4))
+
+    def forward(self, x):
+        return self.block(x) + x
+""",
+            "Model()",
+        ),
+        _example(
+            """\
+class Model(nn.Module):
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, *inputs, **kwargs):
+        return self.module(*inputs, **kwargs)
+""",
+            """\
+class Model(nn.Module):
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def _forward_scripted(self, input):
+        return self.module(input)
+
+    def forward(self, *inputs, **kwargs):
+        return self.module(*inputs, **kwargs)
+
+    # TorchScript takes no *args, **kwargs: it compiles what is wrapped
+    forward.__signature__ = inspect.signature(forward)
+    forward.__wrapped__ = _forward_scripted
+""",
+            "Model(nn.Linear(4, 3))",
+        ),
+        _example(
+            """\
+class Residual(nn.Module):
+    def __init__(self, fn):
+        super().__init__()
+        self.fn = fn
+
+    def forward(self, x, *, scale: float = 1.0, **kwargs):
+        return self.fn(x, **kwargs) * scale + x
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.block = Residual(nn.ReLU())
+
+    def forward(self, x):
+        return self.block(x - 0.5, scale=2.0)
+""",
+            """\
+class Residual(nn.Module):
+    def __init__(self, fn):
+        super().__init__()
+        self.fn = fn
+
+    def forward(self, x, scale: float = 1.0):
+        return self.fn(x) * scale + x
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.block = Residual(nn.ReLU())
+
+    def forward(self, x):
+        return self.block(x - 0.5, scale=2.0)
+""",
+            "Model()",
+            Settings(unsafe=True),
+        ),
+    ]
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        answered = {d.place.line: d for d in self.diagnoses(file) if d.place is not None}
+        for function in file.functions:
+            if not _variable(function):
+                continue
+            header = range(function.node.lineno, function.node.body[0].lineno + 1)
+            diagnosis = next((answered[line] for line in header if line in answered), None)
+            seen = function.observed is not None and function.observed.scripted
+            if diagnosis is None and not seen and function.name != "forward":
+                continue
+            message = f"TorchScript compiles no `{function.name}` with {_what(function)}"
+            try:
+                form = _Form(function)
+            except Refused as reason:
+                yield self.finding(function.node, f"{message}, and {reason}", answers=diagnosis)
+                continue
+            if diagnosis is None and not seen:
+                yield self.finding(function.node, f"{message}; take them out where nothing is passed in them")
+            elif settings.unsafe and not form.passed:
+                edits = form.explicit()
+                yield self.finding(function.node, message, *edits, answers=diagnosis, safety=Safety.UNSAFE)
+            else:
+                edits, imports = form.beside()
+                caveat = form.caveat()
+                yield self.finding(
+                    function.node, message, *edits, imports=imports, caveat=caveat, answers=diagnosis
+                )  # fmt: skip
+
+
+def _variable(function: Function) -> list[Parameter]:
+    """The parameters that TorchScript refuses."""
+    return [
+        p
+        for p in function.parameters
+        if p.kind in ("args", "kwargs") or (p.kind == "keyword" and p.default is not None)
+    ]
+
+
+def _what(function: Function) -> str:
+    kinds = {p.kind for p in _variable(function)}
+    written = {"args": "*args", "kwargs": "**kwargs"}
+    return ", ".join(written[k] for k in written if k in kinds) or "keyword-only defaults"
+
+
+class _Form:
+    """The form of one function that TorchScript compiles. Raises `Refused`."""
+
+    def __init__(self, function: Function):
+        self.function, self.file = function, function.file
+        self.star = next((p.name for p in function.parameters if p.kind == "args"), None)
+        self.stars = next((p.name for p in function.parameters if p.kind == "kwargs"), None)
+        self._check()
+        recorded = function.observed.arguments if function.observed is not None else {}
+        self.named = (recorded.get(self.stars, UNKNOWN) if self.stars else UNKNOWN).args[1:] not in ((), (UNKNOWN,))
+        self.types = self._positional(recorded.get(self.star, UNKNOWN) if self.star else UNKNOWN)
+        self.names = self._names()
+        self.imports: set[Import] = set()
+        self.parameters = [self._parameter(n, t) for n, t in zip(self.names, self.types, strict=True)]
+        self.edits = list(self._body())
+
+    @property
+    def passed(self) -> bool:
+        """Whether a recorded call passed anything in the variadic parameters."""
+        return bool(self.names) or self.named
+
+    def _check(self) -> None:
+        node = self.function.node
+        if node.decorator_list:
+            raise Refused("it is decorated")
+        if has_type_comment(self.file, node):
+            raise Refused("it is typed by a comment")
+        if isinstance(node, ast.AsyncFunctionDef) or any(
+            isinstance(n, (ast.Yield, ast.YieldFrom)) for n in self.function.nodes
+        ):
+            raise Refused("it is no plain function")
+        if node.args.posonlyargs:
+            raise Refused("it has positional-only parameters")
+
+    def _positional(self, type_: Type) -> tuple[Type, ...]:
+        """The types of what recorded calls passed in ``*args``."""
+        if type_ == UNKNOWN:
+            others = [p for p in self.function.parameters if p.kind == "positional"]
+            if self.star and not others and self.function.observed is None:
+                raise Refused("no recorded call shows what is passed in *args")
+            return ()
+        if type_.name != "Tuple" or not all(t.known for t in type_.args):
+            raise Refused(f"the recorded calls pass no fixed list of values in *{self.star}")
+        return type_.args
+
+    def _names(self) -> list[str]:
+        """A name for each value that ``*args`` takes: ``inputs`` → ``input``, or ``input1``, ``input2``."""
+        node = self.function.node
+        taken = {n.id for n in walk(node) if isinstance(n, ast.Name)} | {a.arg for a in walk(node) if isinstance(a, ast.arg)}
+        stem = (self.star or "").rstrip("s").strip("_")
+        stem = "input" if stem in ("", "arg", "input") else stem
+        if len(self.types) == 1:
+            return [fresh(taken - {self.star}, stem)]
+        return [fresh(taken, f"{stem}{i + 1}") for i in range(len(self.types))]
+
+    def _parameter(self, name: str, type_: Type) -> str:
+        if type_ == TENSOR:
+            return name
+        spelled, imports = self.file.spell_type(type_)
+        self.imports |= imports
+        return f"{name}: {spelled}"
+
+    # -- the body --------------------------------------------------------------------------------------------------
+
+    def _body(self) -> Iterator[Edit]:
+        """The edits that take the variadic parameters out of the body."""
+        own = {self.star, self.stars} - {None}
+        reads = [n for s in self.function.node.body for n in walk(s) if isinstance(n, ast.Name) and n.id in own]
+        if any(isinstance(n, ast.arg) and n.arg in own for s in self.function.node.body for n in walk(s)):
+            raise Refused("a function inside it has a parameter of the same name")
+        done: list[ast.AST] = []
+        for name in reads:
+            if not isinstance(name.ctx, ast.Load):
+                raise Refused(f"it assigns `{name.id}`")
+            place = self._passes_on(name)
+            if place is not None:
+                if place not in done:
+                    done.append(place)
+                    yield self._call(place)
+            elif name.id == self.star:
+                listed = ", ".join(self.names) + ("," if len(self.names) == 1 else "")
+                yield Replace(name, f"({listed})")
+            else:
+                yield self._look_up(name)
+        nested = {n for call in done for n in walk(call) if n is not call}
+        if any(call in nested for call in done):
+            raise Refused("it passes them on inside one another's arguments")
+
+    def _passes_on(self, name: ast.Name) -> ast.Call | None:
+        """The call that takes ``*args`` or ``**kwargs`` as they are."""
+        above = self.file.parents[name]
+        call = self.file.parents[above] if isinstance(above, (ast.Starred, ast.keyword)) else None
+        if isinstance(above, ast.keyword) and above.arg is not None:
+            return None
+        return call if isinstance(call, ast.Call) else None
+
+    def _call(self, call: ast.Call) -> Replace:
+        parts, pieces = kept_arguments(call.args, call.keywords)
+        positional, keywords = parts[: len(call.args)], parts[len(call.args) :]
+        left: list[str] = []
+        for part, argument in zip(positional, call.args, strict=True):
+            if isinstance(argument, ast.Starred) and _is_name(argument.value, self.star):
+                left += self.names
+                del pieces[part[1:-1]]
+            elif isinstance(argument, ast.Starred):
+                left.append("*" + part)
+                pieces[part[1:-1]] = argument.value
+            else:
+                left.append(part)
+        for i, (part, keyword) in enumerate(zip(keywords, call.keywords, strict=True)):
+            if keyword.arg is None and _is_name(keyword.value, self.stars):
+                del pieces[f"k{i}"]
+            else:
+                left.append(part)
+        return Replace(call, f"{{function}}({', '.join(left)})", {"function": call.func, **pieces})
+
+    def _look_up(self, name: ast.Name) -> Replace:
+        """What ``kwargs.get(key, default)`` and ``key in kwargs`` are without keyword arguments."""
+        above = self.file.parents[name]
+        call = self.file.parents[above]
+        if isinstance(above, ast.Attribute) and above.attr in ("get", "pop") and isinstance(call, ast.Call):
+            if call.func is above and not call.keywords and (len(call.args) == 2 or above.attr == "get"):
+                return Replace(call, "{default}", {"default": call.args[1]}) if call.args[1:] else Replace(call, "None")
+        if isinstance(above, ast.Compare) and above.comparators == [name] and isinstance(above.left, ast.Constant):
+            if isinstance(above.ops[0], (ast.In, ast.NotIn)):
+                return Replace(above, str(isinstance(above.ops[0], ast.NotIn)))
+        raise Refused(f"it reads `{self.stars}`")
+
+    # -- the edits -------------------------------------------------------------------------------------------------
+
+    def explicit(self) -> list[Edit]:
+        """The function itself without the parameters."""
+        return [SpellOutParameters(self.function.node, self.parameters), *self.edits]
+
+    def beside(self) -> tuple[list[Edit], frozenset[Import]]:
+        """The function under another name, and after it what eager calls."""
+        function, node = self.function, self.function.node
+        unread = not self.edits and not self.names
+        taken = members(function.cls) if function.cls is not None else self.file.module_names
+        name = fresh(taken, f"_{function.name.strip('_')}_{'impl' if unread else 'scripted'}")
+        signature, imports = self.file.spell("inspect.signature")
+        comment = f"# TorchScript takes no {_what(function)}: it compiles what is wrapped"
+        marks = (
+            f"{comment}\n{function.name}.__signature__ = {signature}({function.name})\n"
+            f"{function.name}.__wrapped__ = {name}\n"
+        )
+        pieces: dict[str, object] = {"header": self._header()}
+        if unread:
+            owner = f"{function.self_name}." if function.self_name else ""
+            arguments = ", ".join(
+                f"{p.name}={p.name}" if p.kind == "keyword" else p.name
+                for p in function.parameters
+                if p.kind in ("positional", "keyword")
+            )
+            body = f"return {owner}{name}({arguments})"
+        else:
+            body = "{body}"
+            pieces["body"] = node.body
+        gap = "\n" if function.cls is not None else "\n\n"
+        eager = InsertAfter(node, f"{gap}{{header}}\n    {body}\n{gap}{{marks}}", {**pieces, "marks": marks})  # type: ignore[dict-item]
+        return [RenameFunction(node, name), *self.explicit(), eager], imports | self.imports
+
+    def _header(self) -> str:
+        """The function's header as it is written, from ``def`` to the colon."""
+        node, depth = self.function.node, 0
+        lines = self.file.source.lines[node.lineno - 1 : node.body[0].lineno]
+        indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
+        lines = [line.removeprefix(indent) for line in lines]
+        for token in tokenize.generate_tokens(iter(lines).__next__):
+            depth += (token.string in ("(", "[", "{")) - (token.string in (")", "]", "}"))
+            if token.string == ":" and not depth:
+                row, column = token.end
+                return "".join([*lines[: row - 1], lines[row - 1][:column]])
+        raise AssertionError("a header ends in a colon")
+
+    def caveat(self) -> str | None:
+        """What a user of the scripted module must know."""
+        if not self.names and not self.named:
+            return None
+        if self.names:
+            return f"scripted, `{self.function.name}` takes {len(self.names)} value(s) in the place of *{self.star}"
+        return f"scripted, `{self.function.name}` takes no keyword arguments in **{self.stars}"
+
+
+def _is_name(node: ast.expr, name: str | None) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
