@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -59,6 +60,7 @@ class CaseLoop:
         self.rules = [r for r in options.rules if target in r.targets]
         self.original, self.original_is_thorough, self.thorough = original, thorough, thorough
         self.rounds = 0
+        self.until = time.monotonic() + options.case_seconds
         self.notes: list[str] = []
 
     # -- attempts --------------------------------------------------------------------------------------------------
@@ -111,7 +113,10 @@ class CaseLoop:
     ) -> Generator[Sequence[Task], list[Result], tuple[Draft, Examination]]:
         """Answers one diagnosis after the other, until the case passes or nothing helps."""
         seen = {_signature(examination, draft)}
-        while not examination.passed and self.rounds < self.options.rounds and examination.diagnosis is not None:
+        while not examination.passed and examination.diagnosis is not None:
+            if self.rounds >= self.options.rounds or time.monotonic() > self.until:
+                self._note(f"given up after {self.rounds} rounds: out of rounds or time")
+                break
             self.rounds += 1
             for candidate in self._candidates(draft, examination):
                 [result] = yield [self.attempt(candidate)]

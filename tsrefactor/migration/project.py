@@ -24,7 +24,7 @@ class Options:
 
     ``target``: the one asked for, before the case's own; ``default_target``: where neither says. ``placement``: None
     means what the target wants. ``source``: the folders whose files may be rewritten. ``seconds`` and ``memory_gib``:
-    limits of one attempt.
+    limits of one attempt; ``rounds`` and ``case_seconds`` of the mending of one case.
     """
 
     rules: Sequence[Rule]
@@ -36,7 +36,8 @@ class Options:
     unsafe: bool = False
     seconds: float = 60.0
     memory_gib: float = 8.0
-    rounds: int = 12
+    rounds: int = 40
+    case_seconds: float = 240.0
     exclude: frozenset[str] = frozenset()
 
     def target_of(self, own: str | None) -> Target:
