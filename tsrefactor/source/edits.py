@@ -55,6 +55,15 @@ class InsertAfter:
 
 
 @dataclass(frozen=True, eq=False)
+class AddElse:
+    """Gives an ``if`` (with its ``elif``) that has no ``else`` one, with these statements."""
+
+    chain: ast.If
+    template: str
+    pieces: Pieces = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class AddToClass:
     """Puts declarations at the head of a class body, after the docstring."""
 
@@ -87,7 +96,7 @@ class RenameFunction:
     name: str
 
 
-Edit = Replace | InsertBefore | InsertAfter | AddToClass | AnnotateParameter | AnnotateReturn | RenameFunction
+Edit = Replace | InsertBefore | InsertAfter | AddElse | AddToClass | AnnotateParameter | AnnotateReturn | RenameFunction
 
 
 def target_of(edit: Edit) -> ast.AST:
@@ -97,6 +106,8 @@ def target_of(edit: Edit) -> ast.AST:
             return target if isinstance(target, ast.expr) else target[0]
         case InsertBefore(anchor=anchor) | InsertAfter(anchor=anchor):
             return anchor
+        case AddElse(chain=chain):
+            return chain
         case AddToClass(cls=cls):
             return cls
         case AnnotateParameter(function=function, parameter=name):
