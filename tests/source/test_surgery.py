@@ -5,6 +5,7 @@ import pytest
 
 from tsrefactor.source.document import Change, Document
 from tsrefactor.source.edits import (
+    AddElse,
     AddToClass,
     AnnotateParameter,
     AnnotateReturn,
@@ -193,3 +194,24 @@ def test_a_lone_return_outside_of_the_edit_stays(tmp_path):
     file = source("def f(x):\r    # what\r    y = g(x)\n    return y\n", tmp_path)
     call = find(file, ast.Call)
     assert made(file, Replace(call, "h({v})", {"v": call.args[0]})) == file.text.replace("g(x)", "h(x)")
+
+
+def test_gives_a_chain_its_else_and_keeps_comments(tmp_path):
+    file = source("""
+        def f(x):
+            if x == 1:  # one
+                y = 2
+            elif x == 2:
+                y = 3
+                # the last
+            return y
+        """, tmp_path)  # fmt: skip
+    text = made(file, AddElse(find(file, ast.If), "raise ValueError(x)"))
+    assert "        y = 3\n        # the last\n    else:\n        raise ValueError(x)\n    return y\n" in text
+    assert "if x == 1:  # one\n" in text
+
+
+def test_refuses_a_second_else(tmp_path):
+    file = source("if a:\n    b = 1\nelse:\n    b = 2\n", tmp_path)
+    with pytest.raises(EditRefused, match="has an `else` already"):
+        made(file, AddElse(find(file, ast.If), "raise ValueError(a)"))

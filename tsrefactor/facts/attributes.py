@@ -151,17 +151,24 @@ class Attributes:
 
     def is_flag(self, cls: Class, name: str) -> bool:
         """Whether the attribute is always a bool and set by `__init__` alone, so that it can be Final."""
-        if name == "training":
-            return False
+        return self.fixed_type(cls, name) == BOOL
+
+    def fixed_type(self, cls: Class, name: str) -> Type:
+        """The type of an attribute that `__init__` alone sets; `UNKNOWN` for any other, and where nothing tells it."""
         assigned = [(m, v) for c in self.family(cls) for m, v in c.assigned.get(name, ())]
-        if not assigned or any(m.name != "__init__" for m, _ in assigned):
-            return False
+        if name == "training" or not assigned or any(m.name != "__init__" for m, _ in assigned):
+            return UNKNOWN
         if name in self._set_from_outside:
-            return False
+            return UNKNOWN
         recorded = join_all(self.recorded(c, name) for c in self.family(cls))
         if recorded != UNKNOWN:
-            return recorded == BOOL
-        return all(v is not None and m.type_of(v) == BOOL for m, v in assigned)
+            return recorded
+        types = [m.type_of(v) if v is not None else UNKNOWN for m, v in assigned]
+        return UNKNOWN if UNKNOWN in types else join_all(types)
+
+    def is_final(self, cls: Class, name: str) -> bool:
+        """Whether the class that assigns the attribute declares it Final."""
+        return self._declared(Declaration(self.owner(cls, name), name, BOOL, True, cls.node, ""))
 
     @cached_property
     def _set_from_outside(self) -> set[str]:

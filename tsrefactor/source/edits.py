@@ -55,6 +55,15 @@ class InsertAfter:
 
 
 @dataclass(frozen=True, eq=False)
+class AddElse:
+    """Gives an ``if`` (with its ``elif``) that has no ``else`` one, with these statements."""
+
+    chain: ast.If
+    template: str
+    pieces: Pieces = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class AddToClass:
     """Puts declarations at the head of a class body, after the docstring."""
 
@@ -103,6 +112,7 @@ Edit = (
     Replace
     | InsertBefore
     | InsertAfter
+    | AddElse
     | AddToClass
     | AnnotateParameter
     | AnnotateReturn
@@ -118,11 +128,17 @@ def target_of(edit: Edit) -> ast.AST:
             return target if isinstance(target, ast.expr) else target[0]
         case InsertBefore(anchor=anchor) | InsertAfter(anchor=anchor):
             return anchor
+        case AddElse(chain=chain):
+            return chain
         case AddToClass(cls=cls):
             return cls
         case AnnotateParameter(function=function, parameter=name):
             arguments = function.args
             every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
             return next(a for a in every if a is not None and a.arg == name)
-        case AnnotateReturn(function=function) | RenameFunction(function=function) | SpellOutParameters(function=function):
+        case (
+            AnnotateReturn(function=function)
+            | RenameFunction(function=function)
+            | SpellOutParameters(function=function)
+        ):
             return function

@@ -17,6 +17,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from .document import Splice
 from .edits import (
+    AddElse,
     AddToClass,
     AnnotateParameter,
     AnnotateReturn,
@@ -62,6 +63,8 @@ class Surgeon:
                 return self._before_top_level(anchor, edit)
             case InsertBefore(anchor=anchor) | InsertAfter(anchor=anchor):
                 return self._chunk(anchor).insert(anchor, edit)
+            case AddElse(chain=chain):
+                return self._chunk(chain).add_else(chain, edit)
             case AddToClass(cls=cls):
                 return self._chunk(cls).add_to_class(cls, edit)
             case AnnotateParameter(function=function) | AnnotateReturn(function=function):
@@ -216,7 +219,7 @@ class _Chunk:
             return _changed(self.expression(piece.kept), changes)  # type: ignore[return-value]
         return [_changed(self.statement(s), changes) for s in piece.kept]  # type: ignore[misc]
 
-    def fill_statements(self, edit: Replace | InsertBefore | InsertAfter) -> list[cst.BaseStatement]:
+    def fill_statements(self, edit: Replace | InsertBefore | InsertAfter | AddElse) -> list[cst.BaseStatement]:
         texts, pieces = split_pieces(edit.pieces)
         return fill_statements(edit.template, texts, self._kept(pieces))
 
@@ -261,6 +264,15 @@ class _Chunk:
             start = self.source.offset(_first_line(anchor) - comments, 0)
             regions = [(start, start)]
         return self._spliced(block, block.with_changes(body=body), regions)
+
+    def add_else(self, chain: ast.If, edit: AddElse) -> Splice:
+        node = self.statement(chain)
+        while isinstance(node, cst.If) and isinstance(node.orelse, cst.If):
+            node = node.orelse
+        if not isinstance(node, cst.If) or node.orelse is not None:
+            raise EditRefused(f"the `if` at line {chain.lineno} has an `else` already")
+        new = node.with_changes(orelse=cst.Else(cst.IndentedBlock(self.fill_statements(edit))))
+        return self._spliced(node, new, [(e, e) for e in self._ends(chain)])
 
     def add_to_class(self, cls: ast.ClassDef, edit: AddToClass) -> Splice:
         node = self.statement(cls)

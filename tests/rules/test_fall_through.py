@@ -1,0 +1,64 @@
+"""fall-through: further forms, and what it refuses."""
+
+import pytest
+
+from tests.rules.more_examples.fall_through import HEAD, MORE
+from tests.rules.proof import prove
+from tests.rules.texts import diagnosis, findings, source
+from tsrefactor.rules.fall_through import FallThrough
+
+BRANCH = "not-defined-in-branch"
+
+
+def found(tmp_path, body, at, kind=BRANCH, **names):
+    file = source(tmp_path / "model.py", HEAD + body)
+    return findings(FallThrough(), file, diagnosis(file, kind, at, **names))
+
+
+@pytest.mark.parametrize("example", MORE.values(), ids=MORE)
+def test_more_examples(example, tmp_path):
+    prove(FallThrough(), example, tmp_path)
+
+
+def test_a_path_that_never_reads_the_variable_does_not_raise(tmp_path):
+    body = (
+        "    def forward(self, x, n: int):\n        if n == 1:\n            y = x\n        if n == 2:\n"
+        "            return x\n        return y\n"
+    )
+    [finding] = found(tmp_path, body, "if n == 1", variable="y")
+    assert "start it as None" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("use", "reason"),
+    [
+        ("return y if n == 1 else x", "not always evaluated"),
+        ("return x if n == 2 or y.sum() > 0 else y", "not always evaluated"),
+        ("f = lambda: y\n        return x", "a nested function reads"),
+        ("try:\n            x = y\n        except NameError:\n            pass\n        return x", "in a `try`"),
+        ("while n < 5 and y.sum() < n:\n            n = n + 1\n        return x", "a `while` tests"),
+    ],
+)
+def test_refuses_reads_that_no_assertion_can_precede(tmp_path, use, reason):
+    body = f"    def forward(self, x, n: int):\n        if n == 1:\n            y = x\n        {use}\n"
+    [finding] = found(tmp_path, body, "if n == 1", variable="y")
+    assert not finding.edits
+    assert reason in finding.message
+
+
+def test_leaves_conditions_to_final_flags(tmp_path):
+    body = (
+        "    def __init__(self, mode: str, wide: bool):\n        super().__init__()\n"
+        "        self.mode, self.n = mode, 1\n        self.mode = mode\n        self.wide = wide\n\n"
+        "    def forward(self, x):\n        if {test}:\n            y = x\n        if x.sum() > 0:\n"
+        "            x = x + y\n        return x\n"
+    )
+    for test in ("self.wide", "not self.wide"):
+        assert found(tmp_path, body.format(test=test), f"if {test}", variable="y") == []
+    [finding] = found(tmp_path, body.format(test="x.dim() > 1"), "if x.dim()", variable="y")
+    assert finding.edits
+
+
+def test_a_function_that_never_returns_a_value_is_left_alone(tmp_path):
+    body = "    def forward(self, x) -> torch.Tensor:\n        if x.dim() == 1:\n            return\n"
+    assert found(tmp_path, body, "def forward", kind="missing-return") == []
