@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import Class, FileFacts, Function
+from tsrefactor.facts.placement import is_elif, lazy_place
 from tsrefactor.facts.signatures import function_at
 from tsrefactor.source.edits import InsertBefore, Pieces, Replace
 from tsrefactor.vocabulary import Target
@@ -202,7 +203,7 @@ class Model(nn.Module):
         function, site = _site(function, node, diagnosis)
         statement = function.file.statement_of(site)
         guard = f"if not hasattr({receiver}, '{stored}'):\n    raise AttributeError('{stored}')"
-        lazy = _lazy_place(function.file, site, statement)
+        lazy = lazy_place(function.file, site, statement)
         if isinstance(lazy, ast.IfExp):
             edit = _as_statement(statement, lazy, site, guard)
             if edit is not None:
@@ -219,7 +220,7 @@ class Model(nn.Module):
                 caveat=f"where `{receiver}.{stored}` is missing, the condition is false instead of an error",
                 answers=diagnosis,
             )
-        if lazy is not None or _is_elif(function.file, statement) or isinstance(statement, ast.While):
+        if lazy is not None or is_elif(function.file, statement) or isinstance(statement, ast.While):
             return self.finding(node, f"{what}, in a place that is not always evaluated", answers=diagnosis)
         anchor = _head(function, statement, read)
         return self.finding(node, f"{what}; raise there", InsertBefore(anchor, guard), answers=diagnosis)
@@ -303,21 +304,6 @@ def _class_values(cls: Class) -> set[str]:
     return {t.id for t in targets if isinstance(t, ast.Name)}
 
 
-def _lazy_place(file: FileFacts, node: ast.AST, statement: ast.stmt) -> ast.AST | None:
-    """The innermost expression around a node that may leave it out: the arm of a ternary, what follows an ``and``."""
-    inside = node
-    while inside is not statement:
-        outer = file.parents[inside]
-        if isinstance(outer, ast.IfExp) and inside is not outer.test:
-            return outer
-        if isinstance(outer, ast.BoolOp) and inside is not outer.values[0]:
-            return outer
-        if isinstance(outer, (ast.Lambda, ast.GeneratorExp)):
-            return outer
-        inside = outer
-    return None
-
-
 def _is_test(file: FileFacts, node: ast.expr) -> bool:
     """Whether only the truth of an expression matters: it is (part of) a condition."""
     parent = file.parents[node]
@@ -326,14 +312,6 @@ def _is_test(file: FileFacts, node: ast.expr) -> bool:
             return False
         node, parent = parent, file.parents[parent]
     return isinstance(parent, (ast.If, ast.While, ast.IfExp)) and parent.test is node
-
-
-def _is_elif(file: FileFacts, statement: ast.stmt) -> bool:
-    """Whether the statement is the ``elif`` of another: nothing can be put before it."""
-    parent = file.parents[statement]
-    if not isinstance(statement, ast.If) or not isinstance(parent, ast.If) or parent.orelse != [statement]:
-        return False
-    return file.source.segment(statement).startswith("elif")
 
 
 def _head(function: Function, statement: ast.stmt, node: ast.Attribute) -> ast.stmt:

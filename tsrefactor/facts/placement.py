@@ -1,0 +1,30 @@
+"""Where a statement may be put before a use: whether the use is always evaluated, and what stands there."""
+
+from __future__ import annotations
+
+import ast
+
+from .file import FileFacts
+
+
+def lazy_place(file: FileFacts, node: ast.AST, statement: ast.stmt) -> ast.AST | None:
+    """The innermost expression around a node that may leave it out: the arm of a ternary, what follows an ``and``."""
+    inside = node
+    while inside is not statement:
+        outer = file.parents[inside]
+        if isinstance(outer, ast.IfExp) and inside is not outer.test:
+            return outer
+        if isinstance(outer, ast.BoolOp) and inside is not outer.values[0]:
+            return outer
+        if isinstance(outer, (ast.Lambda, ast.GeneratorExp)):
+            return outer
+        inside = outer
+    return None
+
+
+def is_elif(file: FileFacts, statement: ast.stmt) -> bool:
+    """Whether the statement is the ``elif`` of another: nothing can be put before it."""
+    parent = file.parents[statement]
+    if not isinstance(statement, ast.If) or not isinstance(parent, ast.If) or parent.orelse != [statement]:
+        return False
+    return file.source.segment(statement).startswith("elif")
