@@ -245,7 +245,14 @@ class _Chunk:
         if [id(n) for n in body[at : at + len(old)]] != [id(n) for n in old]:
             raise EditRefused(f"the statements at line {statements[0].lineno} do not follow one another")
         body[at : at + len(old)] = new
-        above = 0 if new else _attached_comments(old[0])  # a comment goes with what it is about
+        above = 0
+        if not body:
+            raise EditRefused(f"nothing is left of the block at line {statements[0].lineno}")
+        if not new:  # a comment goes with what it is about, empty lines stay
+            above = _attached_comments(old[0])
+            lines = _leading_lines(old[0])[: len(_leading_lines(old[0])) - above]
+            if at < len(body) and not (_leading_lines(body[at]) and all(line.comment is None for line in lines)):
+                body[at] = body[at].with_changes(leading_lines=[*lines, *_leading_lines(body[at])])
         start = self.source.offset(_first_line(statements[0]) - above, 0)
         return self._spliced(block, block.with_changes(body=body), [(start, e) for e in self._ends(statements[-1])])
 

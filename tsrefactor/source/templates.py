@@ -16,7 +16,8 @@ _ATOMS = (
     cst.List, cst.Dict, cst.Set, cst.ListComp, cst.DictComp, cst.SetComp,
 )  # fmt: skip
 # Places where any expression but a few may stand without parentheses.
-_DELIMITED = (cst.Arg, cst.Element, cst.Index, cst.Return, cst.Expr, cst.Assign, cst.AnnAssign, cst.SubscriptElement)
+_BRACKETED = (cst.Arg, cst.Element, cst.Index, cst.SubscriptElement, cst.ListComp)
+_DELIMITED = (*_BRACKETED, cst.Return, cst.Expr, cst.Assign, cst.AnnAssign)
 _LOOSE = (cst.Yield, cst.NamedExpr, cst.GeneratorExp)
 _PREFIX = "__placeholder_"
 
@@ -50,7 +51,7 @@ def needs_parentheses(node: cst.BaseExpression, parent: cst.CSTNode | None) -> b
     if isinstance(node, cst.Tuple):
         return not isinstance(parent, cst.For)  # `for i, layer in …`
     delimited = isinstance(parent, _DELIMITED) and not isinstance(node, _LOOSE)
-    inside_brackets = isinstance(parent, (cst.Arg, cst.Element, cst.Index, cst.SubscriptElement))
+    inside_brackets = isinstance(parent, _BRACKETED)
     return not delimited or (not inside_brackets and "\n" in cst.Module([]).code_for_node(node))
 
 

@@ -1,0 +1,199 @@
+"""inline-lambda."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tsrefactor.facts.diagnosis import Diagnosis
+from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.nodes import walk
+from tsrefactor.source.edits import Edit, Piece, Replace
+from tsrefactor.vocabulary import Target
+
+from .base import Example, Finding, Rule, Settings
+
+_HEAD = """\
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def forward(self, x):
+"""
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def _example(before: str, after: str) -> Example:
+    inputs = "[(torch.rand(2, 4),), (torch.rand(3, 4),)]"
+    return Example(_HEAD + before, _HEAD + after, inputs, Target.SCRIPT, error="Lambda aren't supported")
+
+
+class InlineLambda(Rule):
+    """Write the body of a lambda where it is called.
+
+    TorchScript has no lambdas. One that a function keeps under a name and only calls is replaced, at each call, by its
+    body with the arguments in the place of its parameters.
+
+    Refused: a lambda that is passed on, bound again or called elsewhere than below its assignment; an argument that
+    more than one place would compute, or compute later than before.
+
+    Source: "Lambda aren't supported", raised by torch/jit/frontend.py.
+    """
+
+    name = "inline-lambda"
+    targets = frozenset({Target.SCRIPT})
+    answers = frozenset({"unsupported-syntax"})
+    needs_diagnosis = True
+    examples = [
+        _example(
+            """\
+        rows = x.size(0)
+        flat = lambda t: t.reshape(rows, -1)  # one row each
+        return flat(x * 2) + flat(x)
+""",
+            """\
+        rows = x.size(0)
+        return (x * 2).reshape(rows, -1) + x.reshape(rows, -1)
+""",
+        ),
+        _example(
+            """\
+        scale = lambda t: torch.sign(t) * torch.sqrt(torch.abs(t))
+        y = scale(x)
+        return y - 1
+""",
+            """\
+        y = torch.sign(x) * torch.sqrt(torch.abs(x))
+        return y - 1
+""",
+        ),
+    ]
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        for diagnosis in self.diagnoses(file):
+            if diagnosis.names.get("construct") != "lambda":
+                continue
+            for function in file.all_functions:
+                for statement in function.statements:
+                    assigned = _assigned(statement)
+                    at = diagnosis.place.line if diagnosis.place is not None else 0
+                    if assigned is not None and function.node.lineno <= at <= (function.node.end_lineno or at):
+                        yield self._inlined(function, statement, *assigned, diagnosis)
+
+    def _inlined(
+        self, function: Function, statement: ast.stmt, name: str, body: ast.Lambda, diagnosis: Diagnosis
+    ) -> Finding:
+        try:
+            edits = list(_calls(function, statement, name, body))
+        except NotInlinable as reason:
+            return self.finding(statement, f"TorchScript has no lambdas, and {reason}", answers=diagnosis)
+        message = f"TorchScript has no lambdas; write the body of `{name}` where it is called"
+        return self.finding(statement, message, *edits, Replace([statement], ""), answers=diagnosis)
+
+
+class NotInlinable(Exception):
+    """Why a lambda stays, as the end of "…, and it is passed on"."""
+
+
+def _assigned(statement: ast.stmt) -> tuple[str, ast.Lambda] | None:
+    """``name = lambda …``."""
+    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+        return None
+    [target], value = statement.targets, statement.value
+    return (target.id, value) if isinstance(target, ast.Name) and isinstance(value, ast.Lambda) else None
+
+
+def _calls(function: Function, statement: ast.stmt, name: str, body: ast.Lambda) -> Iterator[Edit]:
+    """The edits that put the body in the place of every call. Raises NotInlinable."""
+    file = function.file
+    a = body.args
+    if a.vararg or a.kwarg or a.kwonlyargs or a.posonlyargs or a.defaults:
+        raise NotInlinable("it takes more than plain parameters")
+    names = [n for n in walk(function.node) if isinstance(n, ast.Name) and n.id == name]
+    if sum(not isinstance(n.ctx, ast.Load) for n in names) != 1 or name in {p.arg for p in function.node.args.args}:
+        raise NotInlinable(f"`{name}` is bound again")
+    below = {n for s in _rest(function, statement) for n in walk(s)}
+    free = function.flow.reads([ast.Expr(body)])
+    for use in names:
+        if not isinstance(use.ctx, ast.Load):
+            continue
+        call = file.parents[use]
+        if not isinstance(call, ast.Call) or call.func is not use:
+            raise NotInlinable("it is passed on as a value")
+        if use not in below:
+            raise NotInlinable("it is called outside the block that assigns it")
+        if call.keywords or len(call.args) != len(a.args) or any(isinstance(v, ast.Starred) for v in call.args):
+            raise NotInlinable("it is called with other arguments than it has parameters")
+        if any(n in names for v in call.args for n in walk(v)):
+            raise NotInlinable("it is called with its own result")
+        if free & _bound_around(function, call):
+            raise NotInlinable("a name in it means something else where it is called")
+        values = dict(zip((p.arg for p in a.args), call.args, strict=True))
+        yield Replace(call, "{body}", {"body": Piece(body.body, _substituted(function, body, values))})
+
+
+def _rest(function: Function, statement: ast.stmt) -> list[ast.stmt]:
+    block = function.file.block_of(statement)
+    return block[block.index(statement) + 1 :]
+
+
+def _bound_around(function: Function, node: ast.AST) -> set[str]:
+    """Names that functions and comprehensions around a node bind."""
+    found: set[str] = set()
+    while (node := function.file.parents[node]) is not function.node:
+        if isinstance(node, _SCOPES):
+            found |= {n.arg for n in walk(node) if isinstance(n, ast.arg)}
+            found |= {n.id for n in walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    return found
+
+
+def _substituted(function: Function, body: ast.Lambda, values: dict[str, ast.expr]) -> dict[ast.expr, str]:
+    """The new source of the parameters in the body. Raises NotInlinable where an argument would run another way."""
+    inner = [n for n in walk(body.body) if isinstance(n, _SCOPES)]
+    bound = {n.id for s in inner for n in walk(s) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    bound |= {n.arg for s in inner for n in walk(s) if isinstance(n, ast.arg)}
+    changes: dict[ast.expr, str] = {}
+    first = _evaluated_first(body.body)
+    complex_ = [v for v in values.values() if not _is_plain(v)]
+    for name, value in values.items():
+        uses = [n for n in walk(body.body) if isinstance(n, ast.Name) and n.id == name]
+        read = {n.id for n in walk(value) if isinstance(n, ast.Name)}
+        if (read | {name}) & bound:
+            raise NotInlinable("a name in it is bound again inside it")
+        if not _is_plain(value) and (uses != [first] or len(complex_) > 1):
+            raise NotInlinable(f"`{ast.unparse(value)}` would be computed more than once, or later")
+        for use in uses:
+            changes[use] = _parenthesised(function, value)
+    return changes
+
+
+def _parenthesised(function: Function, value: ast.expr) -> str:
+    text = function.file.source.segment(value)
+    text = ast.unparse(value) if "\n" in text else text
+    atoms = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Call, ast.Tuple, ast.List)
+    return text if isinstance(value, atoms) else f"({text})"
+
+
+def _is_plain(node: ast.expr) -> bool:
+    """A name, an attribute or a literal: reading it twice changes nothing."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, (ast.Name, ast.Constant))
+
+
+def _evaluated_first(node: ast.expr) -> ast.expr:
+    """What an expression evaluates before anything else."""
+    while True:
+        if isinstance(node, ast.Call):
+            node = node.func
+        elif isinstance(node, (ast.Attribute, ast.Subscript)):
+            node = node.value
+        elif isinstance(node, (ast.BinOp, ast.Compare)):
+            node = node.left
+        elif isinstance(node, ast.UnaryOp):
+            node = node.operand
+        elif isinstance(node, ast.IfExp):
+            node = node.test
+        else:
+            return node
