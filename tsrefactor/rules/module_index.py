@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from tsrefactor.facts.diagnosis import Diagnosis
+from tsrefactor.facts.dispatch import passed_on
 from tsrefactor.facts.family import members
 from tsrefactor.facts.file import Class, FileFacts, Function
 from tsrefactor.facts.module_loops import (
@@ -19,7 +20,6 @@ from tsrefactor.facts.module_loops import (
     never_negative,
 )
 from tsrefactor.facts.names import fresh
-from tsrefactor.facts.types import TENSOR
 from tsrefactor.source.edits import Edit, InsertAfter, Piece, Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
@@ -401,7 +401,8 @@ def _dispatch(
     given.add(name)
     function, first = sites[-1]
     call = file.parents[first] if calls else None
-    parameters, passed, imports = _parameters(function, call if isinstance(call, ast.Call) else None, word)
+    taken = {"self", "index", "i", word}
+    parameters, passed, imports = passed_on(function, call if isinstance(call, ast.Call) else None, taken)
     edits: list[Edit] = [_call_of(site, node, name, calls) for site, node in sites]
     index = "index" if "index" not in passed else "at"
     negative = any(not never_negative(f, n.slice) for f, n in sites)
@@ -415,28 +416,6 @@ def _dispatch(
     )
     edits.append(InsertAfter(function.node, "{method}", {"method": method}))
     return edits, imports
-
-
-def _parameters(function: Function, call: ast.Call | None, word: str) -> tuple[list[str], list[str], frozenset[Import]]:
-    """The parameters of the method, with the types that are no tensors', and how they are passed on."""
-    parameters: list[str] = []
-    passed: list[str] = []
-    imports: set[Import] = set()
-    used = {"self", "index", "i", word}
-    given = [(None, a) for a in call.args] + [(k.arg, k.value) for k in call.keywords] if call is not None else []
-    for keyword, value in given:
-        wanted = keyword or (value.id if isinstance(value, ast.Name) else "x")
-        name = fresh(used, wanted)
-        used.add(name)
-        type_ = function.type_of(value)
-        if type_.known and type_ != TENSOR and type_.name != "Module":
-            spelt, needed = function.file.spell_type(type_)
-            imports |= needed
-            parameters.append(f"{name}: {spelt}")
-        else:
-            parameters.append(name)
-        passed.append(f"{keyword}={name}" if keyword else name)
-    return parameters, passed, frozenset(imports)
 
 
 def _call_of(function: Function, node: ast.Subscript, name: str, calls: bool) -> Replace:

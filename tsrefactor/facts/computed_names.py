@@ -1,0 +1,155 @@
+"""Names of attributes that code computes: ``f"layer{i}"``, ``"conv" + str(i)``, ``"norm%d" % i``."""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .file import Class, Function
+from .nodes import walk
+
+_ANY = ".+"
+_MOST = 12  # names that are worth writing down one by one
+_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], object]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mod: operator.mod,
+    ast.FloorDiv: operator.floordiv,
+}
+
+
+def defined(function: Function, node: ast.expr) -> ast.expr:
+    """The expression that a local name stands for, where it is bound once; else the node itself."""
+    if isinstance(node, ast.Name):
+        stores = [
+            n for n in function.nodes if isinstance(n, ast.Name) and n.id == node.id and not isinstance(n.ctx, ast.Load)
+        ]
+        parent = function.file.parents[stores[0]] if len(stores) == 1 else None
+        if isinstance(parent, ast.Assign) and parent.targets == stores:
+            return parent.value
+    return node
+
+
+def pattern(function: Function, node: ast.expr) -> str:
+    """A regular expression of the strings that an expression can give."""
+    match defined(function, node):
+        case ast.Constant(value=str(text)):
+            return re.escape(text)
+        case ast.JoinedStr(values=values):
+            return "".join(_ANY if isinstance(v, ast.FormattedValue) else pattern(function, v) for v in values)
+        case ast.BinOp(op=ast.Add(), left=left, right=right):
+            return pattern(function, left) + pattern(function, right)
+        case ast.BinOp(op=ast.Mod(), left=ast.Constant(value=str(text))):
+            return _ANY.join(map(re.escape, re.split(r"%\w", text)))
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format")):
+            return _ANY.join(map(re.escape, re.split(r"\{\w*\}", text)))
+    return _ANY
+
+
+def prefix(function: Function, node: ast.expr) -> str:
+    """What all the strings begin with that an expression can give."""
+    return re.sub(r"\\(.)", r"\1", pattern(function, node).partition(_ANY)[0])
+
+
+def possible(function: Function, node: ast.expr, value: ast.expr) -> list[str] | None:
+    """Every string that ``value`` can be at a node in loops over literals, in order; None where the source does not
+    say."""
+    found: list[dict[str, object]] = [{}]
+    value = defined(function, value)
+    for loop in reversed(list(_loops(function, node))):
+        rounds = _rounds(function, loop)
+        wanted = {n.id for n in walk(value) if isinstance(n, ast.Name)}
+        if wanted & {n.id for n in walk(loop.target) if isinstance(n, ast.Name)}:
+            changed = function.flow.writes(loop.body) if isinstance(loop, ast.For) else set()
+            if rounds is None or wanted & changed:
+                return None
+            found = [known | bound for known in found for bound in rounds]
+    names = [_evaluated(function, value, known) for known in found]
+    if len(names) > _MOST or not all(isinstance(n, str) and n.isidentifier() for n in names):
+        return None
+    return list(dict.fromkeys(str(n) for n in names))
+
+
+def _loops(function: Function, node: ast.AST) -> Iterator[ast.For | ast.comprehension]:
+    while node is not function.node:
+        node = function.file.parents[node]
+        if isinstance(node, ast.For):
+            yield node
+        elif isinstance(node, (ast.ListComp, ast.GeneratorExp)):
+            yield from reversed(node.generators)
+
+
+def _rounds(function: Function, loop: ast.For | ast.comprehension) -> list[dict[str, object]] | None:
+    """What a loop over literals binds its variables to, round by round."""
+    target, over = loop.target, loop.iter
+    origin = function.file.origin(over.func) if isinstance(over, ast.Call) else ""
+    values: list[object]
+    if isinstance(over, (ast.Tuple, ast.List)):
+        values = [_evaluated(function, e, {}) for e in over.elts]
+    elif isinstance(over, ast.Call) and origin == "range" and not over.keywords:
+        bounds = [_evaluated(function, a, {}) for a in over.args]
+        if not all(type(b) is int for b in bounds) or not 1 <= len(bounds) <= 3:
+            return None
+        values = list(range(*bounds)[: _MOST + 1])  # type: ignore[call-overload]
+    else:
+        return None
+    return [{target.id: v} for v in values] if isinstance(target, ast.Name) and None not in values else None
+
+
+def _evaluated(function: Function, node: ast.expr, known: dict[str, object]) -> object:
+    """The value of an expression of literals and known names; None for any other."""
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.Name(id=name):
+            return known.get(name)
+        case ast.FormattedValue(conversion=-1, format_spec=None) | ast.JoinedStr():
+            parts = node.values if isinstance(node, ast.JoinedStr) else [node.value]
+            values = [_evaluated(function, p, known) for p in parts]
+            return None if None in values else "".join(map(str, values))
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(template)), attr="format"), keywords=[]):
+            values = [_evaluated(function, a, known) for a in node.args]
+            return None if None in values else template.format(*values)
+        case ast.Call(args=[argument], keywords=[]) if function.file.origin(node.func) == "str":
+            text = _evaluated(function, argument, known)
+            return None if text is None else str(text)
+        case ast.Tuple(elts=elements):
+            values = [_evaluated(function, e, known) for e in elements]
+            return None if None in values else tuple(values)
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+            a, b = _evaluated(function, left, known), _evaluated(function, right, known)
+            try:
+                return None if a is None or b is None else _OPERATORS[type(op)](a, b)
+            except (TypeError, ValueError, ZeroDivisionError):
+                return None
+    return None
+
+
+def children_named(cls: Class, wanted: str) -> bool:
+    """Whether submodules of such names (a regular expression) are seen in a class: written there, or recorded."""
+    family = (cls, *cls.ancestors, *cls.subclasses)
+    if any(re.fullmatch(wanted, name) for c in family if c.observed for name in c.observed.children):
+        return True
+    for c in family:
+        for name, values in c.assigned.items():
+            if re.fullmatch(wanted, name) and any(isinstance(v, ast.Call) for _, v in values):
+                return True
+        for method in c.methods.values():
+            for node in method.nodes:
+                given = _registered(method, node)
+                if given is not None and pattern(method, given) == wanted:
+                    return True
+    return False
+
+
+def _registered(method: Function, node: ast.AST) -> ast.expr | None:
+    """The name under which a call adds a submodule: ``self.add_module(name, …)``, ``setattr(self, name, …)``."""
+    if not isinstance(node, ast.Call) or len(node.args) < 2:
+        return None
+    if method.self_attribute(node.func) in ("add_module", "register_module"):
+        return node.args[0]
+    sets = method.file.origin(node.func) == "setattr" and isinstance(node.args[0], ast.Name)
+    return node.args[1] if sets and node.args[0].id == method.self_name else None  # type: ignore[attr-defined]

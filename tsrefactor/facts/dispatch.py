@@ -1,0 +1,37 @@
+"""What a method needs that passes a call on to one of several modules."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from tsrefactor.source.imports import Import
+
+from .file import Function
+from .names import fresh
+from .types import TENSOR
+
+
+def passed_on(
+    function: Function, call: ast.Call | None, taken: Iterable[str]
+) -> tuple[list[str], list[str], frozenset[Import]]:
+    """The parameters of such a method for the arguments of a call, with the types that are no tensors'; how they are
+    passed on; and the imports that this needs. ``taken``: names that the method has already."""
+    parameters: list[str] = []
+    passed: list[str] = []
+    imports: set[Import] = set()
+    used = set(taken)
+    given = [(None, a) for a in call.args] + [(k.arg, k.value) for k in call.keywords] if call is not None else []
+    for keyword, value in given:
+        wanted = keyword or (value.id if isinstance(value, ast.Name) else "x")
+        name = fresh(used, wanted)
+        used.add(name)
+        type_ = function.type_of(value)
+        if type_.known and type_ != TENSOR and type_.name != "Module":
+            spelt, needed = function.file.spell_type(type_)
+            imports |= needed
+            parameters.append(f"{name}: {spelt}")
+        else:
+            parameters.append(name)
+        passed.append(f"{keyword}={name}" if keyword else name)
+    return parameters, passed, frozenset(imports)
