@@ -13,7 +13,7 @@ from .errors import short
 from .fingerprints import fingerprint, gradient_digests, outputs_digest
 from .results import BUFFERS, INPUTS, Fingerprint
 from .values import digest
-from .variations import Variation, variations
+from .variations import Variation, size_of, variations
 
 VARIATION_SECONDS = 4.0  # of eager runs on generated inputs, both modes; a second build repeats them
 VARIATION_COUNT = 32
@@ -29,8 +29,9 @@ class _Budget:
         self._until = time.monotonic() + VARIATION_SECONDS
         self._bytes = 0
 
-    def spent(self) -> bool:
-        return time.monotonic() > self._until or self._bytes > VARIATION_BYTES
+    def spent(self, expected: float = 0.0) -> bool:
+        """Whether a run that takes ``expected`` seconds is too much."""
+        return time.monotonic() + expected > self._until or self._bytes > VARIATION_BYTES
 
     def add(self, seen: Observation) -> None:
         values = [leaf.value for outputs in seen.outputs for leaf in outputs]
@@ -47,7 +48,9 @@ class EagerRuns:
         self._model = EagerModel(case, is_user_file)
         self._calls = given_calls(case, is_user_file)
         self.training = self._model.training
+        began = time.monotonic()
         self.observations = [self._model.observe_given(wanted, self.training) for wanted in self._calls]
+        self._seconds = (time.monotonic() - began) / len(self._calls)
         self._again = EagerModel(case, is_user_file)
         self._varying = _mark_unstable(self._again, self.observations)
         self._refused: list[tuple[str, str]] = []
@@ -58,7 +61,7 @@ class EagerRuns:
     def extend(self) -> list[Observation]:
         """Runs generated inputs and the other mode, and backward; returns the new observations."""
         budget = _Budget()
-        more, self.coverage = _observe_variations(self._model, self._calls[0], budget, self._refused)
+        more, self.coverage = self._observe_variations(budget)
         known = self.observations + more
         more += _observe_other_mode(self._model, known, budget, self._refused, self._notes)
         self._varying |= _mark_unstable(self._again, more)
@@ -67,6 +70,26 @@ class EagerRuns:
         unsteady = {seen.training for seen in self.observations if not seen.stable and not seen.call.generated}
         self._gradients = gradient_digests(self._model, self._calls, trainings, unsteady)
         return more
+
+    def _observe_variations(self, budget: _Budget) -> tuple[list[Observation], str]:
+        found: list[Observation] = []
+        example = self._calls[0].inputs
+        groups = variations(example)
+        sized = tried = 0
+        for group in groups:
+            expected = self._seconds * max(size_of(v.inputs) for v in group) / max(size_of(example), 1)
+            if budget.spent(expected) or len(found) >= VARIATION_COUNT:
+                continue
+            tried += 1
+            accepted = _first_accepted(self._model, group, self._refused)
+            if accepted is not None:
+                variation, seen = accepted
+                budget.add(seen)
+                found.append(seen)
+                sized += variation.resized
+        cut = "" if tried == len(groups) else f"; {len(groups) - tried} not tried (limits of time, number and memory)"
+        made = f"variations: {len(found) - sized} of values, {sized} of sizes; {tried - len(found)} that eager refuses"
+        return found, made + cut
 
     @property
     def notes(self) -> list[str]:
@@ -85,27 +108,6 @@ def _custom_objects(observations: list[Observation]) -> list[str]:
         if not leaf.comparable and leaf.value is not None
     }
     return [f"outputs of type {', '.join(sorted(kinds))} are compared by type only"] if kinds else []
-
-
-def _observe_variations(
-    model: EagerModel, example: Call, budget: _Budget, refused: list[tuple[str, str]]
-) -> tuple[list[Observation], str]:
-    found: list[Observation] = []
-    groups = variations(example.inputs)
-    sized = tried = 0
-    for group in groups:
-        if budget.spent() or len(found) >= VARIATION_COUNT:
-            break
-        tried += 1
-        accepted = _first_accepted(model, group, refused)
-        if accepted is not None:
-            variation, seen = accepted
-            budget.add(seen)
-            found.append(seen)
-            sized += variation.resized
-    cut = "" if tried == len(groups) else f"; {len(groups) - tried} not tried (limits of time, number and memory)"
-    made = f"variations: {len(found) - sized} of values, {sized} of sizes; {tried - len(found)} that eager refuses{cut}"
-    return found, made
 
 
 def _first_accepted(

@@ -43,6 +43,11 @@ def _arguments(example: Inputs) -> list[_Argument]:
     return list(found.values())
 
 
+def size_of(inputs: Inputs) -> int:
+    """How many numbers its tensors hold: what a run costs grows with it."""
+    return sum(a.tensor.numel() for a in _arguments(inputs))
+
+
 def variations(example: Inputs) -> list[list[Variation]]:
     """Groups of variations, values and sizes in turn; of a group the first that eager accepts is enough.
 
