@@ -223,6 +223,9 @@ class _Chunk:
         if [id(n) for n in body[at : at + len(old)]] != [id(n) for n in old]:
             raise EditRefused(f"the statements at line {statements[0].lineno} do not follow one another")
         body[at : at + len(old)] = new
+        if not new and at < len(body):  # comments over what goes stay, over the next statement
+            lines = [*_leading_lines(old[0]), *_leading_lines(body[at])]
+            body[at] = body[at].with_changes(leading_lines=lines)
         start = self.source.offset(_first_line(statements[0]), 0)
         return self._spliced(block, block.with_changes(body=body), [(start, e) for e in self._ends(statements[-1])])
 
