@@ -11,6 +11,8 @@ from .file import Function
 from .flow import leaves
 from .nodes import walk
 
+_LONGEST = 50  # characters of a condition that a message quotes
+
 
 @dataclass(frozen=True, eq=False)
 class ColdBlock:
@@ -27,6 +29,15 @@ class ColdBlock:
     def is_whole(self) -> bool:
         """Whether it is all that its function does."""
         return self.statements == [s for s in self.function.node.body if not _is_text(s)]
+
+    @property
+    def unsupported(self) -> str:
+        """What TorchScript does not support here, as a sentence begins."""
+        name = self.function.qualname
+        if self.is_whole:
+            return f"{name} is not supported"
+        text = ast.unparse(self.condition) if self.condition is not None else ""
+        return f"{name} does not support " + (f"`{text}`" if text and len(text) <= _LONGEST else "this path")
 
 
 def is_cold(function: Function, statement: ast.stmt) -> bool:

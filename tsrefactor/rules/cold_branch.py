@@ -20,7 +20,6 @@ _PARSED = frozenset({"unsupported-syntax", "function-definition", "type-comment"
 # Constructs that the compiler refuses after parsing, and so not behind a raise.
 _COMPILED = frozenset({"print", "del", "star", "raise", "break-in-unrolled-loop", "attribute-annotation"})
 _SCRIPTING = "torch.jit.is_scripting"
-_LONGEST = 50  # characters of a condition that a message quotes
 _SUSPECTS = 3
 
 
@@ -147,7 +146,7 @@ class Model(nn.Module):
     def _finding(self, block: ColdBlock, diagnosis: Diagnosis) -> Finding:
         function = block.function
         scripting, imports = function.file.spell(_SCRIPTING)
-        told = repr(f"{_described(block)} under TorchScript")
+        told = repr(f"{block.unsupported} under TorchScript")
         guard = f"if {scripting}():\n    raise RuntimeError({{message}})"
         first = block.statements[0]
         return self.finding(
@@ -249,13 +248,3 @@ def _returns(block: ColdBlock) -> bool:
 def _is_arm(block: ColdBlock, statement: ast.stmt) -> bool:
     """Whether it is a branch of the `if` statement."""
     return isinstance(statement, ast.If) and block.statements[-1] in (statement.body[-1:] + statement.orelse[-1:])
-
-
-def _described(block: ColdBlock) -> str:
-    """What is not supported, as a sentence begins."""
-    name = block.function.qualname
-    if block.is_whole:
-        return f"{name} is not supported"
-    text = ast.unparse(block.condition) if block.condition is not None else ""
-    what = f"`{text}`" if text and len(text) <= _LONGEST else "this path"
-    return f"{name} does not support {what}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.maps import as_comprehension
 from tsrefactor.facts.nodes import walk
 from tsrefactor.source.edits import Edit, Piece, Replace
 from tsrefactor.vocabulary import Target
@@ -33,7 +34,7 @@ class InlineLambda(Rule):
     """Write the body of a lambda where it is called.
 
     TorchScript has no lambdas. One that a function keeps under a name and only calls is replaced, at each call, by its
-    body with the arguments in the place of its parameters.
+    body with the arguments in the place of its parameters; a `map` of it becomes a list comprehension.
 
     Refused: a lambda that is passed on, bound again or called elsewhere than below its assignment; an argument that
     more than one place would compute, or compute later than before.
@@ -61,11 +62,13 @@ class InlineLambda(Rule):
             """\
         scale = lambda t: torch.sign(t) * torch.sqrt(torch.abs(t))
         y = scale(x)
-        return y - 1
+        a, b = map(scale, (x - 1, x))
+        return y - a * b
 """,
             """\
         y = torch.sign(x) * torch.sqrt(torch.abs(x))
-        return y - 1
+        a, b = [torch.sign(t) * torch.sqrt(torch.abs(t)) for t in (x - 1, x)]
+        return y - a * b
 """,
         ),
     ]
@@ -119,16 +122,21 @@ def _calls(function: Function, statement: ast.stmt, name: str, body: ast.Lambda)
         if not isinstance(use.ctx, ast.Load):
             continue
         call = file.parents[use]
-        if not isinstance(call, ast.Call) or call.func is not use:
-            raise NotInlinable("it is passed on as a value")
         if use not in below:
             raise NotInlinable("it is called outside the block that assigns it")
+        if free & _bound_around(function, call):
+            raise NotInlinable("a name in it means something else where it is called")
+        if isinstance(call, ast.Call) and file.origin(call.func) == "map" and call.args[0] is use:
+            if (mapped := as_comprehension(function, call, body)) is None:
+                raise NotInlinable("it is mapped over values that are not used at once")
+            yield mapped
+            continue
+        if not isinstance(call, ast.Call) or call.func is not use:
+            raise NotInlinable("it is passed on as a value")
         if call.keywords or len(call.args) != len(a.args) or any(isinstance(v, ast.Starred) for v in call.args):
             raise NotInlinable("it is called with other arguments than it has parameters")
         if any(n in names for v in call.args for n in walk(v)):
             raise NotInlinable("it is called with its own result")
-        if free & _bound_around(function, call):
-            raise NotInlinable("a name in it means something else where it is called")
         values = dict(zip((p.arg for p in a.args), call.args, strict=True))
         yield Replace(call, "{body}", {"body": Piece(body.body, _substituted(function, body, values))})
 

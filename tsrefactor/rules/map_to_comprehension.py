@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
-from tsrefactor.facts.file import FileFacts, Function
-from tsrefactor.facts.names import fresh
-from tsrefactor.facts.nodes import walk
-from tsrefactor.source.edits import Pieces, Replace
+from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.maps import as_comprehension
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -20,8 +17,6 @@ from torch import nn
 
 class Model(nn.Module):
 """
-_WHOLE = frozenset({"tuple", "sum", "min", "max", "sorted"})
-_SHORT = frozenset({"any", "all"})
 
 
 def _example(before: str, after: str, error: str = "Lambda aren't supported") -> Example:
@@ -81,53 +76,9 @@ class MapToComprehension(Rule):
         diagnoses = list(self.diagnoses(file))
         for function in file.functions:
             for call in function.calls("map"):
-                if len(call.args) < 2 or call.keywords or any(isinstance(a, ast.Starred) for a in call.args):
+                edit = as_comprehension(function, call)
+                if edit is None:
                     continue
-                outer = _outer(function, call)
-                found = _comprehension(function, call) if outer is not None else None
-                if outer is None or found is None:
-                    continue
-                template, pieces = found
                 here = next((d for d in diagnoses if d.place and d.place.line == call.lineno), None)
                 message = "TorchScript has no `map`; write a list comprehension"
-                yield self.finding(call, message, Replace(outer, template, pieces), answers=here)
-
-
-def _outer(function: Function, call: ast.Call) -> ast.expr | None:
-    """What gives way to a list, where all of the map is used at once: the call, or `list(…)` around it."""
-    file, parent = function.file, function.file.parents[call]
-    if isinstance(parent, ast.Assign) and all(isinstance(t, (ast.Tuple, ast.List)) for t in parent.targets):
-        return call
-    if isinstance(parent, ast.For) and parent.iter is call:
-        return call if function.flow.is_pure([ast.Expr(call)]) or function.flow.is_pure(parent.body) else None
-    if not isinstance(parent, ast.Call) or parent.func is call or (parent.keywords and call in parent.keywords):
-        return None
-    origin = file.origin(parent.func)
-    if origin == "list" and len(parent.args) == 1:
-        return parent
-    if origin in _WHOLE or (isinstance(parent.func, ast.Attribute) and parent.func.attr == "join"):
-        return call
-    body = call.args[0].body if isinstance(call.args[0], ast.Lambda) else None
-    return call if origin in _SHORT and body is not None and function.flow.is_pure([ast.Expr(body)]) else None
-
-
-def _comprehension(function: Function, call: ast.Call) -> tuple[str, Pieces] | None:
-    """The template of the comprehension."""
-    called, over = call.args[0], call.args[1:]
-    pieces: dict[str, ast.expr] = {f"s{i}": a for i, a in enumerate(over)}
-    sequence = "{s0}" if len(over) == 1 else f"zip({', '.join(f'{{{p}}}' for p in pieces)})"
-    if isinstance(called, ast.Lambda):
-        a = called.args
-        if a.defaults or a.vararg or a.kwarg or a.kwonlyargs or len(a.posonlyargs + a.args) != len(over):
-            return None
-        names = [p.arg for p in a.posonlyargs + a.args]
-        return f"[{{body}} for {', '.join(names)} in {sequence}]", {"body": called.body, **pieces}
-    if not all(isinstance(n, (ast.Name, ast.Attribute)) for n in walk(called)):
-        return None
-    taken = {n.id for n in walk(call) if isinstance(n, ast.Name)} | function.flow.local_names
-    names = []
-    for _ in over:
-        names.append(fresh(taken, "v", "w", "u"))
-        taken.add(names[-1])
-    template = f"[{{called}}({', '.join(names)}) for {', '.join(names)} in {sequence}]"
-    return template, {"called": called, **pieces}
+                yield self.finding(call, message, edit, answers=here)
