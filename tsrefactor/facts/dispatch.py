@@ -7,9 +7,19 @@ from collections.abc import Iterable
 
 from tsrefactor.source.imports import Import
 
-from .file import Function
+from .family import members
+from .file import Class, Function
 from .names import fresh
 from .types import TENSOR
+
+_OF_MODULE = {"_call_impl"}  # what torch.nn.Module has itself
+
+
+def method_name(cls: Class, given: set[str], wanted: str) -> str:
+    """A name for a new method that neither the class nor its relatives have; it joins those ``given`` away."""
+    name = fresh(given | members(cls) | _OF_MODULE, wanted)
+    given.add(name)
+    return name
 
 
 def passed_on(

@@ -6,11 +6,11 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from tsrefactor.facts.computed_names import children_named, defined, pattern, possible, prefix
 from tsrefactor.facts.diagnosis import Diagnosis
-from tsrefactor.facts.dispatch import passed_on
-from tsrefactor.facts.family import members
+from tsrefactor.facts.dispatch import method_name, passed_on
 from tsrefactor.facts.file import Class, FileFacts, Function
 from tsrefactor.facts.module_loops import element_name
 from tsrefactor.facts.names import fresh
@@ -51,6 +51,11 @@ class _Site:
     key: ast.expr
     over: str = ""
     held: ast.Assign | None = None
+
+    @cached_property
+    def names(self) -> list[str] | None:
+        """The names that the key can be, where loops over literals tell them."""
+        return None if self.over else possible(self.function, self.lookup, self.key)
 
 
 class ModuleByName(Rule):
@@ -184,15 +189,13 @@ class ModuleByName(Rule):
         if not ("getattr(" in text or "_modules" in text or "ModuleDict" in text):
             return
         for cls in file.classes:
-            groups: dict[tuple[str, str, object], list[_Site]] = {}
+            sites: list[_Site] = []
             for function in (f for f in file.functions if f.cls is cls and f.self_name is not None):
                 yield from self._table(function)
-                for site in _sites(function):
-                    word = _word(site)
-                    groups.setdefault((site.over, word, _shape(site.calls[0])), []).append(site)
+                sites += _sites(function)
             given: set[str] = set()
-            for (_, word, _), sites in groups.items():
-                yield from self._dispatched(cls, word, sites, given)
+            for word, group in _grouped(sites):
+                yield from self._dispatched(cls, word, group, given)
 
     def _at(self, function: Function, node: ast.expr) -> Diagnosis | None:
         lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
@@ -226,15 +229,14 @@ class ModuleByName(Rule):
         shown = [s for s in sites if s.over or _names_modules(cls, s)]
         if not shown and answered is None:
             return
-        each = [None if s.over else possible(s.function, s.lookup, s.key) for s in sites]
+        each = [s.names for s in sites]
         names = list(dict.fromkeys(n for found in each for n in found or ()))
         if names and None not in each and len(names) == 1:
             edits: list[Edit] = [Replace(s.lookup, f"{s.function.self_name}.{names[0]}") for s in sites]
             yield self.finding(first.lookup, f"{_LITERALS}; read the attribute", *edits, answers=answered)
             return
         last = max(sites, key=lambda s: s.function.node.lineno)
-        name = fresh(given | members(cls), f"_call_{word}")
-        given.add(name)
+        name = method_name(cls, given, f"_call_{word}")
         listed = names if None not in each else []
         try:
             parameters, passed, imports = passed_on(last.function, last.calls[0], {"self", "name", "key", "module"})
@@ -274,6 +276,24 @@ def _sites(function: Function) -> Iterator[_Site]:
             calls = _calls_of_held(function, parent, key)
             if all(map(_plain, calls)) and len({_shape(c) for c in calls}) == 1:
                 yield _Site(function, calls, lookup, key, over, parent)
+
+
+def _grouped(sites: Sequence[_Site]) -> list[tuple[str, list[_Site]]]:
+    """The sites that one method can serve, with a word for their modules: one for each word where the names can be
+    listed, else one for all that pass the same arguments."""
+    groups: dict[tuple[object, ...], list[_Site]] = {}
+    unlisted = {_word(s) for s in sites if s.names is None}
+    for site in sites:
+        word = _word(site)
+        call = site.calls[0]
+        types = tuple(str(site.function.type_of(v)) for v in (*call.args, *(k.value for k in call.keywords)))
+        key = (site.over, types) if word in unlisted else (site.over, word)
+        groups.setdefault((*key, _shape(call)), []).append(site)
+    found = []
+    for group in groups.values():
+        words = {_word(s) for s in group}
+        found.append((words.pop() if len(words) == 1 else "module", group))
+    return found
 
 
 def _lookup(function: Function, node: ast.AST) -> tuple[ast.Call | ast.Subscript, ast.expr, str] | None:

@@ -6,8 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from tsrefactor.facts.diagnosis import Diagnosis
-from tsrefactor.facts.dispatch import passed_on
-from tsrefactor.facts.family import members
+from tsrefactor.facts.dispatch import method_name, passed_on
 from tsrefactor.facts.file import Class, FileFacts, Function
 from tsrefactor.facts.module_loops import (
     Loop,
@@ -397,8 +396,7 @@ def _dispatch(
     file, word = cls.file, element_name(attribute, kind)
     calls = kind != "torch.nn.ParameterList"
     told = word if word in attribute.lower() else attribute.strip("_").lower()
-    name = fresh(given | members(cls), f"_call_{told}" if calls else f"_get_{told}")
-    given.add(name)
+    name = method_name(cls, given, f"_call_{told}" if calls else f"_get_{told}")
     function, first = sites[-1]
     call = file.parents[first] if calls else None
     taken = {"self", "index", "i", word}
