@@ -44,10 +44,10 @@ def test_replaces_an_expression_and_keeps_its_pieces(tmp_path):
     assert text == "y = torch.arange(a [ 0 ].shape[0])  # kept\n"
 
 
-def test_comments_over_a_statement_that_goes_stay(tmp_path):
+def test_a_comment_goes_with_its_statement(tmp_path):
     file = source("def f():\n    a = 1\n\n    # both\n    b = 2  # goes\n    # only c\n    c = 3\n", tmp_path)
     text = made(file, Replace([find(file, ast.Assign, "b = 2")], ""))
-    assert text == "def f():\n    a = 1\n\n    # both\n    # only c\n    c = 3\n"
+    assert text == "def f():\n    a = 1\n\n    # only c\n    c = 3\n"
 
 
 def test_parenthesises_a_piece_that_needs_it(tmp_path):

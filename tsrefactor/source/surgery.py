@@ -250,9 +250,12 @@ class _Chunk:
             raise EditRefused(f"nothing is left of the block at line {statements[0].lineno}")
         if not new:  # a comment goes with what it is about, empty lines stay
             above = _attached_comments(old[0])
-            lines = _leading_lines(old[0])[: len(_leading_lines(old[0])) - above]
-            if at < len(body) and not (_leading_lines(body[at]) and all(line.comment is None for line in lines)):
-                body[at] = body[at].with_changes(leading_lines=[*lines, *_leading_lines(body[at])])
+            lines = list(_leading_lines(old[0])[: len(_leading_lines(old[0])) - above])
+            if at < len(body):
+                rest = list(_leading_lines(body[at]))
+                while lines and rest and lines[-1].comment is None and rest[0].comment is None:
+                    rest.pop(0)
+                body[at] = body[at].with_changes(leading_lines=[*lines, *rest])
         start = self.source.offset(_first_line(statements[0]) - above, 0)
         return self._spliced(block, block.with_changes(body=body), [(start, e) for e in self._ends(statements[-1])])
 
