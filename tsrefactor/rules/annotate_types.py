@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tsrefactor.facts.attributes import Attributes, Declaration, constants
+from tsrefactor.facts.attributes import Attributes, Declaration
+from tsrefactor.facts.declaring import declared
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import Class, FileFacts, Function
 from tsrefactor.facts.signatures import (
@@ -19,7 +20,7 @@ from tsrefactor.facts.signatures import (
 )
 from tsrefactor.facts.types import TENSOR, UNKNOWN, join
 from tsrefactor.facts.variables import first_binding, late_values
-from tsrefactor.source.edits import AddToClass, AnnotateParameter, AnnotateReturn, Edit, Replace
+from tsrefactor.source.edits import AnnotateParameter, AnnotateReturn, Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
 
