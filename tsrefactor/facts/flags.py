@@ -26,7 +26,8 @@ _LONGEST = 40  # characters of a flag's name
 class Flag:
     """A condition as an attribute of ``owner``: ``value`` is what its `__init__` assigns after ``anchor``.
 
-    ``negated``: the condition is that the flag is false. ``anchor`` is None where the class has the flag already.
+    ``negated``: the condition is that the flag is false. ``anchor`` is None for an attribute that is there already,
+    ``declared`` says that it is Final, too.
     """
 
     owner: Class
@@ -34,6 +35,7 @@ class Flag:
     value: str
     negated: bool
     anchor: ast.stmt | None
+    declared: bool = False
 
 
 class Flags:
@@ -49,6 +51,9 @@ class Flags:
         owner = self._owner(function, attributes)
         init = owner.methods.get("__init__") if owner is not None else None
         described = _described(function, test)
+        if owner is not None and (told := self._compared(function, test)) is not None:
+            name, negated = told
+            return Flag(owner, name, name, negated, None, self.conditions.attributes.is_final(owner, name))
         if owner is None or init is None or init.self_name != function.self_name or described is None:
             return None
         wanted, value, negated = described
@@ -56,7 +61,7 @@ class Flags:
         if key not in self._given:
             existing = next((n for n, values in owner.assigned.items() if self._is_flag(owner, n, value)), None)
             if existing is not None:
-                return Flag(owner, existing, value, negated, None)
+                return Flag(owner, existing, value, negated, None, True)
             anchor = _last_store(init, attributes)
             if anchor is None:
                 return None
@@ -64,6 +69,17 @@ class Flags:
             self._given[key] = Flag(owner, fresh(taken, wanted), value, negated, anchor)
         found = self._given[key]
         return Flag(owner, found.name, value, negated, found.anchor)
+
+    def _compared(self, function: Function, test: ast.expr) -> tuple[str, bool] | None:
+        """The bool attribute that is compared with a literal (``self.wide == False``), and whether it must be false."""
+        if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], (ast.Eq, ast.NotEq)) or len(test.ops) > 1:
+            return None
+        name, other = function.self_attribute(test.left), test.comparators[0]
+        if name is None or function.cls is None or not isinstance(other, ast.Constant):
+            return None
+        if not isinstance(other.value, bool) or not self.conditions.attributes.is_flag(function.cls, name):
+            return None
+        return name, other.value != isinstance(test.ops[0], ast.Eq)
 
     def _is_flag(self, owner: Class, name: str, value: str) -> bool:
         """Whether the class declares a flag of that value already."""
@@ -132,5 +148,6 @@ def _slug(function: Function, node: ast.expr) -> str | None:
         return function.self_attribute(node)
     if not isinstance(node, ast.Constant):
         return None
-    text = re.sub(r"\W+", "_", str(node.value)).strip("_").lower()
+    written = f"{node.value:g}" if isinstance(node.value, float) else str(node.value)
+    text = re.sub(r"\W+", "_", written).strip("_").lower()
     return text or "empty"

@@ -51,7 +51,8 @@ class FinalAttribute(Rule):
     All conditions of an `if` and its `elif` are treated alike. In `a and self.mode_is_mean` TorchScript would compile
     the arm all the same, so that the flag goes first where `a` does nothing but compute.
 
-    Left alone: bool attributes, which annotate-types declares as they are; attributes that anything but `__init__`
+    `self.wide == False` becomes `not self.wide`. Left alone: bool attributes that are no part of a comparison, which
+    annotate-types declares as they are; attributes that anything but `__init__`
     sets, or that several classes of a family set; values other than numbers, strings, bools and None; conditions that
     would give no readable name.
 
@@ -163,7 +164,7 @@ class FinalAttribute(Rule):
                 flag = flags.of(function, part)
                 if flag is not None:
                     edits.append(_asked(function, part, flag))
-                    if flag.anchor is not None:
+                    if not flag.declared:
                         made[flag.owner, flag.name] = flag
         if not edits:
             return
@@ -227,7 +228,8 @@ def _derived(flags: list[Flag]) -> Iterator[Edit]:
     """The assignments in `__init__`, those after one statement together."""
     lines: dict[ast.stmt, list[str]] = {}
     for flag in flags:
-        assert flag.anchor is not None
+        if flag.anchor is None:
+            continue
         self_name = flag.owner.methods["__init__"].self_name
         lines.setdefault(flag.anchor, []).append(f"{self_name}.{flag.name} = {flag.value}")
     for anchor, texts in lines.items():

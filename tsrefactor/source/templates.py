@@ -17,7 +17,8 @@ _ATOMS = (
 )  # fmt: skip
 # Places where any expression but a few may stand without parentheses.
 _DELIMITED = (cst.Arg, cst.Element, cst.Index, cst.Return, cst.Expr, cst.Assign, cst.AnnAssign, cst.SubscriptElement)
-# Places where a comparison or `and` and `or` may.
+# Places where `not`, `and`, `or` and comparisons may; the first and last may inside `and` and `or`, too.
+_TESTS = (cst.Comparison, cst.UnaryOperation)
 _CONDITIONS = (cst.If, cst.While, cst.Assert, cst.IfExp)
 _LOOSE = (cst.Yield, cst.NamedExpr, cst.GeneratorExp)
 _PREFIX = "__placeholder_"
@@ -52,8 +53,8 @@ def needs_parentheses(node: cst.BaseExpression, parent: cst.CSTNode | None) -> b
     if isinstance(node, cst.Tuple):
         return not isinstance(parent, cst.For)  # `for i, layer in …`
     delimited = isinstance(parent, _DELIMITED) and not isinstance(node, _LOOSE)
-    delimited |= isinstance(parent, _CONDITIONS) and isinstance(node, (cst.Comparison, cst.BooleanOperation))
-    delimited |= isinstance(parent, cst.BooleanOperation) and isinstance(node, cst.Comparison)
+    delimited |= isinstance(parent, _CONDITIONS) and isinstance(node, (*_TESTS, cst.BooleanOperation))
+    delimited |= isinstance(parent, cst.BooleanOperation) and isinstance(node, _TESTS)
     inside_brackets = isinstance(parent, (cst.Arg, cst.Element, cst.Index, cst.SubscriptElement))
     return not delimited or (not inside_brackets and "\n" in cst.Module([]).code_for_node(node))
 
