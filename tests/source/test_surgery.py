@@ -221,3 +221,9 @@ def test_refuses_a_second_else(tmp_path):
     file = source("if a:\n    b = 1\nelse:\n    b = 2\n", tmp_path)
     with pytest.raises(EditRefused, match="has an `else` already"):
         made(file, AddElse(find(file, ast.If), "raise ValueError(a)"))
+
+
+def test_a_declaration_before_others_keeps_the_blank_line_after_the_docstring(tmp_path):
+    file = source('class A:\n    """Doc."""\n\n    b: int\n', tmp_path)
+    text = made(file, AddToClass(find(file, ast.ClassDef), "a: int"))
+    assert text == 'class A:\n    """Doc."""\n\n    a: int\n    b: int\n'

@@ -302,6 +302,9 @@ class _Chunk:
                 body[at] = body[at].with_changes(leading_lines=[cst.EmptyLine(indent=False), *lines])
         if documented and not declared:
             new[0] = new[0].with_changes(leading_lines=[cst.EmptyLine(indent=False)])
+        elif documented and (lines := _leading_lines(body[at])) and lines[0].comment is None:
+            new[0] = new[0].with_changes(leading_lines=lines[:1])
+            body[at] = body[at].with_changes(leading_lines=lines[1:])
         body[at:at] = new
         anchor = first if documented else None
         starts = (
