@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from tsrefactor.facts.attributes import Attributes, Declaration, constants
+from tsrefactor.facts.declarations import declare_in_class
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import Class, FileFacts, Function
 from tsrefactor.facts.signatures import (
@@ -382,16 +383,7 @@ class Model(nn.Module):
             final, needed = file.spell(spelled)
             imports |= needed
             texts |= {name: f"{final}[{texts[name]}]" for name in finals}
-        edits: list[Edit] = []
-        for c in (cls, *(s for s in cls.subclasses if s.annotations)):
-            edits += [Replace(c.annotations[n], t) for n, t in texts.items() if n in c.annotations and c is cls]
-            new = [f"{n}: {t}" for n, t in texts.items() if n not in c.annotations]
-            hidden = next((a for a in c.ancestors if a.annotations), None) if not c.annotations else None
-            if hidden is not None:
-                new += [f"{n}: {file.source.segment(a)}" for n, a in hidden.annotations.items() if n not in texts]
-            if new:
-                edits.append(AddToClass(c.node, "\n".join(new)))
-        return edits, frozenset(imports)
+        return declare_in_class(cls, texts), frozenset(imports)
 
     def _declare_assigned(self, cls: Class, texts: dict[str, str], finals: list[str]) -> list[Edit]:
         """The same where the file's annotations are strings; nothing where that would take away what is declared."""
