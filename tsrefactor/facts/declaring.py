@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tsrefactor.source.edits import AddToClass, Edit, Replace
 from tsrefactor.source.imports import Import
@@ -14,8 +14,7 @@ from .file import Class
 def declared(cls: Class, declarations: Sequence[Declaration]) -> tuple[list[Edit], frozenset[Import]]:
     """The edits that declare attributes of one class, and the imports that they need.
 
-    A class-body annotation hides those of the base classes: these are repeated, and subclasses with annotations of
-    their own get the new ones, too. No edits where TorchScript would not read them.
+    No edits where TorchScript would not read them.
     """
     file = cls.file
     texts: dict[str, str] = {}
@@ -31,16 +30,27 @@ def declared(cls: Class, declarations: Sequence[Declaration]) -> tuple[list[Edit
         final, needed = file.spell(spelled)
         imports |= needed
         texts |= {name: f"{final}[{texts[name]}]" for name in finals}
+    return declare_in_class(cls, texts), frozenset(imports)
+
+
+def declare_in_class(cls: Class, types: Mapping[str, str], values: Mapping[str, str] | None = None) -> list[Edit]:
+    """The edits that declare attributes in a class: name → annotation, and the value where one is given.
+
+    A class-body annotation hides those of the base classes: these are repeated, and subclasses with annotations of
+    their own get the new ones, too.
+    """
     edits: list[Edit] = []
     for c in (cls, *(s for s in cls.subclasses if s.annotations)):
-        edits += [Replace(c.annotations[n], t) for n, t in texts.items() if n in c.annotations and c is cls]
-        new = [f"{n}: {t}" for n, t in texts.items() if n not in c.annotations]
+        edits += [Replace(c.annotations[n], t) for n, t in types.items() if n in c.annotations and c is cls]
+        given = values if values is not None and c is cls else {}
+        new = [f"{n}: {t}{f' = {given[n]}' if n in given else ''}" for n, t in types.items() if n not in c.annotations]
         hidden = next((a for a in c.ancestors if a.annotations), None) if not c.annotations else None
         if hidden is not None:
-            new += [f"{n}: {file.source.segment(a)}" for n, a in hidden.annotations.items() if n not in texts]
+            repeated = {n: a for n, a in hidden.annotations.items() if n not in types}
+            new += [f"{n}: {cls.file.source.segment(a)}" for n, a in repeated.items()]
         if new:
             edits.append(AddToClass(c.node, "\n".join(new)))
-    return edits, frozenset(imports)
+    return edits
 
 
 def _assigned(cls: Class, texts: dict[str, str], finals: list[str]) -> list[Edit]:
