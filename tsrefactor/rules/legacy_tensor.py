@@ -280,7 +280,7 @@ def _sizes(function: Function, arguments: list[ast.expr]) -> tuple[list[str], di
 
 
 def _whole_size(node: ast.expr) -> bool:
-    """Whether an expression is a size (``x.size()``, ``x.shape``, a slice of one): to eager another thing than a list."""
+    """Whether an expression is a size (``x.size()``, ``x.shape``, a slice of one), which eager tells from a list."""
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
         return _whole_size(node.value)
     return _sized(node) is not None
