@@ -19,5 +19,6 @@ from tsrefactor.rules.set_membership import SetMembership
     ],
 )
 def test_which_sets(test, count, tmp_path):
-    text = f"import torch\n\n\nclass Model(torch.nn.Module):\n    def forward(self, x):\n        return x if {test} else -x\n"
+    head = "import torch\n\n\nclass Model(torch.nn.Module):\n    def forward(self, x):\n"
+    text = f"{head}        return x if {test} else -x\n"
     assert len(findings(SetMembership(), source(tmp_path / "model.py", text))) == count
