@@ -164,7 +164,7 @@ class _Nested:
         if self.is_method and cls is not None:
             unfree = members(cls) | taken
         else:
-            unfree = file.module_names | function.flow.local_names | taken
+            unfree = file.module_names | (function.flow.local_names - {self.node.name}) | taken
         bare = self.node.name.lstrip("_")
         name = fresh(unfree, f"_{bare}")
         taken.add(name)

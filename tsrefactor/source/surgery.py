@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -253,11 +253,21 @@ class _Chunk:
             lines = list(_leading_lines(old[0])[: len(_leading_lines(old[0])) - above])
             if at < len(body):
                 rest = list(_leading_lines(body[at]))
-                while lines and rest and lines[-1].comment is None and rest[0].comment is None:
+                while ((lines and lines[-1].comment is None) or not at) and rest and rest[0].comment is None:
                     rest.pop(0)
                 body[at] = body[at].with_changes(leading_lines=[*lines, *rest])
         start = self.source.offset(_first_line(statements[0]) - above, 0)
-        return self._spliced(block, block.with_changes(body=body), [(start, e) for e in self._ends(statements[-1])])
+        ends = self._ends(statements[-1])
+        if not new and not at:  # a block does not begin with empty lines
+            line = statements[-1].end_lineno or statements[-1].lineno
+            ends += [self.source.offset(n + 1, 0) for n in self._blank_after(line)]
+        return self._spliced(block, block.with_changes(body=body), [(start, e) for e in ends])
+
+    def _blank_after(self, line: int) -> Iterator[int]:
+        """The empty lines right after a line."""
+        while line < len(self.source.lines) - 1 and not self.source.lines[line].strip():
+            line += 1
+            yield line
 
     def insert(self, anchor: ast.stmt, edit: InsertBefore | InsertAfter) -> Splice:
         node, new = self.statement(anchor), self.fill_statements(edit)

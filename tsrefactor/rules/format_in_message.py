@@ -1,0 +1,111 @@
+"""format-in-message."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.source.edits import Replace
+from tsrefactor.vocabulary import Target
+
+from .base import Example, Finding, Rule, Settings
+
+_CONVERSIONS = {-1: "", 114: "!r", 115: "!s", 97: "!a"}
+
+
+class FormatInMessage(Rule):
+    """Call `format` for an error's message where an f-string has a format.
+
+    TorchScript takes f-strings only without conversions (`!r`) and formats (`:.2f`), and refuses others while it
+    parses. `'… {:.2f}'.format(x)` is parsed, and gives eager the same text. The scripted model raises as well, with a
+    message of TorchScript's own making.
+
+    Left alone: f-strings elsewhere than in `raise` and the message of an `assert`, whose text would differ; formats
+    that are computed; several strings that are joined by standing side by side.
+
+    Source: "Don't support formatting in JoinedStr", raised by torch/jit/frontend.py.
+    """
+
+    name = "format-in-message"
+    targets = frozenset({Target.SCRIPT})
+    answers = frozenset({"unsupported-syntax"})
+    examples = [
+        Example(
+            before="""\
+from torch import nn
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        if x.dim() > 3:
+            raise ValueError(f"at most {3:d} dimensions, not {x.shape!r}")  # {sic}
+        assert x.dim() > 0, f'{{empty}}: {x.dim():>4}'
+        return x * 2
+""",
+            after="""\
+from torch import nn
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        if x.dim() > 3:
+            raise ValueError("at most {:d} dimensions, not {!r}".format(3, x.shape))  # {sic}
+        assert x.dim() > 0, '{{empty}}: {:>4}'.format(x.dim())
+        return x * 2
+""",
+            inputs="[(torch.rand(2, 3),), (torch.rand(4, 3),)]",
+            breaks=Target.SCRIPT,
+            error="in JoinedStr",
+        ),
+    ]
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        for function in file.functions:
+            for node in function.nodes:
+                if isinstance(node, ast.JoinedStr) and _is_formatted(node) and _in_message(function, node):
+                    edit = _as_call(function, node)
+                    if edit is None:
+                        continue
+                    diagnoses = (d for d in self.diagnoses(file) if d.place and d.place.line == node.lineno)
+                    message = "TorchScript parses no formats in f-strings; call `format`"
+                    yield self.finding(node, message, edit, answers=next(diagnoses, None))
+
+
+def _is_formatted(node: ast.JoinedStr) -> bool:
+    values = [v for v in node.values if isinstance(v, ast.FormattedValue)]
+    return any(v.conversion != -1 or v.format_spec is not None for v in values)
+
+
+def _in_message(function: Function, node: ast.expr) -> bool:
+    """Whether it only serves an error: inside `raise`, or the message of an `assert`."""
+    at: ast.AST = node
+    while not isinstance(parent := function.file.parents[at], ast.stmt):
+        at = parent
+    return isinstance(parent, ast.Raise) or (isinstance(parent, ast.Assert) and at is parent.msg)
+
+
+def _as_call(function: Function, node: ast.JoinedStr) -> Replace | None:
+    """The call of `format`, in the author's quotes."""
+    text = ""
+    pieces: dict[str, ast.expr] = {}
+    for value in node.values:
+        if isinstance(value, ast.Constant):
+            text += str(value.value).replace("{", "{{").replace("}", "}}")
+        elif isinstance(value, ast.FormattedValue):
+            spec = value.format_spec
+            literal = spec.values if isinstance(spec, ast.JoinedStr) else []
+            if not all(isinstance(part, ast.Constant) for part in literal):
+                return None
+            written = "".join(str(part.value) for part in literal if isinstance(part, ast.Constant))
+            text += "{" + _CONVERSIONS[value.conversion] + (f":{written}" if written else "") + "}"
+            pieces[f"v{len(pieces)}"] = value.value
+    source = function.file.source.segment(node)
+    quote = source[1:2]
+    if source[:1] not in "fF" or quote not in ("'", '"') or source[1:4] == quote * 3:
+        return None
+    if source.count(quote) != 2 or any(c in text for c in "\\\n" + quote):
+        return None
+    values = {name: ast.unparse(value) for name, value in pieces.items()}
+    call = f"{quote}{text}{quote}.format({', '.join(values.values())})"
+    return Replace(node, "{call}", {"call": call})
