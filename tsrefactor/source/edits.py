@@ -91,12 +91,13 @@ class RenameFunction:
 class SpellOutParameters:
     """Takes ``*args``, a bare ``*`` and ``**kwargs`` out of a function's header.
 
-    ``explicit`` (source of parameters) stands where ``*args`` stood, keyword-only parameters with defaults after it;
-    those without a default stay keyword-only, at the end.
+    ``positional`` (source of parameters) stands where ``*args`` stood, keyword-only parameters with defaults after it;
+    those without a default stay keyword-only, at the end, and ``keywords`` join them.
     """
 
     function: ast.FunctionDef | ast.AsyncFunctionDef
-    explicit: Sequence[str] = ()
+    positional: Sequence[str] = ()
+    keywords: Sequence[str] = ()
 
 
 Edit = (
@@ -124,5 +125,9 @@ def target_of(edit: Edit) -> ast.AST:
             arguments = function.args
             every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
             return next(a for a in every if a is not None and a.arg == name)
-        case AnnotateReturn(function=function) | RenameFunction(function=function) | SpellOutParameters(function=function):
+        case (
+            AnnotateReturn(function=function)
+            | RenameFunction(function=function)
+            | SpellOutParameters(function=function)
+        ):
             return function
