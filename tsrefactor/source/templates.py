@@ -16,7 +16,10 @@ _ATOMS = (
     cst.List, cst.Dict, cst.Set, cst.ListComp, cst.DictComp, cst.SetComp,
 )  # fmt: skip
 # Places where any expression but a few may stand without parentheses.
-_DELIMITED = (cst.Arg, cst.Element, cst.Index, cst.Return, cst.Expr, cst.Assign, cst.AnnAssign, cst.SubscriptElement)
+_DELIMITED = (
+    cst.Arg, cst.Element, cst.Index, cst.Return, cst.Expr, cst.Assign, cst.AnnAssign, cst.SubscriptElement,
+    cst.ListComp, cst.GeneratorExp,
+)  # fmt: skip
 _LOOSE = (cst.Yield, cst.NamedExpr, cst.GeneratorExp)
 _PREFIX = "__placeholder_"
 
@@ -50,7 +53,7 @@ def needs_parentheses(node: cst.BaseExpression, parent: cst.CSTNode | None) -> b
     if isinstance(node, cst.Tuple):
         return not isinstance(parent, cst.For)  # `for i, layer in …`
     delimited = isinstance(parent, _DELIMITED) and not isinstance(node, _LOOSE)
-    inside_brackets = isinstance(parent, (cst.Arg, cst.Element, cst.Index, cst.SubscriptElement))
+    inside_brackets = not isinstance(parent, (cst.Return, cst.Expr, cst.Assign, cst.AnnAssign))
     return not delimited or (not inside_brackets and "\n" in cst.Module([]).code_for_node(node))
 
 
