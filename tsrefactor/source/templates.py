@@ -16,7 +16,7 @@ _ATOMS = (
     cst.List, cst.Dict, cst.Set, cst.ListComp, cst.DictComp, cst.SetComp,
 )  # fmt: skip
 # Places where any expression but a few may stand without parentheses.
-_BRACKETED = (cst.Arg, cst.Element, cst.Index, cst.SubscriptElement, cst.ListComp)
+_BRACKETED = (cst.Arg, cst.Element, cst.Index, cst.SubscriptElement, cst.ListComp, cst.GeneratorExp)
 _DELIMITED = (*_BRACKETED, cst.Return, cst.Expr, cst.Assign, cst.AnnAssign)
 # Places where `not`, `and`, `or` and comparisons may; the first and last may inside `and` and `or`, too.
 _TESTS = (cst.Comparison, cst.UnaryOperation)
