@@ -165,11 +165,7 @@ def _first_look(case: CaseState, options: Options, watcher: Watcher) -> Work[Non
         case.before, case.observations, case.files = look.examination, look.observations, look.files
     else:
         case.before = as_examination(result, case.target)
-        [result] = yield [observe_task(case, options)]  # the compile ended the process: eager alone may run
-        if isinstance(result.value, Observations):
-            case.observations = result.value
-        else:
-            case.error = result.message
+        yield from run_eager(case, options)  # the compile may have ended the process: eager alone may run
     if case.before.passed:  # what is to be called a pass must stand the whole proof
         [result] = yield [case_task(options, case.name, case.target, Draft(), True)]
         if result.failure in UNFINISHED:
@@ -182,6 +178,15 @@ def _first_look(case: CaseState, options: Options, watcher: Watcher) -> Work[Non
     case.notes += case.before.notes
     case.seconds += time.monotonic() - began
     watcher.looked(case)
+
+
+def run_eager(case: CaseState, options: Options) -> Work[None]:
+    """Records the eager run of a case; the case has an error where there is no end to it, or it ends its process."""
+    [result] = yield [observe_task(case, options)]
+    if isinstance(result.value, Observations):
+        case.observations = result.value
+    else:
+        case.error = result.told
 
 
 def observe_task(case: CaseState, options: Options) -> Task:
