@@ -53,6 +53,7 @@ class Model(torch.nn.Module):
 """,
             after="""\
 from typing import Dict
+
 import torch
 
 
@@ -127,6 +128,7 @@ class Model(nn.Module):
 """,
             after="""\
 from typing import List, Tuple
+
 import torch
 from torch import nn
 
@@ -170,6 +172,7 @@ class Model(nn.Module):
 """,
             after="""\
 from typing import List
+
 import torch
 from torch import nn
 
@@ -210,6 +213,7 @@ class Model(nn.Module):
 """,
             after="""\
 from typing import Dict, List
+
 import torch
 from torch import nn
 
