@@ -339,7 +339,7 @@ class Model(nn.Module):
         type_ = join(recorded, join(expected, found))
         if diagnosis.kind == "return-type" and not type_.known:  # what is annotated is plainly wrong
             type_ = join(recorded, found)
-        empty = any(isinstance(n, ast.Return) and _is_empty(n.value) for n in function.nodes)
+        empty = any(_is_empty(n.value) for n in function.of(ast.Return))
         if (empty and diagnosis.kind == "mixed-return") or has_type_comment(file, function.node):
             return
         if obstacle(file, type_, function.node.lineno) is not None or type_ == TENSOR == expected:
@@ -374,9 +374,8 @@ def _is_empty(value: ast.expr | None) -> bool:
 
 def _computed_from_itself(function: Function) -> set[str]:
     """Variables that an assignment computes from their own value."""
-    found = {n.target.id for n in function.nodes if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)}
-    for node in function.nodes:
-        if isinstance(node, ast.Assign):
-            own = {t.id for t in node.targets if isinstance(t, ast.Name)}
-            found |= own & function.flow.reads(node.value)
+    found = {n.target.id for n in function.of(ast.AugAssign) if isinstance(n.target, ast.Name)}
+    for node in function.of(ast.Assign):
+        own = {t.id for t in node.targets if isinstance(t, ast.Name)}
+        found |= own & function.flow.reads(node.value)
     return found

@@ -19,6 +19,7 @@ from tsrefactor.facts.module_loops import (
     never_negative,
 )
 from tsrefactor.facts.names import fresh
+from tsrefactor.facts.nodes import walk
 from tsrefactor.source.edits import Edit, InsertAfter, Piece, Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
@@ -171,17 +172,20 @@ class ModuleIndex(Rule):
         for cls in file.classes:
             general: dict[str, list[tuple[Function, ast.Subscript]]] = {}
             for function in (f for f in file.functions if f.cls is cls):
-                taken = {n.id for n in ast.walk(function.node) if isinstance(n, ast.Name)}
-                taken |= {n.arg for n in ast.walk(function.node) if isinstance(n, ast.arg)}
+                if not function.of(ast.For, ast.ListComp, ast.GeneratorExp, ast.Subscript):
+                    continue
+                inside = list(walk(function.node))
+                taken = {n.id for n in inside if isinstance(n, ast.Name)}
+                taken |= {n.arg for n in inside if isinstance(n, ast.arg)}
                 done: set[ast.AST] = set()
-                for node in function.nodes:
+                for node in function.of(ast.For, ast.ListComp, ast.GeneratorExp):
                     if isinstance(node, ast.For):
                         yield from self._range_loop(Loop(function, node, taken), done)
                         yield from self._container_loop(Loop(function, node, taken))
                     elif isinstance(node, (ast.ListComp, ast.GeneratorExp)):
                         yield from self._zipped_comprehension(function, node, taken)
-                for node in function.nodes:
-                    if isinstance(node, ast.Subscript) and node not in done and is_computed_index(function, node):
+                for node in function.of(ast.Subscript):
+                    if node not in done and is_computed_index(function, node):
                         general.setdefault(ast.unparse(node.value), []).append((function, node))
                 yield from self._renamed(function, taken)
             given: set[str] = set()
@@ -217,7 +221,7 @@ class ModuleIndex(Rule):
             kind = container_kind(function, subscripts[0].value) or ""
             names[base] = loop.fresh(element_name(base, kind), "layer", "module")
         index = node.target.id
-        reads = [n for s in node.body for n in ast.walk(s) if isinstance(n, ast.Name) and n.id == index]
+        reads = [n for s in node.body for n in walk(s) if isinstance(n, ast.Name) and n.id == index]
         numbered = len(reads) > len(found) or bool(guard) or index in function.flow.live_after(node)
         over = ", ".join(used) if len(used) == 1 else f"zip({', '.join(used)})"
         target = ", ".join(names.values())
@@ -376,8 +380,8 @@ class ModuleIndex(Rule):
             if diagnosis.kind != "reassign-module" or diagnosis.place is None:
                 continue
             variable = diagnosis.names.get("variable", "")
-            for node in function.nodes:
-                if not isinstance(node, (ast.For, ast.ListComp)) or node.lineno != diagnosis.place.line:
+            for node in function.of(ast.For, ast.ListComp):
+                if node.lineno != diagnosis.place.line:
                     continue
                 target = node.target if isinstance(node, ast.For) else node.generators[0].target
                 if variable not in function.flow.writes(target):
@@ -388,7 +392,7 @@ class ModuleIndex(Rule):
                     continue
                 name = fresh(taken, variable)
                 taken.add(name)
-                uses = [n for n in ast.walk(node) if isinstance(n, ast.Name) and n.id == variable]
+                uses = [n for n in walk(node) if isinstance(n, ast.Name) and n.id == variable]
                 edits = [Replace(n, name) for n in uses]
                 message = f"TorchScript takes no second module as `{variable}`; call it `{name}`"
                 yield self.finding(node, message, *edits, answers=diagnosis)
