@@ -17,7 +17,8 @@ _ATOMS = (
 )  # fmt: skip
 # Places where any expression but a few may stand without parentheses.
 _BRACKETED = (cst.Arg, cst.Element, cst.Index, cst.SubscriptElement, cst.ListComp)
-_DELIMITED = (*_BRACKETED, cst.Return, cst.Expr, cst.Assign, cst.AnnAssign)
+_DELIMITED = (*_BRACKETED, cst.Return, cst.Expr, cst.Assign, cst.AnnAssign, cst.If, cst.While)
+_LOOSER_THAN_COMPARISON = (cst.IfExp, cst.BooleanOperation)
 _LOOSE = (cst.Yield, cst.NamedExpr, cst.GeneratorExp)
 _PREFIX = "__placeholder_"
 
@@ -51,6 +52,7 @@ def needs_parentheses(node: cst.BaseExpression, parent: cst.CSTNode | None) -> b
     if isinstance(node, cst.Tuple):
         return not isinstance(parent, cst.For)  # `for i, layer in …`
     delimited = isinstance(parent, _DELIMITED) and not isinstance(node, _LOOSE)
+    delimited |= isinstance(node, cst.Comparison) and isinstance(parent, _LOOSER_THAN_COMPARISON)
     inside_brackets = isinstance(parent, _BRACKETED)
     return not delimited or (not inside_brackets and "\n" in cst.Module([]).code_for_node(node))
 
