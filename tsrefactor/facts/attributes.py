@@ -75,12 +75,7 @@ class Attributes:
     def _uses(self, cls: Class, name: str) -> list[tuple[Function, ast.Attribute]]:
         """Where methods that TorchScript sees read or write the attribute."""
         family = self.family(cls)
-        return [
-            (f, n)
-            for f in self.visible
-            if f.cls in family
-            for n in f.self_attributes.get(name, ())
-        ]
+        return [(f, n) for f in self.visible if f.cls in family for n in f.self_attributes.get(name, ())]
 
     # -- values that have no type ----------------------------------------------------------------------------------
 
@@ -109,11 +104,7 @@ class Attributes:
     def _filled_before(self, cls: Class, name: str) -> bool:
         """Whether set-up code puts something in: then the value itself tells the type."""
         setup = [m for c in self.family(cls) for m in c.methods.values() if m not in self.visible]
-        return any(
-            not _plain_store(self.file, n)
-            for m in setup
-            for n in m.self_attributes.get(name, ())
-        )
+        return any(not _plain_store(self.file, n) for m in setup for n in m.self_attributes.get(name, ()))
 
     def _type(self, cls: Class, name: str, none: bool) -> tuple[Type, bool]:
         """The type of an attribute that starts empty: annotated in `__init__`, recorded, or what methods put in.
