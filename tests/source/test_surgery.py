@@ -221,3 +221,22 @@ def test_refuses_a_second_else(tmp_path):
     file = source("if a:\n    b = 1\nelse:\n    b = 2\n", tmp_path)
     with pytest.raises(EditRefused, match="has an `else` already"):
         made(file, AddElse(find(file, ast.If), "raise ValueError(a)"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("def f():\n    a = 1\n\n    b = 2\n    c = 3\n", "def f():\n    a = 1\n\n    c = 3\n"),
+        ("def f():\n    b = 2\n\n    # c\n    c = 3\n", "def f():\n    # c\n    c = 3\n"),
+        ("def f():\n    a = 1\n\n    b = 2\n", "def f():\n    a = 1\n"),
+    ],
+)
+def test_takes_out_a_statement(before, after, tmp_path):
+    file = source(before, tmp_path)
+    assert made(file, Replace([find(file, ast.Assign, "b = 2")], "")) == after
+
+
+def test_leaves_no_block_empty(tmp_path):
+    file = source("def f():\n    b = 2\n", tmp_path)
+    with pytest.raises(EditRefused, match="nothing is left of the block at line 2"):
+        made(file, Replace([find(file, ast.Assign)], ""))
