@@ -227,3 +227,22 @@ def test_a_declaration_before_others_keeps_the_blank_line_after_the_docstring(tm
     file = source('class A:\n    """Doc."""\n\n    b: int\n', tmp_path)
     text = made(file, AddToClass(find(file, ast.ClassDef), "a: int"))
     assert text == 'class A:\n    """Doc."""\n\n    a: int\n    b: int\n'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("def f():\n    a = 1\n\n    b = 2\n    c = 3\n", "def f():\n    a = 1\n\n    c = 3\n"),
+        ("def f():\n    b = 2\n\n    # c\n    c = 3\n", "def f():\n    # c\n    c = 3\n"),
+        ("def f():\n    a = 1\n\n    b = 2\n", "def f():\n    a = 1\n"),
+    ],
+)
+def test_takes_out_a_statement(before, after, tmp_path):
+    file = source(before, tmp_path)
+    assert made(file, Replace([find(file, ast.Assign, "b = 2")], "")) == after
+
+
+def test_leaves_no_block_empty(tmp_path):
+    file = source("def f():\n    b = 2\n", tmp_path)
+    with pytest.raises(EditRefused, match="nothing is left of the block at line 2"):
+        made(file, Replace([find(file, ast.Assign)], ""))

@@ -13,7 +13,8 @@ from tsrefactor.facts.flow import leaves
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.signatures import function_at
-from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, Piece, Pieces, Replace
+from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, Replace
+from tsrefactor.source.excerpt import excerpt, indent_of, indented
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -155,17 +156,17 @@ def _outlined(block: ColdBlock, first: ast.stmt) -> tuple[list[Edit], frozenset]
     scripting, imports = file.spell(_SCRIPTING)
     guard = f"if {scripting}():\n    raise RuntimeError({{told}})\n"
     told = repr(f"{block.unsupported} under TorchScript")
-    edits: list[Edit]
-    if moved[0] is block.statements[0]:
-        edits = [Replace(moved, guard + "{call}", {"told": told, "call": call})]
-    else:
-        edits = [InsertBefore(block.statements[0], guard, {"told": told}), Replace(moved, "{call}", {"call": call})]
-    template = f"def {name}({', '.join([*own, *needed])}):\n    {{body}}\n"
-    template += f"    return {', '.join(results)}\n" if results else ""
-    pieces: Pieces = {"body": Piece(moved)}
+    guarded = InsertBefore(block.statements[0], guard, {"told": told})
+    edits: list[Edit] = [guarded, Replace(moved, "{call}", {"call": call})]
+    try:
+        body = excerpt(file.source, moved)
+    except ValueError as reason:
+        raise NotMovable(str(reason)) from reason
+    body += f"\nreturn {', '.join(results)}" if results else ""
+    helper = f"def {name}({', '.join([*own, *needed])}):\n{indented(body, indent_of(file.source))}"
     if method:
-        return [*edits, InsertAfter(function.node, "\n" + template, pieces)], imports
-    return [*edits, InsertBefore(file.top_level_of(function.node), template, pieces)], imports
+        return [*edits, InsertAfter(function.node, "\n{helper}", {"helper": helper})], imports
+    return [*edits, InsertBefore(file.top_level_of(function.node), "{helper}", {"helper": helper})], imports
 
 
 def _extent(block: ColdBlock, first: ast.stmt) -> list[ast.stmt]:

@@ -40,6 +40,15 @@ def indented(text: str, indent: str) -> str:
     return "\n".join(indent + line if line.strip() else line for line in text.split("\n"))
 
 
+def indent_of(source: SourceFile) -> str:
+    """The file's indentation: that of its first indented line of code."""
+    for line in source.lines:
+        stripped = line.lstrip(" \t")
+        if stripped and stripped[0] not in "#\r\n\f" and len(stripped) < len(line):
+            return line[: len(line) - len(stripped)]
+    return "    "
+
+
 def trailing_comment(source: SourceFile, statement: ast.stmt) -> str:
     """The comment on a statement's last line, after it; "" when there is none."""
     rest = source.text[source.span(statement)[1] : _line_end(source, statement)].strip()

@@ -29,6 +29,7 @@ from .edits import (
     Replace,
     SpellOutParameters,
 )
+from .excerpt import indent_of
 from .file import SourceFile
 from .templates import Kept, fill_expression, fill_statements, needs_parentheses, split_pieces
 
@@ -123,7 +124,7 @@ class _Chunk:
         self.start = source.offset(first, 0)
         self.end = source.offset(last + 1, 0) if last < len(source.lines) else len(source.text)
         text = source.text[self.start : self.end]
-        config = cst.PartialParserConfig(default_indent=_indent(source), default_newline=source.newline)
+        config = cst.PartialParserConfig(default_indent=indent_of(source), default_newline=source.newline)
         try:
             self.module = cst.parse_module(text, config)
         except cst.ParserSyntaxError as error:
@@ -256,6 +257,8 @@ class _Chunk:
                 while ((lines and lines[-1].comment is None) or not at) and rest and rest[0].comment is None:
                     rest.pop(0)
                 body[at] = body[at].with_changes(leading_lines=[*lines, *rest])
+            else:
+                above += len(lines)
         start = self.source.offset(_first_line(statements[0]) - above, 0)
         ends = self._ends(statements[-1])
         if not new and not at:  # a block does not begin with empty lines
@@ -473,12 +476,3 @@ def _attached_comments(node: cst.CSTNode, every: bool = False) -> int:
             break
         count += 1
     return count
-
-
-def _indent(source: SourceFile) -> str:
-    """The file's indentation: that of its first indented line of code."""
-    for line in source.lines:
-        stripped = line.lstrip(" \t")
-        if stripped and stripped[0] not in "#\r\n\f" and len(stripped) < len(line):
-            return line[: len(line) - len(stripped)]
-    return "    "
