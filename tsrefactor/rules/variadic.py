@@ -278,10 +278,14 @@ class _Form:
         self.stars = next((p.name for p in function.parameters if p.kind == "kwargs"), None)
         self._check()
         recorded = dict(function.observed.arguments) if function.observed is not None else {}
-        self.types = self._positional(recorded.pop(self.star, UNKNOWN) if self.star else UNKNOWN)
-        self.names = self._names()
         own = {p.name for p in function.parameters} | {function.self_name}
-        self.keywords = {k: t for k, t in recorded.items() if k not in own} if self.stars else {}
+        if self.star and recorded.get(self.star, UNKNOWN).name != "Tuple":
+            own.discard(self.star)  # `f(*input, **kwargs)` may be called as `f(input=x)`
+        self.types = self._positional(recorded.get(self.star, UNKNOWN) if self.star in own else UNKNOWN)
+        self.names = self._names()
+        self.keywords: dict[str, Type] = {}
+        if self.stars:
+            self.keywords = {k: t for k, t in recorded.items() if k not in own and t != UNKNOWN}
         self.imports: set[Import] = set()
         self.edits = list(self._body())
         self.spelled = self._spelled()
@@ -418,7 +422,8 @@ class _Form:
                 return Replace(call, "None")
         if isinstance(above, ast.Subscript) and _text(above.slice) in self.keywords:
             return Replace(above, _text(above.slice) or "")
-        if isinstance(above, ast.Compare) and above.comparators == [name] and _text(above.left) is not None:
+        tested = isinstance(above, ast.Compare) and isinstance(above.ops[0], (ast.In, ast.NotIn))
+        if isinstance(above, ast.Compare) and tested and above.comparators == [name] and _text(above.left) is not None:
             given = _text(above.left) in self.keywords
             return Replace(above, str(given == isinstance(above.ops[0], ast.In)))
         raise Refused(f"it reads `{self.stars}`")
