@@ -43,4 +43,5 @@ def test_child_gets_the_method_from_its_parent(tmp_path):
         "class A(nn.Module):\n    def __init__(self):\n        self.a = weight_norm(nn.Linear(1, 1))\n\n\n"
         "class B(A):\n    def __init__(self):\n        super().__init__()\n        self.b = weight_norm(nn.Linear(1, 1))\n"
     )
-    assert rewritten(WeightNorm(), source(tmp_path / "m.py", text), HOOK).count("def __prepare_scriptable__") == 1
+    after = rewritten(WeightNorm(), source(tmp_path / "m.py", text), HOOK)
+    assert after.count("def __prepare_scriptable__") == 1

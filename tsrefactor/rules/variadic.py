@@ -279,9 +279,11 @@ class _Form:
         self._check()
         recorded = dict(function.observed.arguments) if function.observed is not None else {}
         own = {p.name for p in function.parameters} | {function.self_name}
-        if self.star and recorded.get(self.star, UNKNOWN).name != "Tuple":
+        passed = recorded.get(self.star, UNKNOWN) if self.star else UNKNOWN
+        if passed.name != "Tuple":
             own.discard(self.star)  # `f(*input, **kwargs)` may be called as `f(input=x)`
-        self.types = self._positional(recorded.get(self.star, UNKNOWN) if self.star in own else UNKNOWN)
+            passed = UNKNOWN
+        self.types = self._positional(passed)
         self.names = self._names()
         self.keywords: dict[str, Type] = {}
         if self.stars:
