@@ -24,7 +24,7 @@ _ERROR = "can't take variable number of arguments"
 
 
 def _example(before: str, after: str, model: str, settings: Settings = _DEFAULTS) -> Example:
-    imports = ("import inspect\n" if "inspect." in after else "") + _HEAD
+    imports = ("import inspect\n\n" if "inspect." in after else "") + _HEAD
     inputs = "[(torch.rand(2, 4),), (torch.rand(3, 4),)]"
     return Example(
         _HEAD + before, imports + after, inputs, Target.SCRIPT, error=_ERROR, model=model, recorded=True,

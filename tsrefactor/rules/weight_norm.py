@@ -61,6 +61,7 @@ class Model(nn.Module):
 """,
             after="""\
 from typing import Tuple
+
 import torch
 from torch import nn
 from torch.nn.utils import weight_norm

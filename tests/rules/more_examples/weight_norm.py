@@ -31,6 +31,7 @@ class Model(nn.Sequential):
         after="""\
 import types
 from typing import List, Optional, Tuple
+
 import torch
 import torch.nn as nn
 from torch.nn.utils.weight_norm import WeightNorm
@@ -107,6 +108,7 @@ class Model(nn.Module):
 """,
         after="""\
 from typing import Tuple
+
 import torch
 from torch import nn
 import torch.nn.functional as F
