@@ -51,7 +51,7 @@ def first_cells(text: str) -> list[str]:
 
 BLOCK = re.compile(r"(?:`(?P<file>\w+\.py)`[^\n]*:\n\n)?```(?P<kind>\w+)\n(?P<body>.*?)```", re.DOTALL)
 COMMAND = re.compile(r"^\$ (?P<line>.*?)(?:  # exit code (?P<code>\d+))?\n(?P<output>(?:(?!\$ ).*\n)*)", re.MULTILINE)
-PROGRESS = re.compile(r"^\d+/\d+ cases: .*\n", re.MULTILINE)
+PROGRESS = re.compile(r"^(?:\d+/\d+ cases: |importing ).*\n", re.MULTILINE)
 
 
 def rendered(page: str, folder: Path) -> str:

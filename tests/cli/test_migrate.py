@@ -217,8 +217,8 @@ def test_a_cases_file_that_hangs_is_told_while_it_does_and_limited(project, run,
     assert ended.code == 2
     assert ended.err.splitlines() == [
         "importing hangs.py…",
-        "error: hangs.py: importing it, cases() included, took more than 0.5 s; let it do less on import, or raise "
-        "`import-timeout` in [tool.tsrefactor]",
+        "error: hangs.py:2: importing hangs.py, its cases() included, took more than 0.5 s; let it do less on "
+        "import, or raise `import-timeout` in [tool.tsrefactor]",
     ]
 
 
@@ -260,7 +260,7 @@ def cases():
 
 def test_models_that_misbehave_are_verdicts(project, run):
     (project / "zoo.py").write_text(HEAD + AWFUL)
-    (project / "pyproject.toml").write_text("[tool.tsrefactor]\ntimeout = 5.0\nmemory = 2.0\n")
+    (project / "pyproject.toml").write_text("[tool.tsrefactor]\ntimeout = 3.0\nmemory = 2.0\n")
     ended = run("migrate", "zoo.py", "--target", "trace", "--report", "r.json", "--diff")
     assert ended.code == 1 and ended.raw == b""
     cases = {case["name"]: case for case in json.loads((project / "r.json").read_text())["cases"]}
@@ -270,6 +270,19 @@ def test_models_that_misbehave_are_verdicts(project, run):
     assert verdicts["hang"] == "timeout" and verdicts["exit"] == "crash" and verdicts["print"] == "pass"
     assert all("\x1b" not in line and "\0" not in line for line in ended.err.splitlines())
     assert "Traceback" not in ended.err
+
+    assert {name: case["status"] for name, case in cases.items()} == {
+        "build": "error", "hang": "error", "exit": "error", "memory": "error", "print": "already", "text": "failed",
+        "fine": "already",
+    }  # fmt: skip
+    lines = {"build": 11, "hang": 15, "memory": 19}
+    assert {name: cases[name]["before"]["trace"]["line"] for name in lines} == lines
+    assert all(cases[name]["error"].startswith(f"zoo.py:{line}: ") for name, line in lines.items())
+    run("verify", "zoo.py", "--target", "trace", "--report", "v.json")
+    assert statuses(project / "v.json") == statuses(project / "r.json")
+    verified = {case["name"]: case for case in json.loads((project / "v.json").read_text())["cases"]}
+    assert {name: verified[name]["before"]["trace"]["line"] for name in lines} == lines
+    assert {name: case["error"] for name, case in verified.items()} == {n: c["error"] for n, c in cases.items()}
 
 
 def test_an_interrupt_reports_what_is_finished(project, start, zoo):

@@ -261,8 +261,9 @@ MORE = {
                 xs[0] = conv(xs[0])
         y = xs[0]
         for j, conv in enumerate(self.convs):
-            x = xs[j]
-            y = y + conv(x)
+            if j < len(xs):
+                x = xs[j]
+                y = y + conv(x)
         for index in range(len(self.convs) - 1, -1, -1):
             for k, conv_2 in enumerate(self.convs):
                 if k == index:
@@ -270,7 +271,35 @@ MORE = {
         return y
 """,
         error="__call__",
-        inputs="[([torch.rand(2, 4) for _ in range(3)],), ([torch.rand(3, 4) for _ in range(3)],)]",
+        inputs="[([torch.rand(2, 4) for _ in range(3)],), ([torch.rand(3, 4) for _ in range(2)],)]",
+    ),
+    "backwards by a slice, zip in a comprehension": example_of(
+        """\
+    def __init__(self):
+        super().__init__()
+        self.convs = nn.ModuleList([nn.Linear(4, 4) for _ in range(3)])
+
+    def forward(self, x):
+        for conv in self.convs[::-1]:
+            x = conv(x)
+        parts = x.chunk(3)
+        return torch.cat([conv(part) + part for part, conv in zip(parts, self.convs)])
+""",
+        """\
+    def __init__(self):
+        super().__init__()
+        self.convs = nn.ModuleList([nn.Linear(4, 4) for _ in range(3)])
+
+    def forward(self, x):
+        for i in range(len(self.convs) - 1, -1, -1):
+            for j, conv in enumerate(self.convs):
+                if j == i:
+                    x = conv(x)
+        parts = x.chunk(3)
+        return torch.cat([conv(parts[k]) + parts[k] for k, conv in enumerate(self.convs)])
+""",
+        error="__call__",
+        inputs="[(torch.rand(6, 4),), (torch.rand(3, 4),)]",
     ),
 }
 

@@ -49,8 +49,8 @@ def test_imports_come_once_and_go_with_the_last_change_that_needs_them(tmp_path)
     need = Import("typing", "List")
     d = document("import torch\nx = 1\ny = 2\n", tmp_path)
     d = d.apply([change(1, (17, 18, "3"), imports=[need]), change(2, (23, 24, "4"), imports=[need])])
-    assert d.text == "from typing import List\nimport torch\nx = 3\ny = 4\n"
-    assert d.without([1]).text == "from typing import List\nimport torch\nx = 1\ny = 4\n"
+    assert d.text == "from typing import List\n\nimport torch\nx = 3\ny = 4\n"
+    assert d.without([1]).text == "from typing import List\n\nimport torch\nx = 1\ny = 4\n"
     assert d.without([1, 2]).text == "import torch\nx = 1\ny = 2\n"
 
 
@@ -58,15 +58,15 @@ def test_later_changes_are_placed_in_the_text_with_imports(tmp_path):
     need = Import("typing", "List")
     d = document("import torch\nx = 1\n", tmp_path).apply([change(1, (17, 18, "3"), imports=[need])])
     at = d.text.index("3")
-    assert d.apply([change(2, (at, at + 1, "5"))]).text == "from typing import List\nimport torch\nx = 5\n"
+    assert d.apply([change(2, (at, at + 1, "5"))]).text == "from typing import List\n\nimport torch\nx = 5\n"
 
 
 def test_original_lines(tmp_path):
     d = document("import torch\na\nb\nc\n", tmp_path)
     d = d.apply([change(1, (15, 15, "new\n"), imports=[Import("typing", "List")]), change(2, (17, 18, "C"))])
-    assert d.text == "from typing import List\nimport torch\na\nnew\nb\nC\n"
-    assert [d.original_line(n) for n in range(1, 7)] == [None, 1, 2, None, 3, None]
-    assert d.nearest_original_line(4) == 2
+    assert d.text == "from typing import List\n\nimport torch\na\nnew\nb\nC\n"
+    assert [d.original_line(n) for n in range(1, 8)] == [None, None, 1, 2, None, 3, None]
+    assert d.nearest_original_line(5) == 2
 
 
 def test_a_number_is_used_once(tmp_path):

@@ -18,8 +18,10 @@ def added(text, *needed, tmp_path):
 
 
 LIST, OPTIONAL, TORCH = Import("typing", "List"), Import("typing", "Optional"), Import("torch")
+MATH = Import("math")
 
 FUTURE = "from __future__ import annotations\n"
+STANDARD = "import os\nfrom pathlib import Path\n\nimport torch\n"
 SEVERAL = "from typing import (\n    List,\n)\n"
 TRY = "try:\n    import torch\nexcept ImportError:\n    pass\n"
 
@@ -27,23 +29,32 @@ TRY = "try:\n    import torch\nexcept ImportError:\n    pass\n"
 @pytest.mark.parametrize(
     ("before", "needed", "after"),
     [
-        ("import torch\n", [LIST], "from typing import List\nimport torch\n"),
+        ("import torch\n", [LIST], "from typing import List\n\nimport torch\n"),
+        ("import torch\n", [LIST, MATH], "import math\nfrom typing import List\n\nimport torch\n"),
+        (STANDARD, [LIST], STANDARD.replace("\n\n", "\nfrom typing import List\n\n")),
+        (STANDARD, [MATH], STANDARD.replace("import os", "import math\nimport os")),
+        ("import torch\nimport os\n", [LIST], "import torch\nimport os\nfrom typing import List\n"),
+        ("from unittest import mock\n", [LIST], "from typing import List\nfrom unittest import mock\n"),
+        ("# licence\n\nimport torch\n", [LIST], "# licence\n\nfrom typing import List\n\nimport torch\n"),
+        ('"""Doc."""\nimport torch\n', [LIST], '"""Doc."""\n\nfrom typing import List\n\nimport torch\n'),
+        (FUTURE + "import torch\n", [LIST], FUTURE + "\nfrom typing import List\n\nimport torch\n"),
+        (FUTURE + "\nimport torch\n", [LIST], FUTURE + "\nfrom typing import List\n\nimport torch\n"),
         ("import os\nimport torch\n", [LIST], "import os\nfrom typing import List\nimport torch\n"),
         ("from typing import List\n", [LIST], "from typing import List\n"),
         ("from typing import List  # t\n", [LIST, OPTIONAL], "from typing import List, Optional  # t\n"),
         (SEVERAL, [OPTIONAL], SEVERAL + "from typing import Optional\n"),
         ("from typing import List as L\n", [LIST], "from typing import List as L, List\n"),
-        ('"""Doc."""\n\nx = 1\n', [TORCH], '"""Doc."""\nimport torch\n\nx = 1\n'),
-        (FUTURE + "x = 1\n", [TORCH], FUTURE + "import torch\n\nx = 1\n"),
+        ('"""Doc."""\n\nx = 1\n', [TORCH], '"""Doc."""\n\nimport torch\n\nx = 1\n'),
+        (FUTURE + "x = 1\n", [TORCH], FUTURE + "\nimport torch\n\nx = 1\n"),
         ("import torch.nn as nn\n", [TORCH], "import torch.nn as nn\nimport torch\n"),
         ("import torch.nn\n", [TORCH], "import torch.nn\n"),
         (TRY, [TORCH], "import torch\n\n" + TRY),
         ("#!/usr/bin/python\n# about x\nx = 1\n", [TORCH], "#!/usr/bin/python\nimport torch\n\n# about x\nx = 1\n"),
-        ("import torch\r\nx = 1\r\n", [LIST], "from typing import List\r\nimport torch\r\nx = 1\r\n"),
+        ("import torch\r\nx = 1\r\n", [LIST], "from typing import List\r\n\r\nimport torch\r\nx = 1\r\n"),
         ("", [TORCH], "import torch\n"),
-        ("import torch", [Import("math")], "import math\nimport torch"),
-        ('"""Doc."""', [TORCH], '"""Doc."""\nimport torch\n'),
-        ("from . import a\nimport torch\n", [LIST], "from typing import List\nfrom . import a\nimport torch\n"),
+        ("import torch", [MATH], "import math\n\nimport torch"),
+        ('"""Doc."""', [TORCH], '"""Doc."""\n\nimport torch\n'),
+        ("from . import a\nimport torch\n", [LIST], "from typing import List\n\nfrom . import a\nimport torch\n"),
     ],
 )  # fmt: skip
 def test_adds_what_is_missing_once(before, needed, after, tmp_path):

@@ -240,3 +240,9 @@ def test_leaves_no_block_empty(tmp_path):
     file = source("def f():\n    b = 2\n", tmp_path)
     with pytest.raises(EditRefused, match="nothing is left of the block at line 2"):
         made(file, Replace([find(file, ast.Assign)], ""))
+
+
+def test_a_declaration_before_others_keeps_the_blank_line_after_the_docstring(tmp_path):
+    file = source('class A:\n    """Doc."""\n\n    b: int\n', tmp_path)
+    text = made(file, AddToClass(find(file, ast.ClassDef), "a: int"))
+    assert text == 'class A:\n    """Doc."""\n\n    a: int\n    b: int\n'

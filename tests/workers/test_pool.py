@@ -13,6 +13,7 @@ import pytest
 from tsrefactor.workers.pool import Workers
 from tsrefactor.workers.spec import parse_spec
 
+from . import tasks
 from .support import alive, gone, task, write
 
 ZOO = """
@@ -110,13 +111,23 @@ def test_code_that_ends_its_process_is_a_crash(workers: Workers, function: str, 
 
 
 def test_a_crash_shows_where_python_was(workers: Workers) -> None:
-    assert "dereferences_nothing" in workers.run(task("dereferences_nothing")).output
+    result = workers.run(task("dereferences_nothing"))
+    assert "dereferences_nothing" in result.output
+    assert (result.file, result.line) == (tasks.__file__, line_in("dereferences_nothing"))
+    assert workers.run(task("leaves_by_sys_exit")).line == line_in("leaves_by_sys_exit")
+
+
+def line_in(function: str) -> int:
+    """The first line of the body of a one-line task."""
+    return getattr(tasks, function).__code__.co_firstlineno + 1
 
 
 def test_an_exception_is_an_error_in_one_line(workers: Workers) -> None:
     result = workers.run(task("raises"))
     assert result.failure == "error"
-    assert result.message.endswith("ValueError: two lines") and "tasks.py:" in result.message
+    assert result.message == "ValueError: two lines"
+    assert (str(result.file), result.line) == (tasks.__file__, line_in("raises"))
+    assert result.told == f"{result.file}:{result.line}: ValueError: two lines"
 
 
 @pytest.mark.parametrize(
@@ -137,6 +148,8 @@ def test_no_end_is_a_timeout(workers: Workers, function: str) -> None:
     result = workers.run(task(function, seconds=0.3))
     remedy = "raise `timeout` in [tool.tsrefactor], or give the case smaller inputs"
     assert (result.failure, result.message) == ("timeout", f"no end within 0.3 s; {remedy}")
+    if function != "prints_for_ever":  # what it prints meanwhile may take the place of its stack
+        assert result.file == tasks.__file__ and result.line >= line_in(function)
 
 
 @pytest.mark.parametrize("function", ["takes_python_memory", "takes_torch_memory"])

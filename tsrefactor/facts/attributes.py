@@ -79,8 +79,7 @@ class Attributes:
             (f, n)
             for f in self.visible
             if f.cls in family
-            for n in f.nodes
-            if isinstance(n, ast.Attribute) and n.attr == name and f.self_attribute(n) == name
+            for n in f.self_attributes.get(name, ())
         ]
 
     # -- values that have no type ----------------------------------------------------------------------------------
@@ -111,9 +110,9 @@ class Attributes:
         """Whether set-up code puts something in: then the value itself tells the type."""
         setup = [m for c in self.family(cls) for m in c.methods.values() if m not in self.visible]
         return any(
-            isinstance(n, ast.Attribute) and m.self_attribute(n) == name and not _plain_store(self.file, n)
+            not _plain_store(self.file, n)
             for m in setup
-            for n in m.nodes
+            for n in m.self_attributes.get(name, ())
         )
 
     def _type(self, cls: Class, name: str, none: bool) -> tuple[Type, bool]:
@@ -122,8 +121,8 @@ class Attributes:
         And whether that rests on parameters that are only presumed to be tensors.
         """
         for method in cls.methods.values():
-            for node in method.nodes:
-                if isinstance(node, ast.AnnAssign) and method.self_attribute(node.target) == name:
+            for node in method.of(ast.AnnAssign):
+                if method.self_attribute(node.target) == name:
                     return self.file.annotated(node.annotation), False
         found, presumed = self.recorded(cls, name), False
         if not found.known or found == NONE:
@@ -140,9 +139,7 @@ class Attributes:
         """Bool attributes that decide branches which use an attribute that an instance may lack."""
         for function in self.visible:
             assert function.cls is not None
-            for node in function.nodes:
-                if not isinstance(node, (ast.If, ast.IfExp)):
-                    continue
+            for node in function.of(ast.If, ast.IfExp):
                 for flag in decided_by(function, node.test):
                     lacking = next((p for p in _read(function, node) if self._may_lack(function.cls, p)), None)
                     if lacking is not None and self.is_flag(function.cls, flag):
@@ -175,7 +172,7 @@ class Attributes:
         """Attributes that the file sets on anything but self (``model.flag = True``)."""
         selves = {f.self_name for f in self.file.all_functions}
         return {
-            n.attr for n in walk(self.file.tree)
+            n.attr for n in self.file.parents
             if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
             and not (isinstance(n.value, ast.Name) and n.value.id in selves)
         }  # fmt: skip
@@ -199,8 +196,7 @@ class Attributes:
     def _stored(self, cls: Class, name: str) -> list[ast.Attribute]:
         inits = [c.methods["__init__"] for c in (cls, *cls.ancestors) if "__init__" in c.methods]
         return [
-            n for m in inits for n in m.nodes
-            if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store) and m.self_attribute(n) == name
+            n for m in inits for n in m.self_attributes.get(name, ()) if isinstance(n.ctx, ast.Store)
         ]  # fmt: skip
 
     def _conditional(self, store: ast.Attribute) -> bool:
@@ -248,9 +244,7 @@ class Attributes:
     def _flags_over(self, function: Function, line: int) -> Iterator[Declaration]:
         """Flags that decide a branch around the place, where no run took it: Final drops what does not compile."""
         assert function.cls is not None
-        for node in function.nodes:
-            if not isinstance(node, (ast.If, ast.IfExp)):
-                continue
+        for node in function.of(ast.If, ast.IfExp):
             arms = [node.body, node.orelse] if isinstance(node, ast.IfExp) else [*node.body, *node.orelse]
             under = next((a for a in arms if a.lineno <= line <= (a.end_lineno or line)), None)
             returns = isinstance(node, ast.If) and any(isinstance(s, ast.Return) for s in node.body)
@@ -352,7 +346,7 @@ def _compiled(file: FileFacts) -> list[Function]:
     recorded = [f for f in file.functions if f.observed is not None and f.observed.scripted]
     reached = [*entries, *(f for f in recorded if f not in entries)]
     for function in reached:  # grows while it is walked
-        called = [n.func for n in function.nodes if isinstance(n, ast.Call)]
+        called = [n.func for n in function.of(ast.Call)]
         names = {f.attr for f in called if isinstance(f, ast.Attribute)} & by_name.keys()
         reached += [f for name in sorted(names) for f in by_name[name] if f not in reached]
     return reached

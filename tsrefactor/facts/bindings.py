@@ -30,11 +30,12 @@ class Element(ast.expr):
         self.over = over
 
 
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_TEXT = (ast.ExceptHandler, ast.Import, ast.ImportFrom, ast.MatchAs, ast.MatchStar, ast.MatchMapping)
+"""What binds names that the syntax keeps as text."""
 _BINDING = (
     *(ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.AsyncFor, ast.NamedExpr, ast.withitem),
-    *(ast.Global, ast.Nonlocal, ast.Import, ast.ImportFrom, ast.ExceptHandler),
-    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),
-    *(ast.MatchAs, ast.MatchStar, ast.MatchMapping),
+    *(ast.Global, ast.Nonlocal, ast.Lambda, *_DEFINITIONS, *_TEXT),
 )
 """What binds names."""
 
@@ -52,9 +53,7 @@ class Bindings:
     def values(self) -> Bound:
         """name → the expressions bound to it (or a type: the unknown or the top where no expression stands for it)."""
         found: Bound = {}
-        for node in self.function.nodes:
-            if not isinstance(node, _BINDING):
-                continue
+        for node in self.function.of(*_BINDING):
             match node:
                 case ast.Assign(targets=targets, value=value):
                     for target in targets:
@@ -154,19 +153,16 @@ class Bindings:
 
     @cached_property
     def _bound(self) -> set[str]:
-        names = {n.id for n in self.function.nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+        names = {n.id for n in self.function.of(ast.Name) if not isinstance(n.ctx, ast.Load)}
         text: Bound = {}
-        for node in self.function.nodes:
+        for node in self.function.of(*_TEXT):
             self._bind_text(text, node)
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                names.add(node.name)
-        return names | set(text)
+        return names | set(text) | {d.name for d in self.function.of(*_DEFINITIONS)}
 
     @cached_property
     def comprehended(self) -> set[str]:
         """Names that some comprehension of the function binds."""
-        comprehensions = [n for n in self.function.nodes if isinstance(n, ast.comprehension)]
-        return {n.id for c in comprehensions for n in walk(c.target) if isinstance(n, ast.Name)}
+        return {n.id for c in self.function.of(ast.comprehension) for n in walk(c.target) if isinstance(n, ast.Name)}
 
     def inner(self, node: ast.Name) -> list[ast.expr | Type] | None:
         """What the comprehension around a name binds to it; None for a name of the function's own."""
@@ -223,10 +219,8 @@ class Bindings:
     def tested(self) -> dict[str, bool]:
         """Names whose kind the function asks for; true for those that it tests against list, tuple, str, dict."""
         found: dict[str, bool] = {}
-        for node in self.function.nodes:
-            if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Name):
-                continue
-            if self.function.file.origin(node.func) in _TESTS:
+        for node in self.function.calls(*_TESTS):
+            if node.args and isinstance(node.args[0], ast.Name):
                 kinds = {self.function.file.origin(n).rpartition(".")[2].lower() for a in node.args[1:]
                          for n in walk(a) if isinstance(n, (ast.Name, ast.Attribute))}  # fmt: skip
                 name = node.args[0].id
@@ -237,8 +231,8 @@ class Bindings:
     def first_store(self) -> dict[str, tuple[int, int]]:
         """name → where the statement that first rebinds it ends: uses before that are of the given value."""
         found: dict[str, tuple[int, int]] = {}
-        for node in self.function.nodes:
-            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        for node in self.function.of(ast.Name):
+            if not isinstance(node.ctx, ast.Load):
                 statement = self.function.file.statement_of(node)
                 plain = isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign))
                 end = statement if plain else node
@@ -250,7 +244,7 @@ class Bindings:
     def mutations(self) -> dict[str, list[ast.Call | ast.Subscript]]:
         """name → the calls and the assignments to an index that put something into it."""
         found: dict[str, list[ast.Call | ast.Subscript]] = {}
-        for node in self.function.nodes:
+        for node in self.function.of(ast.Call, ast.Subscript):
             if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name):
                 found.setdefault(node.value.id, []).append(node)
             elif (
@@ -268,8 +262,8 @@ def buffers(cls: Class) -> set[str]:
     """Names given to ``self.register_buffer`` and ``register_parameter`` with something that is not None."""
     names = set()
     for method in cls.methods.values():
-        for node in method.nodes:
-            if not isinstance(node, ast.Call) or method.self_attribute(node.func) not in _REGISTER or not node.args:
+        for node in method.of(ast.Call):
+            if method.self_attribute(node.func) not in _REGISTER or not node.args:
                 continue
             name, *rest = [*node.args, *(k.value for k in node.keywords if k.arg in ("tensor", "param"))]
             none = rest and isinstance(rest[0], ast.Constant) and rest[0].value is None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from .nodes import children, walk
 from .types import TENSOR
 
 if TYPE_CHECKING:
@@ -83,8 +84,7 @@ class Dependence:
     @cached_property
     def _called(self) -> set[str]:
         """The plain names that the function calls."""
-        calls = (n.func for n in self.function.nodes if isinstance(n, ast.Call))
-        return {head.id for head in calls if isinstance(head, ast.Name)}
+        return {call.func.id for call in self.function.of(ast.Call) if isinstance(call.func, ast.Name)}
 
     @staticmethod
     def _is_compiled(function: Function) -> bool:
@@ -103,7 +103,7 @@ class Dependence:
     def _bindings(self) -> list[tuple[ast.expr, set[str]]]:
         """Every expression of the function that is bound to names, with these."""
         found = []
-        for node in self.function.nodes:
+        for node in self.function.of(ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr, ast.For):
             if isinstance(node, ast.Assign):
                 found += [pair for target in node.targets for pair in _pairs(target, node.value)]
             elif isinstance(node, (ast.AugAssign, ast.AnnAssign, ast.NamedExpr)) and node.value is not None:
@@ -170,8 +170,8 @@ def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, set[str]]]
 
 
 def _names(target: ast.expr) -> set[str]:
-    return {n.id for n in ast.walk(target) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return {n.id for n in walk(target) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
 def _children(node: ast.expr) -> Iterator[ast.expr]:
-    return (c for c in ast.iter_child_nodes(node) if isinstance(c, ast.expr))
+    return (c for c in children(node) if isinstance(c, ast.expr))

@@ -59,7 +59,7 @@ class Expressions:
 
     def __init__(self, function: Function, lenient: bool = False):
         self.function, self.lenient = function, lenient
-        self.bindings = Bindings(function)
+        self.bindings: Bindings = function.bindings
 
     def of_name(self, name: str) -> Type:
         """The type of a name of the function."""
@@ -150,7 +150,7 @@ class Expressions:
         for method, value in cls.assigned[name]:
             if value is None:
                 added = any(
-                    isinstance(n, ast.AugAssign) and method.self_attribute(n.target) == name for n in method.nodes
+                    method.self_attribute(n.target) == name for n in method.of(ast.AugAssign)
                 )
                 types += [] if added else [UNKNOWN]
                 continue
@@ -306,6 +306,6 @@ def _returned(function: Function) -> Type:
         return function.observed.returns
     if function not in _RETURNED:
         _RETURNED[function] = UNKNOWN  # what a recursive function says about itself
-        returns = [n.value for n in function.nodes if isinstance(n, ast.Return) and n.value is not None]
+        returns = [n.value for n in function.of(ast.Return) if n.value is not None]
         _RETURNED[function] = function.type_of(returns[0]) if len(returns) == 1 else UNKNOWN
     return _RETURNED[function]

@@ -27,8 +27,8 @@ class ParentCall:
 def parent_calls(function: Function) -> Iterator[ParentCall]:
     """Calls of a parent's method in a method, but for those in nested functions."""
     file, cls = function.file, function.cls
-    for node in function.nodes:
-        if cls is None or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+    for node in function.of(ast.Call):
+        if cls is None or not isinstance(node.func, ast.Attribute):
             continue
         value, method = node.func.value, node.func.attr
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "super":

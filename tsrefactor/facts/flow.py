@@ -149,8 +149,8 @@ class Flow:
     @cached_property
     def captured(self) -> set[str]:
         """Local names that nested functions and lambdas read, at whatever time they are called."""
-        nested = [n for n in self.function.nodes if isinstance(n, _FUNCTIONS)]
-        return set().union(*(_read(n) for n in nested)) & self.local_names
+        nested = self.function.of(*_FUNCTIONS)
+        return set().union(*map(_read, nested)) & self.local_names if nested else set()
 
     def live_after(self, statement: ast.stmt) -> set[str]:
         """Names that may be read after the statement before they are bound again: later, or in a loop's next turn."""

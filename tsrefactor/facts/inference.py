@@ -224,15 +224,24 @@ class Inference(Expressions):
         """The type that the function's uses of a name ask for: a tensor's methods, ``range(name)``, ``name == "x"``."""
         if name in self._tensor_names:
             return TENSOR
-        for node in self.function.nodes:
-            if isinstance(node, ast.Call) and self.function.file.origin(node.func) == "range":
-                if any(isinstance(a, ast.Name) and a.id == name for a in node.args):
-                    return INT
-            elif isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and node.left.id == name:
-                others = [c.value for c in node.comparators if isinstance(c, ast.Constant)]
-                if any(isinstance(o, str) for o in others):
-                    return STR
-        return UNKNOWN
+        return self._asked.get(name, UNKNOWN)
+
+    @cached_property
+    def _asked(self) -> dict[str, Type]:
+        """name → the type that its first use in a `range` or against a string asks for."""
+        found: dict[str, Type] = {}
+        for node in self.function.of(ast.Call, ast.Compare):
+            if isinstance(node, ast.Call):
+                names = node.args if self.function.file.origin(node.func) == "range" else []
+                type_ = INT
+            else:
+                assert isinstance(node, ast.Compare)
+                strings = any(isinstance(c, ast.Constant) and isinstance(c.value, str) for c in node.comparators)
+                names, type_ = [node.left] if strings else [], STR
+            for head in names:
+                if isinstance(head, ast.Name):
+                    found.setdefault(head.id, type_)
+        return found
 
     def _given_tensor(self, name: str) -> bool:
         """Whether a parameter's uses show that a tensor was given: before it is rebound, or leniently any."""
@@ -247,9 +256,7 @@ class Inference(Expressions):
     def _only_tensors(self) -> dict[str, list[ast.Call]]:
         """name → the calls that nothing but a tensor allows: ``x.unsqueeze(0)``, ``F.relu(x)``."""
         found: dict[str, list[ast.Call]] = {}
-        for node in self.function.nodes:
-            if not isinstance(node, ast.Call):
-                continue
+        for node in self.function.of(ast.Call):
             func = node.func
             subject: ast.expr | None = None
             if node.args and self._takes_tensor(node):
@@ -266,8 +273,8 @@ class Inference(Expressions):
         attributes = TENSOR_METHODS | TENSOR_ATTRIBUTES
         return set(self._only_tensors) | {
             node.value.id
-            for node in self.function.nodes
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in attributes
+            for node in self.function.of(ast.Attribute)
+            if isinstance(node.value, ast.Name) and node.attr in attributes
         }
 
     def _takes_tensor(self, call: ast.Call) -> bool:

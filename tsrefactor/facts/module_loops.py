@@ -51,11 +51,10 @@ def container_kind(function: Function, node: ast.expr) -> str | None:
 
 def _iterated(function: Function, name: str) -> ast.expr | None:
     """What the loop goes over whose variable is ``name``: ``a`` in ``for i, name in enumerate(a)``."""
-    for loop in function.nodes:
-        if isinstance(loop, ast.For):
-            pairs = dict(_pairs(function, loop.target, loop.iter))
-            if name in pairs:
-                return pairs[name]
+    for loop in function.of(ast.For):
+        pairs = dict(_pairs(function, loop.target, loop.iter))
+        if name in pairs:
+            return pairs[name]
     return None
 
 
@@ -87,9 +86,8 @@ def _appended(cls: Class, attribute: str) -> list[tuple[Function, ast.Call]]:
     return [
         (method, node)
         for method in cls.methods.values()
-        for node in method.nodes
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
+        for node in method.of(ast.Call)
+        if isinstance(node.func, ast.Attribute)
         and node.func.attr == "append"
         and method.self_attribute(node.func.value) == attribute
         and len(node.args) == 1
@@ -191,8 +189,8 @@ def never_negative(function: Function, index: ast.expr) -> bool:
         return all(never_negative(function, n) for n in (index.left, index.right))
     if not isinstance(index, ast.Name):
         return False
-    loops = [n for n in function.nodes if isinstance(n, ast.For) and index.id in function.flow.writes(n.target)]
-    bound = sum(isinstance(n, ast.Name) and n.id == index.id and isinstance(n.ctx, ast.Store) for n in function.nodes)
+    loops = [n for n in function.of(ast.For) if index.id in function.flow.writes(n.target)]
+    bound = sum(n.id == index.id and isinstance(n.ctx, ast.Store) for n in function.of(ast.Name))
     return bool(loops) and bound == len(loops) and all(_counts_up(function, n, index.id) for n in loops)
 
 

@@ -16,6 +16,7 @@ class FunctionObservations:
     ``qualname`` and ``line`` (the def's first line, its first decorator's where it has one) name it in ``file``;
     ``digest`` is `source_digest` of its text, by which a recording of another version is told. ``scripted`` says
     whether it was ever called below a module's forward (what TorchScript would compile) and not only from set-up code.
+    ``arguments`` has what came in ``**kwargs`` under its own names, too.
     """
 
     file: str

@@ -244,7 +244,7 @@ class _Outliner:
         """What the calls in the file pass for a parameter, with the function that calls."""
         names = [p.name for p in self.function.parameters]
         for caller in self.file.functions:
-            for call in (n for n in caller.nodes if isinstance(n, ast.Call)):
+            for call in caller.of(ast.Call):
                 if self._calls_this(caller, call):
                     given = dict(zip(names, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
                     if name in given:

@@ -249,9 +249,8 @@ def _only_binding(function: Function, name: str) -> ast.expr | None:
 
 def _surely_float(function: Function, written: str) -> bool:
     """Whether the function does to the tensor what would raise for integers."""
-    for node in function.nodes:
-        if isinstance(node, ast.Call):
-            name, subject, _ = _method(function, node)
-            if subject is not None and ast.unparse(subject) == written and name in _FLOAT_ONLY:
-                return True
+    for node in function.of(ast.Call):
+        name, subject, _ = _method(function, node)
+        if name in _FLOAT_ONLY and subject is not None and ast.unparse(subject) == written:
+            return True
     return False

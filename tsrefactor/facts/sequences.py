@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from .file import Function
+from .nodes import walk
 from .operations import call_returns, is_operation
 from .types import BOOL, TENSOR, UNKNOWN, list_of
 
@@ -76,7 +77,7 @@ def _sort_of_call(function: Function, node: ast.Call) -> str | None:
 
 def _sort_of_name(function: Function, name: str, busy: frozenset[str]) -> str | None:
     """The one sort that all bindings of a local name have."""
-    stores = [n for n in function.nodes if isinstance(n, ast.Name) and n.id == name and not isinstance(n.ctx, ast.Load)]
+    stores = [n for n in function.of(ast.Name) if n.id == name and not isinstance(n.ctx, ast.Load)]
     if any(p.name == name for p in function.parameters) or not stores:
         return OTHER if function.type_of(ast.Name(name, ast.Load())) == TENSOR else None
     sorts = {_sort_of_binding(function, store, busy) for store in stores}
@@ -155,11 +156,10 @@ def _call_takes(function: Function, call: ast.Call) -> bool:
 
 def _reads_take(function: Function, name: str, size: bool, busy: frozenset[str]) -> bool:
     """Whether any sequence will do wherever a local name is read; not where an inner scope or others may read it."""
-    for node in function.nodes:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
-            if any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node)):
-                return False
-        elif isinstance(node, (ast.Global, ast.Nonlocal)) and name in node.names:
+    if any(name in node.names for node in function.of(ast.Global, ast.Nonlocal)):
+        return False
+    for scope in function.of(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda):
+        if any(isinstance(n, ast.Name) and n.id == name for n in walk(scope)):
             return False
-    reads = [n for n in function.nodes if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)]
+    reads = [n for n in function.of(ast.Name) if n.id == name and isinstance(n.ctx, ast.Load)]
     return all(any_sequence_will_do(function, n, size, busy) for n in reads)

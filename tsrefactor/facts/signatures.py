@@ -155,9 +155,7 @@ class Signatures:
         """Function or method of the file → the calls of it by name or on self, and the functions they stand in."""
         found: dict[Function, list[tuple[Function, ast.Call]]] = {}
         for caller in self.file.functions:
-            for node in caller.nodes:
-                if not isinstance(node, ast.Call):
-                    continue
+            for node in caller.of(ast.Call):
                 method = caller.self_attribute(node.func)
                 if method is not None and caller.cls is not None:
                     called = caller.cls.method(method)

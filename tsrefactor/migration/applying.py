@@ -98,7 +98,7 @@ def _look(case: CaseState, options: Options) -> Work[None]:
     if isinstance(observed.value, Observations):
         case.observations = observed.value
     else:
-        case.error = observed.message
+        case.error = observed.told
 
 
 def _rewrite_file(result: Application, path: str, joined: Observations, options: Options, settings: Settings) -> None:

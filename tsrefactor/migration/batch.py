@@ -166,11 +166,7 @@ def _first_look(case: CaseState, options: Options, watcher: Watcher) -> Work[Non
         case.before, case.observations, case.files = look.examination, look.observations, look.files
     else:
         case.before = as_examination(result, case.target)
-        [result] = yield [observe_task(case, options)]  # the compile ended the process: eager alone may run
-        if isinstance(result.value, Observations):
-            case.observations = result.value
-        else:
-            case.error = result.message
+        yield from run_eager(case, options)  # the compile may have ended the process: eager alone may run
     case.notes += case.before.notes
     case.seconds += time.monotonic() - began
     watcher.looked(case)
@@ -180,6 +176,15 @@ def _look_task(case: CaseState, options: Options, thorough: bool) -> Task:
     arguments = {"target": case.target.value, "thorough": thorough, "source": tuple(map(str, options.source))}
     seconds = options.seconds * (3 if thorough else 1)
     return Task("tsrefactor.migration.worker:look", case.name, arguments, {}, seconds, options.memory_gib)
+
+
+def run_eager(case: CaseState, options: Options) -> Work[None]:
+    """Records the eager run of a case; the case has an error where there is no end to it, or it ends its process."""
+    [result] = yield [observe_task(case, options)]
+    if isinstance(result.value, Observations):
+        case.observations = result.value
+    else:
+        case.error = result.told
 
 
 def observe_task(case: CaseState, options: Options) -> Task:

@@ -150,7 +150,7 @@ class CaseLoop:
             [new] = yield [case_task(self.options, self.name, self.target, draft, False)]
         if old:
             if old[0].value is None:
-                return self._eager_error(f"what eager did before cannot be told: {old[0].message or 'it does not run'}")
+                return self._eager_error(f"what eager did before cannot be told: {old[0].told or 'it does not run'}")
             self.original, self.original_is_thorough = old[0].value, True
         return self._examined(new)
 
@@ -292,7 +292,7 @@ def as_examination(result: Result, target: Target) -> Examination:
         return result.value
     outcome = Outcome.TIMEOUT if result.failure == "timeout" else Outcome.CRASH
     key = Target.TRACE.value if target is Target.TRACE else Target.SCRIPT.value
-    return Examination({key: Verdict(outcome, result.message)}, seconds=result.seconds)
+    return Examination({key: Verdict(outcome, result.message, result.file, result.line)}, seconds=result.seconds)
 
 
 def _stage(examination: Examination, target: Target) -> int:

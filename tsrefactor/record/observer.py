@@ -14,6 +14,7 @@ import linecache
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from types import CodeType, FrameType
 from typing import Any
 
@@ -29,6 +30,7 @@ from .spans import FileSpans, Span
 _TYPED_CALLS = 50
 _LINED_CALLS = 1000
 _TYPED_VISITS = 3
+_KEYWORDS = 32  # of those in **kwargs, by name
 _RETURNS = {dis.opmap.get("RETURN_VALUE"), dis.opmap.get("RETURN_CONST")}
 _SUSPENDS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _MODULE_CALL = torch.nn.Module._call_impl.__code__
@@ -159,6 +161,9 @@ class _Watch:
             self.arguments[name] = join(self.arguments.get(name, UNKNOWN), describe(values[name]))
         if self._star is not None:
             self.arguments.setdefault(self._star, UNKNOWN)
+        if self._stars is not None:
+            for name, value in islice(values[self._stars].items(), _KEYWORDS):
+                self.arguments[name] = join(self.arguments.get(name, UNKNOWN), describe(value))
 
     def _take_locals(self, values: dict[str, Any]) -> None:
         for name, value in values.items():

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tsrefactor.cases import ModelCase
 from tsrefactor.facts.observations import Observations
 from tsrefactor.workers.seeding import seed
+from tsrefactor.workers.task import out_of_memory
 
 from .classes import classes_of
 from .copies import copy_inputs
@@ -28,7 +29,7 @@ def survey(case: ModelCase, source: Sequence[str]) -> SurveyResult:
     """Builds `case` and calls it in eager on copies of all its inputs, in the mode it was built in.
 
     Functions under `source` that only ran while building are not marked ``scripted``. An error of the case's own code
-    ends the survey and is returned with what was seen until then.
+    ends the survey and is returned with what was seen until then; only out-of-memory is raised.
     """
     module, error = None, None
     with observe(source) as observer:
@@ -41,6 +42,8 @@ def survey(case: ModelCase, source: Sequence[str]) -> SurveyResult:
                 seed()
                 module(*copied.args, **copied.kwargs)
         except (Exception, SystemExit) as raised:
+            if out_of_memory(raised):
+                raise  # the limit was met: of this the pool tells
             error = _one_line(raised, Sources(source))
     seen = observer.observations()
     if module is not None:

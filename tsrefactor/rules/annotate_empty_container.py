@@ -53,6 +53,7 @@ class Model(torch.nn.Module):
 """,
             after="""\
 from typing import Dict
+
 import torch
 
 
@@ -127,6 +128,7 @@ class Model(nn.Module):
 """,
             after="""\
 from typing import List, Tuple
+
 import torch
 from torch import nn
 
@@ -170,6 +172,7 @@ class Model(nn.Module):
 """,
             after="""\
 from typing import List
+
 import torch
 from torch import nn
 
@@ -210,6 +213,7 @@ class Model(nn.Module):
 """,
             after="""\
 from typing import Dict, List
+
 import torch
 from torch import nn
 
@@ -237,8 +241,8 @@ class Model(nn.Module):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         complained = self._complained(file)
         for function in Signatures(file).functions:
-            for node in function.nodes:
-                if isinstance(node, ast.expr) and (kind := _empty(file, node)):
+            for node in function.of(ast.List, ast.Dict, ast.Call):
+                if kind := _empty(file, node):
                     yield from self._container(function, node, kind, complained, settings)
 
     def _container(
@@ -334,7 +338,7 @@ def _returned(function: Function) -> Type:
         return UNKNOWN  # TorchScript takes the type from there
     if function.observed is not None and function.observed.returns.known:
         return function.observed.returns
-    values = [n.value for n in function.nodes if isinstance(n, ast.Return) and n.value is not None]
+    values = [n.value for n in function.of(ast.Return) if n.value is not None]
     types = [function.type_of(v) for v in values if not _empty(function.file, v)]
     return UNKNOWN if any(not t.known for t in types) else join_all(types)
 
@@ -365,5 +369,5 @@ def _typed(function: Function, node: ast.expr) -> bool:
     if isinstance(parent, ast.AnnAssign) or "# type:" in file.source.lines[node.lineno - 1]:
         return True
     names = {t.id for t in parent.targets if isinstance(t, ast.Name)} if isinstance(parent, ast.Assign) else set()
-    annotated = {n.target.id for n in function.nodes if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
+    annotated = {n.target.id for n in function.of(ast.AnnAssign) if isinstance(n.target, ast.Name)}
     return bool(names & annotated)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tsrefactor.facts.attributes import Attributes, Declaration, constants
+from tsrefactor.facts.attributes import Attributes, Declaration
+from tsrefactor.facts.declaring import declared
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import Class, FileFacts, Function
 from tsrefactor.facts.signatures import (
@@ -19,7 +20,7 @@ from tsrefactor.facts.signatures import (
 )
 from tsrefactor.facts.types import TENSOR, UNKNOWN, join
 from tsrefactor.facts.variables import first_binding, late_values
-from tsrefactor.source.edits import AddToClass, AnnotateParameter, AnnotateReturn, Edit, Replace
+from tsrefactor.source.edits import AnnotateParameter, AnnotateReturn, Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
 
@@ -30,7 +31,7 @@ _HEAD = "import torch\nfrom torch import nn\n"
 
 def _example(before: str, after: str, inputs: str, error: str, typing: str = "", **more) -> Example:
     """An example whose rewrite imports these names from typing."""
-    imported = f"from typing import {typing}\n" if typing else ""
+    imported = f"from typing import {typing}\n\n" if typing else ""
     return Example(_HEAD + before, imported + _HEAD + after, inputs, Target.SCRIPT, error=error, **more)
 
 
@@ -338,7 +339,7 @@ class Model(nn.Module):
         type_ = join(recorded, join(expected, found))
         if diagnosis.kind == "return-type" and not type_.known:  # what is annotated is plainly wrong
             type_ = join(recorded, found)
-        empty = any(isinstance(n, ast.Return) and _is_empty(n.value) for n in function.nodes)
+        empty = any(_is_empty(n.value) for n in function.of(ast.Return))
         if (empty and diagnosis.kind == "mixed-return") or has_type_comment(file, function.node):
             return
         if obstacle(file, type_, function.node.lineno) is not None or type_ == TENSOR == expected:
@@ -360,52 +361,11 @@ class Model(nn.Module):
                 by_class.setdefault(declaration.cls, []).append(declaration)
         for cls, declarations in by_class.items():
             message = "; ".join(f"'{d.name}' must be declared in the class: {d.why}" for d in declarations)
-            edits, imports = self._declare(file, cls, declarations)
+            edits, imports = declared(cls, declarations)
             presumed = any(d.presumed for d in declarations)
             if not edits:
                 message += "; annotations are strings here, which TorchScript does not read"
             yield self.finding(declarations[0].node, message, *edits, imports=imports, presumed=presumed)
-
-    def _declare(
-        self, file: FileFacts, cls: Class, declarations: list[Declaration]
-    ) -> tuple[list[Edit], frozenset[Import]]:
-        texts: dict[str, str] = {}
-        imports: set[Import] = set()
-        for d in declarations:
-            texts[d.name], needed = file.spell_type(d.type)
-            imports |= needed
-        finals = [d.name for d in declarations if d.final]
-        if file.imports.origin("annotations") == "__future__.annotations":
-            return self._declare_assigned(cls, texts, finals), frozenset(imports)
-        if finals:
-            spelled = "torch.jit.Final" if "torch.jit.Final" in file.imports.origins.values() else "typing.Final"
-            final, needed = file.spell(spelled)
-            imports |= needed
-            texts |= {name: f"{final}[{texts[name]}]" for name in finals}
-        edits: list[Edit] = []
-        for c in (cls, *(s for s in cls.subclasses if s.annotations)):
-            edits += [Replace(c.annotations[n], t) for n, t in texts.items() if n in c.annotations and c is cls]
-            new = [f"{n}: {t}" for n, t in texts.items() if n not in c.annotations]
-            hidden = next((a for a in c.ancestors if a.annotations), None) if not c.annotations else None
-            if hidden is not None:
-                new += [f"{n}: {file.source.segment(a)}" for n, a in hidden.annotations.items() if n not in texts]
-            if new:
-                edits.append(AddToClass(c.node, "\n".join(new)))
-        return edits, frozenset(imports)
-
-    def _declare_assigned(self, cls: Class, texts: dict[str, str], finals: list[str]) -> list[Edit]:
-        """The same where the file's annotations are strings; nothing where that would take away what is declared."""
-        types = {n: t for n, t in texts.items() if n not in finals}
-        related = [cls, *cls.ancestors]
-        taken = any(constants(c) for c in related) or (types and any(c.annotations for c in related))
-        if taken or any(b not in ("torch.nn.Module", "object") for b in cls.foreign_bases):
-            return []
-        lines = [f"__constants__ = [{', '.join(map(repr, finals)).replace(chr(39), chr(34))}]"] if finals else []
-        if types:
-            lines.append("# TorchScript does not read annotations that the __future__ import makes strings")
-            entries = ", ".join(f'"{n}": {t}' for n, t in types.items())
-            lines.append(f"__annotations__ = {{{{{entries}}}}}")
-        return [AddToClass(cls.node, "\n".join(lines))]
 
 
 def _is_empty(value: ast.expr | None) -> bool:
@@ -414,9 +374,8 @@ def _is_empty(value: ast.expr | None) -> bool:
 
 def _computed_from_itself(function: Function) -> set[str]:
     """Variables that an assignment computes from their own value."""
-    found = {n.target.id for n in function.nodes if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)}
-    for node in function.nodes:
-        if isinstance(node, ast.Assign):
-            own = {t.id for t in node.targets if isinstance(t, ast.Name)}
-            found |= own & function.flow.reads(node.value)
+    found = {n.target.id for n in function.of(ast.AugAssign) if isinstance(n.target, ast.Name)}
+    for node in function.of(ast.Assign):
+        own = {t.id for t in node.targets if isinstance(t, ast.Name)}
+        found |= own & function.flow.reads(node.value)
     return found

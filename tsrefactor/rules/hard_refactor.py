@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from tsrefactor.facts.file import FileFacts, Function
 from tsrefactor.facts.names import fresh
+from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.selection import Choice, NotAlike, choose
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
@@ -177,12 +178,12 @@ class HardRefactor(Rule):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         for function in file.functions:
             inside: set[ast.AST] = set()
-            for node in function.nodes:
-                if not isinstance(node, (ast.If, ast.IfExp)) or node in inside:
+            for node in function.of(ast.If, ast.IfExp):
+                if node in inside:
                     continue
                 place = _place(function, node) if function.dependence.decides(node.test, presume=True) else []
                 if place and not function.dependence.is_compiled:
-                    inside |= {n for p in place for n in ast.walk(p)}
+                    inside |= {n for p in place for n in walk(p)}
                     yield self._finding(function, node, place)
 
     def _finding(self, function: Function, node: ast.If | ast.IfExp, place: Sequence[ast.AST]) -> Finding:

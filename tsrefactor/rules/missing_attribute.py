@@ -192,8 +192,7 @@ class Model(nn.Module):
         what = f"`{ast.unparse(node)}` is missing where TorchScript compiles it"
         stored = _mangled(function, node)
         if stored != node.attr and _assigned_anywhere(function.cls, node.attr):
-            uses = [n for n in function.nodes if isinstance(n, ast.Attribute) and n.attr == node.attr
-                    and isinstance(n.ctx, ast.Load) and function.self_attribute(n)]  # fmt: skip
+            uses = [n for n in function.self_attributes.get(node.attr, ()) if isinstance(n.ctx, ast.Load)]
             edits = [Replace(n, f"{{value}}.{stored}", {"value": n.value}) for n in uses]
             return self.finding(node, f"TorchScript knows `{node.attr}` only as `{stored}`", *edits, answers=diagnosis)
         reason = _refusal(function, node)
@@ -230,7 +229,7 @@ def _read(function: Function, diagnosis: Diagnosis) -> ast.Attribute | None:
     """The attribute's read that the diagnosis points at, else the first one of that name on its line."""
     place, name = diagnosis.place, diagnosis.names.get("attribute")
     assert place is not None
-    found = [n for n in function.nodes if isinstance(n, ast.Attribute) and n.attr == name and n.lineno == place.line]
+    found = [n for n in function.of(ast.Attribute) if n.attr == name and n.lineno == place.line]
     exact = [n for n in found if n.col_offset == place.column]
     return next(iter(exact or found), None)
 
@@ -246,8 +245,8 @@ def _site(function: Function, node: ast.Attribute, diagnosis: Diagnosis) -> tupl
             break
         caller = function_at(file, place.line)
         calls = [
-            n for n in (caller.nodes if caller is not None else ())
-            if isinstance(n, ast.Call) and caller is not None and caller.self_attribute(n.func) == function.name
+            n for n in (caller.of(ast.Call) if caller is not None else ())
+            if caller is not None and caller.self_attribute(n.func) == function.name
             and n.lineno <= place.line <= (n.end_lineno or 0)
         ]  # fmt: skip
         if caller is None or len(calls) != 1 or caller.self_name != function.self_name:

@@ -18,15 +18,15 @@ _PLAIN = ("torch.nn.Parameter", "torch.nn.parameter.Parameter")
 class ModuleAnnotation(Rule):
     """Annotate a submodule where it is made, not in the class body.
 
-    TorchScript reads the annotations of a class body as types of values, and a submodule is none: `layers: nn.ModuleList`
-    there does not compile. The annotation moves to the assignment in `__init__`, where TorchScript ignores it and type
-    checkers find it: `self.layers: nn.ModuleList = …`.
+    TorchScript reads the annotations of a class body as types of values, and a submodule is none: with
+    `layers: nn.ModuleList` there the class does not compile. The annotation moves to the assignment in `__init__`,
+    where TorchScript ignores it and type checkers find it: `self.layers: nn.ModuleList = …`.
 
     Left alone: annotations of what holds tensors and plain values; those of a class that is no module, or that
     assigns the attribute nowhere.
 
-    Source: `torch/jit/_recursive.py` (`infer_concrete_type_builder`): "Unknown type annotation", "Expected inferred type
-    to be interface type".
+    Source: `torch/jit/_recursive.py` (`infer_concrete_type_builder`): "Unknown type annotation", "Expected inferred
+    type to be interface type".
     """
 
     name = "module-annotation"
@@ -134,15 +134,13 @@ def _moved(cls: Class, statement: ast.AnnAssign) -> list[Edit]:
     edits: list[Edit] = [Replace([statement], "")]
     method = cls.methods.get("__init__")
     for node in method.statements if method is not None else ():
-        if isinstance(node, ast.AnnAssign) and method is not None and method.self_attribute(node.target) == name:
-            break
-        if (
-            isinstance(node, ast.Assign)
-            and method is not None
-            and len(node.targets) == 1
-            and method.self_attribute(node.targets[0]) == name
-        ):
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        if method is None or len(targets) != 1 or method.self_attribute(targets[0]) != name:
+            continue
+        if isinstance(node, ast.Assign):
             text = f"{{target}}: {file.source.segment(statement.annotation)} = {{value}}"
-            edits.append(Replace([node], text, {"target": node.targets[0], "value": node.value}))
-            break
+            edits.append(Replace([node], text, {"target": targets[0], "value": node.value}))
+        break
     return edits

@@ -19,6 +19,7 @@ from tsrefactor.facts.module_loops import (
     never_negative,
 )
 from tsrefactor.facts.names import fresh
+from tsrefactor.facts.nodes import walk
 from tsrefactor.source.edits import Edit, InsertAfter, Piece, Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
@@ -171,15 +172,20 @@ class ModuleIndex(Rule):
         for cls in file.classes:
             general: dict[str, list[tuple[Function, ast.Subscript]]] = {}
             for function in (f for f in file.functions if f.cls is cls):
-                taken = {n.id for n in ast.walk(function.node) if isinstance(n, ast.Name)}
-                taken |= {n.arg for n in ast.walk(function.node) if isinstance(n, ast.arg)}
+                if not function.of(ast.For, ast.ListComp, ast.GeneratorExp, ast.Subscript):
+                    continue
+                inside = list(walk(function.node))
+                taken = {n.id for n in inside if isinstance(n, ast.Name)}
+                taken |= {n.arg for n in inside if isinstance(n, ast.arg)}
                 done: set[ast.AST] = set()
-                for node in function.nodes:
+                for node in function.of(ast.For, ast.ListComp, ast.GeneratorExp):
                     if isinstance(node, ast.For):
                         yield from self._range_loop(Loop(function, node, taken), done)
                         yield from self._container_loop(Loop(function, node, taken))
-                for node in function.nodes:
-                    if isinstance(node, ast.Subscript) and node not in done and is_computed_index(function, node):
+                    elif isinstance(node, (ast.ListComp, ast.GeneratorExp)):
+                        yield from self._zipped_comprehension(function, node, taken)
+                for node in function.of(ast.Subscript):
+                    if node not in done and is_computed_index(function, node):
                         general.setdefault(ast.unparse(node.value), []).append((function, node))
                 yield from self._renamed(function, taken)
             given: set[str] = set()
@@ -215,7 +221,7 @@ class ModuleIndex(Rule):
             kind = container_kind(function, subscripts[0].value) or ""
             names[base] = loop.fresh(element_name(base, kind), "layer", "module")
         index = node.target.id
-        reads = [n for s in node.body for n in ast.walk(s) if isinstance(n, ast.Name) and n.id == index]
+        reads = [n for s in node.body for n in walk(s) if isinstance(n, ast.Name) and n.id == index]
         numbered = len(reads) > len(found) or bool(guard) or index in function.flow.live_after(node)
         over = ", ".join(used) if len(used) == 1 else f"zip({', '.join(used)})"
         target = ", ".join(names.values())
@@ -231,15 +237,20 @@ class ModuleIndex(Rule):
     def _container_loop(self, loop: Loop) -> Iterator[Finding]:
         node, over = loop.node, loop.node.iter
         origin = loop.function.file.origin(over.func) if isinstance(over, ast.Call) else ""
-        if isinstance(over, ast.Subscript) and isinstance(over.slice, ast.Slice) and _holds_modules(loop, over.value):
+        backwards = over.args[0] if isinstance(over, ast.Call) and origin == "reversed" and over.args else None
+        if isinstance(over, ast.Subscript) and ast.unparse(over.slice) == "::-1":
+            backwards = over.value
+        if backwards is None and isinstance(over, ast.Subscript) and isinstance(over.slice, ast.Slice):
+            if not _holds_modules(loop.function, over.value):
+                return
             text = ast.unparse(over.value)
             index = loop.fresh("i", "j", "index")
             guard = _slice_guard(over.slice, text, index)
             why = "TorchScript cannot call the modules of a slice of a ModuleList"
             reason = "its bounds are no literals" if guard is None else loop.refusal(guarded=True)
             edits = _rewritten(loop, f"{index}, {ast.unparse(node.target)}", f"enumerate({text})", {}, guard or "")
-        elif isinstance(over, ast.Call) and origin == "reversed" and _holds_modules(loop, over.args[0]):
-            text, outer, inner = ast.unparse(over.args[0]), loop.fresh("i", "index"), loop.fresh("j", "k", "other")
+        elif backwards is not None and _holds_modules(loop.function, backwards):
+            text, outer, inner = ast.unparse(backwards), loop.fresh("i", "index"), loop.fresh("j", "k", "other")
             why, reason = "TorchScript cannot reverse a ModuleList", loop.refusal(guarded=True)
             template = (
                 f"for {outer} in range(len({text}) - 1, -1, -1):{{beside}}\n"
@@ -269,7 +280,7 @@ class ModuleIndex(Rule):
         if not isinstance(target, ast.Tuple) or len(target.elts) != len(over.args):
             return
         pairs = list(zip(target.elts, over.args, strict=True))
-        modules = [p for p in pairs if _holds_modules(loop, p[1])]
+        modules = [p for p in pairs if _holds_modules(loop.function, p[1])]
         lists = [p for p in pairs if p not in modules]
         if not modules or not lists or any(function.type_of(a).name == "Tuple" for _, a in lists):
             return
@@ -282,14 +293,45 @@ class ModuleIndex(Rule):
             yield self.finding(node, f"{why}, and {reason or 'the list is no plain name'}", answers=answered)
             return
         index = numbered or loop.fresh("i", "j", "index")
+        guard = " and ".join(f"{index} < len({ast.unparse(a)})" for _, a in lists)
+        guarded = loop.refusal(guarded=True) is None
         names = ", ".join(ast.unparse(t) for t, _ in modules)
         held = ", ".join(ast.unparse(a) for _, a in modules)
         if len(modules) > 1:
             names, held = f"({names})", f"zip({held})"
-        reads = "".join(f"    {ast.unparse(t)} = {ast.unparse(a)}[{index}]\n" for t, a in lists)
-        template = f"for {index}, {names} in enumerate({held}):{{beside}}\n{reads}    {{body}}\n{{below}}"
-        edit = _around_body(loop, template, 1)
-        yield self.finding(node, f"{why}; read the list by index", edit, presumed=True, answers=answered)
+        step = "    " * (2 if guarded else 1)
+        reads = "".join(f"{step}{ast.unparse(t)} = {ast.unparse(a)}[{index}]\n" for t, a in lists)
+        test = f"    if {guard}:\n" if guarded else ""
+        template = f"for {index}, {names} in enumerate({held}):{{beside}}\n{test}{reads}{step}{{body}}\n{{below}}"
+        edit = _around_body(loop, template, 2 if guarded else 1)
+        presumed = not (guarded and typed)  # without a guard a list shorter than the modules would raise
+        yield self.finding(node, f"{why}; read the list by index", edit, presumed=presumed, answers=answered)
+
+    def _zipped_comprehension(
+        self, function: Function, node: ast.ListComp | ast.GeneratorExp, taken: set[str]
+    ) -> Iterator[Finding]:
+        """``[m(x) for m, x in zip(self.l, xs)]``: the list is read by index where its element is used."""
+        generator = node.generators[0]
+        target, over = generator.target, generator.iter
+        if not isinstance(over, ast.Call) or function.file.origin(over.func) != "zip" or len(node.generators) > 1:
+            return
+        if not isinstance(target, ast.Tuple) or len(target.elts) != len(over.args) or generator.ifs:
+            return
+        pairs = list(zip(target.elts, over.args, strict=True))
+        modules = [p for p in pairs if _holds_modules(function, p[1])]
+        lists = {t.id: a for t, a in pairs if isinstance(t, ast.Name) and isinstance(a, (ast.Name, ast.Attribute))}
+        lists = {name: a for name, a in lists.items() if all(a is not m for _, m in modules)}
+        if len(pairs) != 2 or len(modules) != 1 or len(lists) != 1:
+            return
+        index = fresh(taken, "i", "j", "k", "index")
+        names = (index, ast.unparse(modules[0][0]))
+        edits: list[Edit] = [Replace(over, f"enumerate({ast.unparse(modules[0][1])})")]
+        edits += [Replace(t, name) for t, name in zip(target.elts, names, strict=True)]
+        for read in ast.walk(node.elt):
+            if isinstance(read, ast.Name) and read.id in lists:
+                edits.append(Replace(read, f"{ast.unparse(lists[read.id])}[{index}]"))
+        message = "TorchScript cannot zip modules with a list; read the list by index"
+        yield self.finding(node, message, *edits, presumed=True, answers=self._at(function, over))
 
     # -- self.l[k] ---------------------------------------------------------------------------------------------------
 
@@ -338,8 +380,8 @@ class ModuleIndex(Rule):
             if diagnosis.kind != "reassign-module" or diagnosis.place is None:
                 continue
             variable = diagnosis.names.get("variable", "")
-            for node in function.nodes:
-                if not isinstance(node, (ast.For, ast.ListComp)) or node.lineno != diagnosis.place.line:
+            for node in function.of(ast.For, ast.ListComp):
+                if node.lineno != diagnosis.place.line:
                     continue
                 target = node.target if isinstance(node, ast.For) else node.generators[0].target
                 if variable not in function.flow.writes(target):
@@ -350,14 +392,14 @@ class ModuleIndex(Rule):
                     continue
                 name = fresh(taken, variable)
                 taken.add(name)
-                uses = [n for n in ast.walk(node) if isinstance(n, ast.Name) and n.id == variable]
+                uses = [n for n in walk(node) if isinstance(n, ast.Name) and n.id == variable]
                 edits = [Replace(n, name) for n in uses]
                 message = f"TorchScript takes no second module as `{variable}`; call it `{name}`"
                 yield self.finding(node, message, *edits, answers=diagnosis)
 
 
-def _holds_modules(loop: Loop, node: ast.expr) -> bool:
-    return container_kind(loop.function, node) in ("torch.nn.ModuleList", "torch.nn.Sequential")
+def _holds_modules(function: Function, node: ast.expr) -> bool:
+    return container_kind(function, node) in ("torch.nn.ModuleList", "torch.nn.Sequential")
 
 
 def _slice_guard(bounds: ast.Slice, text: str, index: str) -> str | None:

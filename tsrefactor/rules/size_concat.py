@@ -125,17 +125,16 @@ class SizeConcat(Rule):
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         for function in file.functions:
-            for node in function.nodes:
-                answered = self._at(function, node)
+            for node in function.of(ast.Call, ast.Tuple, ast.List, ast.Assign):
                 if isinstance(node, ast.Call) and any(isinstance(a, ast.Starred) for a in node.args):
-                    yield from self._call(function, node, answered)
+                    yield from self._call(function, node, self._at(function, node))
                 elif isinstance(node, (ast.Tuple, ast.List)) and any(isinstance(e, ast.Starred) for e in node.elts):
                     if isinstance(node.ctx, ast.Load):
-                        yield from self._display(function, node, answered)
-                elif isinstance(node, ast.Call) and file.origin(node.func) == "tuple" and len(node.args) == 1:
-                    yield from self._tuple(function, node, answered)
+                        yield from self._display(function, node, self._at(function, node))
+                elif isinstance(node, ast.Call) and len(node.args) == 1 and file.origin(node.func) == "tuple":
+                    yield from self._tuple(function, node, self._at(function, node))
                 elif isinstance(node, ast.Assign) and len(node.targets) == 1:
-                    yield from self._unpack(function, node, answered)
+                    yield from self._unpack(function, node, self._at(function, node))
 
     def _at(self, function: Function, node: ast.AST) -> Diagnosis | None:
         """The diagnosis that speaks of the lines of an expression or assignment."""
@@ -245,7 +244,7 @@ class SizeConcat(Rule):
         starred = target.elts[at]
         assert isinstance(starred, ast.Starred)
         after = len(target.elts) - at - 1
-        read = [n.id for n in function.nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
+        read = [n.id for n in function.of(ast.Name) if isinstance(n.ctx, ast.Load)]
         unused = isinstance(starred.value, ast.Name) and starred.value.id not in read
         whole, before = "{value}", ""
         pieces: dict[str, ast.expr] = {"value": value}

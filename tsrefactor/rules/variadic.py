@@ -11,7 +11,7 @@ from tsrefactor.facts.file import FileFacts, Function, Parameter
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.signatures import has_type_comment
-from tsrefactor.facts.types import TENSOR, UNKNOWN, Type
+from tsrefactor.facts.types import NONE, TENSOR, UNKNOWN, Type, optional
 from tsrefactor.source.edits import Edit, InsertAfter, RenameFunction, Replace, SpellOutParameters
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Safety, Target
@@ -19,10 +19,11 @@ from tsrefactor.vocabulary import Safety, Target
 from .base import Example, Finding, Rule, Settings, kept_arguments
 
 _HEAD = "import torch\nfrom torch import nn\n\n\n"
+_DEFAULTS = Settings()
 _ERROR = "can't take variable number of arguments"
 
 
-def _example(before: str, after: str, model: str, settings: Settings = Settings()) -> Example:
+def _example(before: str, after: str, model: str, settings: Settings = _DEFAULTS) -> Example:
     imports = ("import inspect\n" if "inspect." in after else "") + _HEAD
     inputs = "[(torch.rand(2, 4),), (torch.rand(3, 4),)]"
     return Example(
@@ -276,18 +277,19 @@ class _Form:
         self.star = next((p.name for p in function.parameters if p.kind == "args"), None)
         self.stars = next((p.name for p in function.parameters if p.kind == "kwargs"), None)
         self._check()
-        recorded = function.observed.arguments if function.observed is not None else {}
-        self.named = (recorded.get(self.stars, UNKNOWN) if self.stars else UNKNOWN).args[1:] not in ((), (UNKNOWN,))
-        self.types = self._positional(recorded.get(self.star, UNKNOWN) if self.star else UNKNOWN)
+        recorded = dict(function.observed.arguments) if function.observed is not None else {}
+        self.types = self._positional(recorded.pop(self.star, UNKNOWN) if self.star else UNKNOWN)
         self.names = self._names()
+        own = {p.name for p in function.parameters} | {function.self_name}
+        self.keywords = {k: t for k, t in recorded.items() if k not in own} if self.stars else {}
         self.imports: set[Import] = set()
-        self.parameters = [self._parameter(n, t) for n, t in zip(self.names, self.types, strict=True)]
         self.edits = list(self._body())
+        self.spelled = self._spelled()
 
     @property
     def passed(self) -> bool:
         """Whether a recorded call passed anything in the variadic parameters."""
-        return bool(self.names) or self.named
+        return bool(self.names or self.keywords)
 
     def _check(self) -> None:
         node = self.function.node
@@ -316,16 +318,33 @@ class _Form:
     def _names(self) -> list[str]:
         """A name for each value that ``*args`` takes: ``inputs`` → ``input``, or ``input1``, ``input2``."""
         node = self.function.node
-        taken = {n.id for n in walk(node) if isinstance(n, ast.Name)} | {a.arg for a in walk(node) if isinstance(a, ast.arg)}
+        taken = {n.id for n in walk(node) if isinstance(n, ast.Name)} | {
+            a.arg for a in walk(node) if isinstance(a, ast.arg)
+        }
         stem = (self.star or "").rstrip("s").strip("_")
         stem = "input" if stem in ("", "arg", "input") else stem
         if len(self.types) == 1:
             return [fresh(taken - {self.star}, stem)]
         return [fresh(taken, f"{stem}{i + 1}") for i in range(len(self.types))]
 
+    def _spelled(self) -> SpellOutParameters:
+        """The edit of the header. What came in ``**kwargs`` and is never read may be left out by the callers."""
+        positional = [self._parameter(n, t) for n, t in zip(self.names, self.types, strict=True)]
+        if positional and any(p.kind == "positional" and p.default is not None for p in self.function.parameters):
+            raise Refused(f"the values in *{self.star} follow parameters with defaults")
+        unread = not self.edits
+        keywords = [
+            self._parameter(k, optional(t) if unread else t) + " = None" * unread for k, t in self.keywords.items()
+        ]
+        return SpellOutParameters(self.function.node, positional, keywords)
+
     def _parameter(self, name: str, type_: Type) -> str:
         if type_ == TENSOR:
             return name
+        if type_ in (NONE, optional(UNKNOWN)):
+            type_ = optional(TENSOR)
+        if not type_.known:
+            raise Refused(f"`{name}` has no type of TorchScript in the recorded calls")
         spelled, imports = self.file.spell_type(type_)
         self.imports |= imports
         return f"{name}: {spelled}"
@@ -379,28 +398,36 @@ class _Form:
                 left.append(part)
         for i, (part, keyword) in enumerate(zip(keywords, call.keywords, strict=True)):
             if keyword.arg is None and _is_name(keyword.value, self.stars):
+                left += [f"{name}={name}" for name in self.keywords]
                 del pieces[f"k{i}"]
             else:
                 left.append(part)
         return Replace(call, f"{{function}}({', '.join(left)})", {"function": call.func, **pieces})
 
     def _look_up(self, name: ast.Name) -> Replace:
-        """What ``kwargs.get(key, default)`` and ``key in kwargs`` are without keyword arguments."""
+        """What ``kwargs[key]``, ``kwargs.get(key, default)`` and ``key in kwargs`` are for the recorded keys."""
         above = self.file.parents[name]
         call = self.file.parents[above]
         if isinstance(above, ast.Attribute) and above.attr in ("get", "pop") and isinstance(call, ast.Call):
-            if call.func is above and not call.keywords and (len(call.args) == 2 or above.attr == "get"):
-                return Replace(call, "{default}", {"default": call.args[1]}) if call.args[1:] else Replace(call, "None")
-        if isinstance(above, ast.Compare) and above.comparators == [name] and isinstance(above.left, ast.Constant):
-            if isinstance(above.ops[0], (ast.In, ast.NotIn)):
-                return Replace(above, str(isinstance(above.ops[0], ast.NotIn)))
+            key = _text(call.args[0]) if call.args and call.func is above and not call.keywords else None
+            if key is not None and key in self.keywords:
+                return Replace(call, key)
+            if key is not None and len(call.args) == 2:
+                return Replace(call, "{default}", {"default": call.args[1]})
+            if key is not None and above.attr == "get":
+                return Replace(call, "None")
+        if isinstance(above, ast.Subscript) and _text(above.slice) in self.keywords:
+            return Replace(above, _text(above.slice) or "")
+        if isinstance(above, ast.Compare) and above.comparators == [name] and _text(above.left) is not None:
+            given = _text(above.left) in self.keywords
+            return Replace(above, str(given == isinstance(above.ops[0], ast.In)))
         raise Refused(f"it reads `{self.stars}`")
 
     # -- the edits -------------------------------------------------------------------------------------------------
 
     def explicit(self) -> list[Edit]:
         """The function itself without the parameters."""
-        return [SpellOutParameters(self.function.node, self.parameters), *self.edits]
+        return [self.spelled, *self.edits]
 
     def beside(self) -> tuple[list[Edit], frozenset[Import]]:
         """The function under another name, and after it what eager calls."""
@@ -445,12 +472,15 @@ class _Form:
 
     def caveat(self) -> str | None:
         """What a user of the scripted module must know."""
-        if not self.names and not self.named:
+        if not self.passed:
             return None
-        if self.names:
-            return f"scripted, `{self.function.name}` takes {len(self.names)} value(s) in the place of *{self.star}"
-        return f"scripted, `{self.function.name}` takes no keyword arguments in **{self.stars}"
+        named = [f"`{name}`" for name in (*self.names, *self.keywords)]
+        return f"scripted, `{self.function.name}` takes {', '.join(named)} and nothing more in {_what(self.function)}"
 
 
 def _is_name(node: ast.expr, name: str | None) -> bool:
     return isinstance(node, ast.Name) and node.id == name
+
+
+def _text(node: ast.expr) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None

@@ -100,12 +100,13 @@ class RenameFunction:
 class SpellOutParameters:
     """Takes ``*args``, a bare ``*`` and ``**kwargs`` out of a function's header.
 
-    ``explicit`` (source of parameters) stands where ``*args`` stood, keyword-only parameters with defaults after it;
-    those without a default stay keyword-only, at the end.
+    ``positional`` (source of parameters) stands where ``*args`` stood, keyword-only parameters with defaults after it;
+    those without a default stay keyword-only, at the end, and ``keywords`` join them.
     """
 
     function: ast.FunctionDef | ast.AsyncFunctionDef
-    explicit: Sequence[str] = ()
+    positional: Sequence[str] = ()
+    keywords: Sequence[str] = ()
 
 
 Edit = (

@@ -98,7 +98,8 @@ def import_splices(source: SourceFile, needed: Iterable[Import]) -> list[tuple[i
     """The splices (start, end, text) that add the imports which ``source`` lacks; offsets in its text.
 
     A name from a module that a plain one-line ``from … import …`` already serves joins that line; anything else
-    becomes a line of its own among the leading imports: the standard library's before the first other import.
+    becomes a line of its own among the leading imports: the standard library's with its like, where isort would put it,
+    or as a block of its own before the first other import; others after the last.
     """
     tree, table = source.tree, ImportTable(source.tree)
     missing = sorted(n for n in needed if not table.has(n))
@@ -106,7 +107,7 @@ def import_splices(source: SourceFile, needed: Iterable[Import]) -> list[tuple[i
     by_module: dict[str, list[str]] = {}
     for item in missing:
         by_module.setdefault(item.module, []).append(item.name)
-    for module, names in by_module.items():
+    for module, names in sorted(by_module.items(), key=lambda item: _order("" not in item[1], item[0])):
         wanted = [n for n in names if n]
         line = _extendable(source, tree, module) if wanted else None
         if line is not None:
@@ -117,11 +118,11 @@ def import_splices(source: SourceFile, needed: Iterable[Import]) -> list[tuple[i
         if "" in names:
             text = f"import {module}{source.newline}" + text
         if text:
-            at = _place(source, tree, module)
-            before = source.text[:at]
-            glue = source.newline if before and not before.endswith(("\n", "\r")) else ""
-            additions[at] = additions.get(at, glue) + text
-    return [(at, at, text if text.startswith(",") else text + _gap(source, tree, at)) for at, text in additions.items()]
+            at = _place(source, tree, module, "" not in names)
+            additions[at] = additions.get(at, "") + text
+    return [
+        (at, at, text if text.startswith(",") else _set_apart(source, tree, at, text)) for at, text in additions.items()
+    ]
 
 
 def _header(tree: ast.Module) -> tuple[ast.stmt | None, list[ast.Import | ast.ImportFrom]]:
@@ -155,14 +156,30 @@ def _extendable(source: SourceFile, tree: ast.Module, module: str) -> ast.Import
     return None
 
 
-def _place(source: SourceFile, tree: ast.Module, module: str) -> int:
+def _order(is_from: bool, module: str) -> tuple[bool, str]:
+    """isort's order of the imports of one block: plain ones first."""
+    return is_from, module.lower()
+
+
+def _imported(node: ast.Import | ast.ImportFrom) -> str:
+    """The module that an import statement names (first); with its dots where it is relative."""
+    return node.names[0].name if isinstance(node, ast.Import) else "." * node.level + (node.module or "")
+
+
+def _is_standard(module: str) -> bool:
+    return module.partition(".")[0] in sys.stdlib_module_names
+
+
+def _place(source: SourceFile, tree: ast.Module, module: str, is_from: bool) -> int:
     """The offset of the line start where an import of ``module`` goes."""
     last, imports = _header(tree)
-    if module in sys.stdlib_module_names:
-        for node in imports:
-            name = node.names[0].name if isinstance(node, ast.Import) else (node.module or "")
-            if getattr(node, "level", 0) or name.partition(".")[0] not in sys.stdlib_module_names:
-                return source.offset(node.lineno, 0)
+    if _is_standard(module):
+        block = [node for node in imports if _is_standard(_imported(node))]
+        before = [n for n in block if _order(isinstance(n, ast.ImportFrom), _imported(n)) <= _order(is_from, module)]
+        if before:
+            return _line_after(source, before[-1].end_lineno or before[-1].lineno)
+        if imports:
+            return source.offset((block or imports)[0].lineno, 0)
     anchor: ast.stmt | None = imports[-1] if imports else last
     if anchor is not None:
         return _line_after(source, anchor.end_lineno or anchor.lineno)
@@ -176,12 +193,19 @@ def _place(source: SourceFile, tree: ast.Module, module: str) -> int:
     return source.offset(line, 0)
 
 
-def _gap(source: SourceFile, tree: ast.Module, at: int) -> str:
-    """Blank lines after a first import that is put directly before code."""
-    if _header(tree)[1]:
-        return ""
+def _set_apart(source: SourceFile, tree: ast.Module, at: int, text: str) -> str:
+    """New lines with the line end that the text before them may lack, and blank lines between them and other blocks."""
+    last, imports = _header(tree)
     following = source.text[at:]
-    return "" if not following.strip() or following[:1] in "\r\n" else source.newline
+    starts_block = not imports or (
+        at == source.offset(imports[0].lineno, 0) and not _is_standard(_imported(imports[0]))
+    )
+    if starts_block:
+        if last is not None and at == _line_after(source, last.end_lineno or last.lineno):
+            text = source.newline + text
+        if following.strip() and following[:1] not in "\r\n":
+            text += source.newline
+    return text if not at or source.text[at - 1] in "\r\n" else source.newline + text
 
 
 def _line_after(source: SourceFile, line: int) -> int:

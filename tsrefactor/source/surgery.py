@@ -72,8 +72,8 @@ class Surgeon:
                 return self._chunk(function).annotate(function, edit)
             case RenameFunction(function=function, name=name):
                 return self._chunk(function).rename(function, name)
-            case SpellOutParameters(function=function, explicit=explicit):
-                return self._chunk(function).spell_out(function, explicit)
+            case SpellOutParameters(function=function):
+                return self._chunk(function).spell_out(edit)
         raise TypeError(f"not an edit: {edit!r}")
 
     def _chunk(self, node: ast.expr | ast.stmt) -> _Chunk:
@@ -315,6 +315,9 @@ class _Chunk:
                 body[at] = body[at].with_changes(leading_lines=[cst.EmptyLine(indent=False), *lines])
         if documented and not declared:
             new[0] = new[0].with_changes(leading_lines=[cst.EmptyLine(indent=False)])
+        elif documented and (lines := _leading_lines(body[at])) and lines[0].comment is None:
+            new[0] = new[0].with_changes(leading_lines=lines[:1])
+            body[at] = body[at].with_changes(leading_lines=lines[1:])
         body[at:at] = new
         anchor = first if documented else None
         starts = (
@@ -349,21 +352,23 @@ class _Chunk:
         assert isinstance(node, cst.FunctionDef)
         return self._trimmed(node.name, cst.Name(name))
 
-    def spell_out(self, function: ast.FunctionDef | ast.AsyncFunctionDef, explicit: Sequence[str]) -> Splice:
-        node = self.statement(function)
+    def spell_out(self, edit: SpellOutParameters) -> Splice:
+        node = self.statement(edit.function)
         assert isinstance(node, cst.FunctionDef)
         old = node.params
-        new = [*old.params, *(_parameter(text) for text in explicit)]
+        new = [*old.params, *map(_parameter, edit.positional)]
         new += [p for p in old.kwonly_params if p.default is not None]
         required = [p for p in old.kwonly_params if p.default is None]
+        for parameter in map(_parameter, edit.keywords):
+            (required if parameter.default is None else new).append(parameter)
         every = [*old.posonly_params, *old.params, old.star_arg, *old.kwonly_params, old.star_kwarg]
         end = next(p for p in reversed(every) if isinstance(p, cst.Param))  # what stands before the parenthesis stays
         for group in (new, required):
             group[:-1] = [_with_comma(p) for p in group[:-1]]
         if required and new:
             new[-1] = _with_comma(new[-1])
-        for group in [g for g in (new, required) if g][-1:]:
-            group[-1] = group[-1].with_changes(comma=end.comma, whitespace_after_param=end.whitespace_after_param)
+        if last := required or new:
+            last[-1] = last[-1].with_changes(comma=end.comma, whitespace_after_param=end.whitespace_after_param)
         star = cst.ParamStar() if required else cst.MaybeSentinel.DEFAULT
         changed = old.with_changes(params=new, star_arg=star, kwonly_params=required, star_kwarg=None)
         return self._trimmed(old, changed)

@@ -16,8 +16,11 @@ _ATOMS = (
     cst.List, cst.Dict, cst.Set, cst.ListComp, cst.DictComp, cst.SetComp,
 )  # fmt: skip
 # Places where any expression but a few may stand without parentheses.
-_BRACKETED = (cst.Arg, cst.Element, cst.Index, cst.SubscriptElement, cst.ListComp)
+_BRACKETED = (cst.Arg, cst.Element, cst.Index, cst.SubscriptElement, cst.ListComp, cst.GeneratorExp)
 _DELIMITED = (*_BRACKETED, cst.Return, cst.Expr, cst.Assign, cst.AnnAssign)
+# Places where `not`, `and`, `or` and comparisons may; the first and last may inside `and` and `or`, too.
+_TESTS = (cst.Comparison, cst.UnaryOperation)
+_CONDITIONS = (cst.If, cst.While, cst.Assert, cst.IfExp)
 _LOOSE = (cst.Yield, cst.NamedExpr, cst.GeneratorExp)
 _PREFIX = "__placeholder_"
 
@@ -51,6 +54,8 @@ def needs_parentheses(node: cst.BaseExpression, parent: cst.CSTNode | None) -> b
     if isinstance(node, cst.Tuple):
         return not isinstance(parent, cst.For)  # `for i, layer in …`
     delimited = isinstance(parent, _DELIMITED) and not isinstance(node, _LOOSE)
+    delimited |= isinstance(parent, _CONDITIONS) and isinstance(node, (*_TESTS, cst.BooleanOperation))
+    delimited |= isinstance(parent, cst.BooleanOperation) and isinstance(node, _TESTS)
     inside_brackets = isinstance(parent, _BRACKETED)
     return not delimited or (not inside_brackets and "\n" in cst.Module([]).code_for_node(node))
 

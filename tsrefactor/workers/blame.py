@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
+import re
+import signal
 import sys
 import sysconfig
 import traceback
 from pathlib import Path
+
+ASK = signal.SIGUSR1
+"""The signal that asks a process for its stack."""
 
 _OWN = str(Path(__file__).resolve().parents[1]) + os.sep
 _INSTALLED = tuple(
@@ -42,10 +48,21 @@ def what(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {text}".split()).removesuffix(":")
 
 
-def one_line(error: BaseException) -> str:
-    """``file:line: Type: message``, the place left out where no frame is the user's."""
-    file, line = place(error)
-    return f"{file}:{line}: {what(error)}" if file else what(error)
+def tell_of_stack() -> None:
+    """Lets this process, and those forked from it, print their stack when they crash and when `ASK` asks for it."""
+    faulthandler.enable(2)  # not sys.stderr, which may be anything by now
+    faulthandler.register(ASK, 2, all_threads=False)
+
+
+def place_in_stack(printed: str) -> tuple[str | None, int | None]:
+    """File and line of the innermost frame of the user's own code in the last stack that a process printed."""
+    *_, stack = re.split(r"^(?:Current thread|Stack)\b.*\(most recent call first\):$", printed, flags=re.MULTILINE)
+    if stack == printed:
+        return None, None
+    for file, line in re.findall(r'^  File "(.+)", line (\d+) in ', stack, flags=re.MULTILINE):
+        if not file.startswith("<") and not installed(os.path.realpath(file)):
+            return shown(file), int(line)
+    return None, None
 
 
 def shown(file: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import importlib
 import os
 import pickle
@@ -14,21 +13,21 @@ from typing import Any
 from ..cases import ModelCase
 from ..errors import UserError
 from . import overlay, wire
-from .blame import installed_module, one_line
+from .blame import installed_module, place, tell_of_stack, what
 from .messages import Request
 from .spec import CaseSpec
 from .task import KEEP_ALIVE, Task, out_of_memory, resolve
 
 
 def perform(request: int, result: int, cases: dict[str, ModelCase] | None) -> None:
-    """Runs the `Request` in memory file ``request`` and pickles (outcome, modules) into ``result``.
+    """Runs the `Request` in memory file ``request``; pickles (outcome, modules) into ``result``.
 
-    The outcome is (value, failure, message), pickled; modules are the installed ones that the task imported.
+    The outcome is (value, failure, message, file, line), pickled; modules are the installed ones that it imported.
 
     ``cases`` are those of a parent that has imported CASES; None means to import it now, under the task's overlay.
     """
     asked: Request = wire.read_pickle(request)
-    faulthandler.enable(2)  # not sys.stderr, which may be anything by now
+    tell_of_stack()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _limit_memory(asked.task.memory_gib)
     before = set(sys.modules)
@@ -39,17 +38,18 @@ def perform(request: int, result: int, cases: dict[str, ModelCase] | None) -> No
 
 def _outcome(asked: Request, cases: dict[str, ModelCase] | None) -> bytes:
     try:
-        return pickle.dumps((_call(asked.spec, asked.task, cases), None, ""))
+        return pickle.dumps((_call(asked.spec, asked.task, cases), None, "", None, None))
     except SystemExit as exit_:
         told = f"the code called sys.exit({'' if exit_.code is None else repr(exit_.code)})"
-        answer = (None, "crash", told + (KEEP_ALIVE if asked.task.case else ""))
+        answer = (None, "crash", told + (KEEP_ALIVE if asked.task.case else ""), *place(exit_))
     except UserError as error:
-        answer = (None, "error", str(error))
+        answer = (None, "error", str(error), None, None)
     except BaseException as error:  # whatever user code raises is the task's outcome
         with contextlib.suppress(ValueError):  # the hard limit, where user code lowered it, cannot be raised again
             resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.getrlimit(resource.RLIMIT_AS)[1]))
         memory = out_of_memory(error)
-        answer = (None, "memory" if memory else "error", ("out of memory: " if memory else "") + one_line(error))
+        told = ("out of memory: " if memory else "") + what(error)
+        answer = (None, "memory" if memory else "error", told, *place(error))
     return pickle.dumps(answer)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from . import wire
 from .messages import Loaded
 
-_KEPT = 8000  # bytes of output, enough for 2000 characters
+KEPT = 16000  # bytes of output, enough for 2000 characters, and for the stack of a hundred calls
 _ROOT = str(Path(__file__).resolve().parents[2])
 # Not `-m`: that would search the user's folder before the standard library while torch is imported.
 _START = (
@@ -84,7 +84,7 @@ class Output:
             data = os.read(self._end, 1 << 16)
         except BlockingIOError:
             return False
-        self._tail = (self._tail + data)[-_KEPT:]
+        self._tail = (self._tail + data)[-KEPT:]
         if not data:
             self._reactor.forget(self._end)
             os.close(self._end)

@@ -5,27 +5,30 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import itertools
+import math
 import os
 import pickle
 import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import UserError
 from . import wire
-from .link import Output, Reactor, Server, start_pristine
+from .blame import place_in_stack
+from .link import KEPT, Output, Reactor, Server, start_pristine
 from .messages import Load, Loaded, Request
 from .spec import CaseSpec
 from .task import KEEP_ALIVE, Failure, Result, Task, speaks_of_memory
 
 _TORCH_SECONDS = 300.0
-_SILENT_SECONDS = 5.0  # an import of CASES that takes longer is told
+_SILENT_SECONDS = 10.0  # an import of CASES that takes longer is told
 _MORE_IMPORT_TIME = "or raise `import-timeout` in [tool.tsrefactor]"
 _MORE_TIME = "; raise `timeout` in [tool.tsrefactor], or give the case smaller inputs"
+_ANSWER_SECONDS = 0.3  # for a process that is late to print where it is
 _GRACE = 5.0  # seconds that the servers have to kill their children
 
 
@@ -37,7 +40,7 @@ class _Running:
     deadline: float
     result: int
     output: Output
-    late: bool = False
+    late: bool = False  # asked where it is, and to be killed at the new deadline
 
 
 class Workers:
@@ -86,7 +89,7 @@ class Workers:
         result = self.run(Task("tsrefactor.workers.child:recorded_names", None, seconds=self._import_seconds))
         if result.failure:
             remedy = f"record less, {_MORE_IMPORT_TIME}" if result.failure == "timeout" else "record it again"
-            raise UserError(f"{self._spec.text} cannot be run again: {result.message}", remedy)
+            raise UserError(f"{self._spec.text} cannot be run again: {result.told}", remedy)
         if not result.value:
             words = f"{' '.join(self._spec.command)!r}, run again, calls none of the recorded models"
             raise UserError(words, "run it by hand to see why, or record it again", file=self._spec.text)
@@ -164,14 +167,14 @@ class Workers:
         """Waits for something to happen to a running task."""
         self._start_queued()
         now = time.monotonic()
-        waiting = [running.deadline for running in self._running.values() if not running.late]
-        self._reactor.poll(min(waiting, default=now + 1.0) - now)
+        self._reactor.poll(min([now + 1.0, *(running.deadline for running in self._running.values())]) - now)
         for number, running in list(self._running.items()):
             if running.server.closed:
                 self._end(number, "crash", "the process that it was forked from ended")
-            elif not running.late and time.monotonic() > running.deadline:
+            elif time.monotonic() > running.deadline:
+                running.server.send({"do": "kill" if running.late else "ask", "id": number})
+                running.deadline = math.inf if running.late else time.monotonic() + _ANSWER_SECONDS
                 running.late = True
-                running.server.send({"do": "kill", "id": number})
         self._start_queued()
 
     def _on_event(self, message: dict[str, Any]) -> None:
@@ -187,26 +190,30 @@ class Workers:
         running.output.close()
         if running.late:
             remedy = _MORE_TIME if running.task.case else ""
-            self._end(number, "timeout", f"no end within {running.task.seconds:g} s{remedy}")
+            told = f"no end within {running.task.seconds:g} s{remedy}"
+            self._end(number, "timeout", told, place=place_in_stack(running.output.text(KEPT)))
             return
         answer = wire.read_pickle(running.result) if status == 0 else None
         if answer is None:
             if speaks_of_memory(running.output.text()):
                 self._end(number, "memory", f"out of memory: {_how(status)}")
             else:
-                self._end(number, "crash", _how(status) + (KEEP_ALIVE if running.task.case else ""))
+                told = _how(status) + (KEEP_ALIVE if running.task.case else "")
+                self._end(number, "crash", told, place=place_in_stack(running.output.text(KEPT)))
         else:
             outcome, modules = answer
-            value, failure, text = pickle.loads(outcome)
+            value, failure, text, *place = pickle.loads(outcome)
             self._imported.update(dict.fromkeys(modules))
-            self._end(number, failure, text, value)
+            self._end(number, failure, text, value, place)
 
-    def _end(self, number: int, failure: Failure | None, message: str, value: Any = None) -> None:
+    def _end(
+        self, number: int, failure: Failure | None, message: str, value: Any = None, place: Sequence[Any] = (None, None)
+    ) -> None:
         running = self._running.pop(number)
         running.output.close()
         os.close(running.result)
         seconds = time.monotonic() - running.start
-        self._done[number] = Result(value, failure, message, seconds, running.output.text())
+        self._done[number] = Result(value, failure, message, seconds, running.output.text(), *place)
 
     # Servers
 
@@ -284,6 +291,8 @@ class Workers:
             server.handed_over()
             ended = self._wait_for_import(server, said=wanted.spec is not None)
             if not ended:
+                parent.send({"do": "ask", "id": number})
+                self._reactor.wait(lambda: False, _ANSWER_SECONDS)
                 parent.send({"do": "kill", "id": number})
             server.loaded = wire.read_pickle(result) or Loaded(error=self._import_failure(server))
         finally:
@@ -307,8 +316,9 @@ class Workers:
     def _import_failure(self, server: Server) -> UserError:
         file = self._spec.file
         if server.status is None:
-            message = f"importing it, cases() included, took more than {self._import_seconds:g} s"
-            return UserError(message, f"let it do less on import, {_MORE_IMPORT_TIME}", file=file)
+            place, line = place_in_stack(server.output.text(KEPT))
+            message = f"importing {file}, its cases() included, took more than {self._import_seconds:g} s"
+            return UserError(message, f"let it do less on import, {_MORE_IMPORT_TIME}", place or file, line)
         server.output.close()
         printed = server.output.last_line()
         message = f"importing it ended the process: {_how(server.status)}" + (f", after {printed!r}" if printed else "")

@@ -7,6 +7,7 @@ whose children import the user's files under a task's overlay. Each serves the s
     {"do": "run", "id", "module"}       fork a task;    descriptors: request, result, output
     {"do": "serve", "id"}               fork a server;  descriptors: request, result, output, control
     {"do": "import", "id"}              import installed modules for all later children;    descriptor: their names
+    {"do": "ask", "id"}                 have it print its stack
     {"do": "kill", "id"}
 
 and answers {"event": "ready"} once, {"event": "failed", "message"} when torch does not import, {"event": "ended", "id",
@@ -33,7 +34,7 @@ from typing import Any
 from ..cases import ModelCase
 from ..errors import UserError
 from . import child, overlay, wire
-from .blame import installed_module, what
+from .blame import ASK, installed_module, tell_of_stack, what
 from .messages import Load, Loaded
 from .spec import CaseSpec
 
@@ -109,6 +110,10 @@ class ForkServer:
             os.close(descriptors[0])
             gc.freeze()
             wire.send(self.control, {"event": "imported", "id": number, "unfit": unfit})
+            return
+        if message["do"] == "ask":
+            if number in self.pids:
+                os.kill(self.pids[number], ASK)
             return
         request, result, output, *control = descriptors
         if control:
@@ -228,6 +233,7 @@ def _serve(request: int, result: int, control: int) -> None:
     """The life of a forked server: loads what the `Load` in ``request`` says, tells what came of it, serves."""
     end = socket.socket(fileno=control)
     wanted: Load = wire.read_pickle(request)
+    tell_of_stack()
     cases, loaded = _load(wanted.spec) if wanted.spec else (None, _preload(wanted.modules))
     wire.write(result, pickle.dumps(loaded))
     if loaded.error:

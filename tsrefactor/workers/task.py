@@ -37,8 +37,9 @@ class Result:
 
     ``value`` is what the function returned. ``failure`` is None, or why there is no value: ``timeout``; ``memory`` (the
     limit was met); ``crash`` (the process ended before the function did: a signal, ``os._exit``, ``sys.exit``);
-    ``error`` (an exception left the function). ``message`` says so in one line. ``seconds`` is wall time; ``output``
-    the last 2000 characters that the process printed.
+    ``error`` (an exception left the function). ``message`` says so in one line; ``file`` and ``line`` are the user's
+    code that was running then, where that is known. ``seconds`` is wall time; ``output`` the last 2000 characters that
+    the process printed.
     """
 
     value: Any | None = None
@@ -46,6 +47,13 @@ class Result:
     message: str = ""
     seconds: float = 0.0
     output: str = ""
+    file: str | None = None
+    line: int | None = None
+
+    @property
+    def told(self) -> str:
+        """The message with its place."""
+        return f"{self.file}:{self.line}: {self.message}" if self.file else self.message
 
 
 def resolve(function: str) -> Callable[..., Any]:

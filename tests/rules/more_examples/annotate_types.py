@@ -8,7 +8,7 @@ _HEAD = "import torch\nfrom torch import nn\n"
 
 def _example(before: str, after: str, inputs: str, error: str, typing: str = "", **more) -> Example:
     """An example whose rewrite imports these names from typing."""
-    imported = f"from typing import {typing}\n" if typing else ""
+    imported = f"from typing import {typing}\n\n" if typing else ""
     return Example(_HEAD + before, imported + _HEAD + after, inputs, Target.SCRIPT, error=error, **more)
 
 
@@ -289,6 +289,7 @@ class Model(nn.Module):
 from __future__ import annotations
 
 from typing import List
+
 import torch
 from torch import nn
 

@@ -1,0 +1,101 @@
+"""legacy-tensor: every form against torch, and what is left alone."""
+
+import pytest
+import torch
+
+from tests.rules.texts import diagnosis, findings, rewritten, source
+from tsrefactor.rules.legacy_tensor import LegacyTensor
+
+RULE = LegacyTensor()
+
+
+def model(expression):
+    return (
+        "import torch\nfrom torch import nn\n\n\nclass Model(nn.Module):\n"
+        f"    def forward(self, x: torch.Tensor, n: int = 2, other=None):\n        return {expression}\n"
+    )
+
+
+def made(tmp_path, expression):
+    return rewritten(RULE, source(tmp_path / "model.py", model(expression))).partition("return ")[2].strip()
+
+
+FORMS = [
+    ("x.ndimension()", "x.dim()"),
+    ("x.nelement()", "x.numel()"),
+    ("x.size().numel()", "x.numel()"),
+    ("x.shape.numel()", "x.numel()"),
+    ("x.bool()", "x.to(torch.bool)"),
+    ("(x + 1).bfloat16()", "(x + 1).to(torch.bfloat16)"),
+    ("x.unique()", "torch.unique(x)"),
+    ("x.new()", "x.new_empty(0)"),
+    ("x.new([1, n])", "torch.tensor([1, n], dtype=x.dtype, device=x.device)"),
+    ("x.new(n, 3).zero_()", "x.new_zeros(n, 3)"),
+    ("x.new(*x.size()).zero_()", "x.new_zeros(x.size())"),
+    ("x.new(x.size()[1:]).fill_(3)", "x.new_empty(x.size()[1:]).fill_(3)"),
+    ("x.new_tensor(3.5, dtype=torch.half)", "torch.tensor(3.5, dtype=torch.half, device=x.device)"),
+    ("x.half().type(torch.FloatTensor)", "x.half().cpu().float()"),
+    ("x.type('torch.LongTensor')", "x.cpu().long()"),
+    ("x.type(torch.BoolTensor)", "x.cpu().to(torch.bool)"),
+    ("torch.Tensor()", "torch.empty(0)"),
+    ("torch.Tensor([-1, n, 0.5])", "torch.tensor([-1.0, float(n), 0.5])"),
+    ("torch.Tensor(n, 3).fill_(1)", "torch.empty(n, 3).fill_(1)"),
+    ("torch.LongTensor(x.shape).fill_(1)", "torch.empty(x.shape, dtype=torch.long).fill_(1)"),
+    ("torch.spmm(x, x.t())", "torch.mm(x, x.t())"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), FORMS, ids=[before for before, _ in FORMS])
+def test_modern_form_gives_the_same(tmp_path, before, after):
+    assert made(tmp_path, before) == after
+    x = torch.rand(2, 3, requires_grad=True)
+    old, new = (eval(text, {"torch": torch, "x": x, "n": 2}) for text in (before, after))
+    if isinstance(old, torch.Tensor):
+        assert torch.equal(old, new) and old.dtype == new.dtype and old.requires_grad == new.requires_grad
+    else:
+        assert old == new and type(old) is type(new)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "x.new(x)",
+        "x.new((2, 3))",
+        "x.type(torch.cuda.FloatTensor)",
+        "x.type(torch.float32)",
+        "x.type(x.type())",
+        "x.mean(0).new_tensor([1])",
+        "torch.Tensor(x)",
+        "torch.Tensor(self.sizes)",
+        "torch.Tensor([x[0], 1])",
+        "torch.FloatTensor([1, 2])",
+        "torch.FloatTensor(2, 3)",
+        "torch.tensor(x.size())",
+        "self.nelement()",
+        "self.child.new(2)",
+        "self.names.unique()",
+        "self.flags.bool()",
+        "[n].new(2)",
+        "x.new_zeros(2)",
+    ],
+)
+def test_lookalikes_are_left_alone(tmp_path, expression):
+    assert findings(RULE, source(tmp_path / "model.py", model(expression))) == []
+
+
+def test_receiver_that_the_compiler_names_a_tensor(tmp_path):
+    file = source(tmp_path / "model.py", model("self.bank.bool()"))
+    told = diagnosis(file, "no-attribute-on-type", "self.bank.bool", type="Tensor", attribute="bool")
+    assert findings(RULE, file) == []
+    assert "return self.bank.to(torch.bool)" in rewritten(RULE, file, told)
+
+
+def test_constructor_that_compiles_wrongly_is_a_trap(tmp_path):
+    file = source(tmp_path / "model.py", model("torch.LongTensor(x.size()), torch.Tensor(x.size())"))
+    assert [f.trap for f in findings(RULE, file)] == [True, False]
+
+
+@pytest.mark.parametrize(("method", "presumed"), [("nelement", False), ("bool", True)])
+def test_receiver_that_nothing_tells_is_presumed(tmp_path, method, presumed):
+    text = model(f"y.{method}()").replace("n: int", "y, n: int")
+    assert [f.presumed for f in findings(RULE, source(tmp_path / "model.py", text))] == [presumed]

@@ -1,0 +1,279 @@
+"""none-test."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tsrefactor.facts.diagnosis import Diagnosis
+from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.signatures import function_at
+from tsrefactor.facts.truth import Truth, truth_of
+from tsrefactor.facts.types import NONE
+from tsrefactor.source.edits import Edit, Pieces, Replace
+from tsrefactor.vocabulary import Target
+
+from .base import Example, Finding, Rule, Settings
+
+_HEAD = """\
+import torch
+from torch import nn
+
+
+"""
+_TESTS = {"number": "{0} != 0", "bool": "{0}", "sized": "len({0}) > 0", "tensor": "bool({0})"}
+
+
+def _example(before: str, after: str, error: str, model: str = "Model()", inputs: str = "") -> Example:
+    inputs = inputs or "[(torch.rand(2, 4),), (torch.rand(3, 4),)]"
+    return Example(_HEAD + before, _HEAD + after, inputs, Target.SCRIPT, error=error, model=model, recorded=True)
+
+
+_BLOCK = """\
+class Block(nn.Module):
+    def __init__(self, activation=None, kind=None):
+        super().__init__()
+        self.activation = activation
+        self.kind = kind
+        self.layers = nn.Sequential()
+
+    def forward(self, x):
+"""
+_MODEL = """\
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = Block(nn.ReLU(), 'wide'), Block()
+
+    def forward(self, x):
+        return self.last(self.first(x))
+"""
+
+
+class NoneTest(Rule):
+    """Ask for None, for a length or for a number, where Python asks for the truth of a value.
+
+    TorchScript has no truth of modules, of None and of Optional values: `if self.activation:` becomes
+    `if self.activation is not None:`, which it decides when it compiles. A container of modules is tested by its
+    length (an empty one is false), a number by `!= 0`. Where the value may be None as well, an attribute is tested by
+    `(len(self.layers) > 0 if self.layers is not None else False)`: TorchScript drops the arm of such an expression,
+    but compiles both sides of an `and`. For variables an `and` does.
+
+    `x == None` becomes `x is None`. `self.kind == 'wide'`, where the attribute may be None, becomes
+    `(self.kind == 'wide' if self.kind is not None else False)`.
+
+    The kind of an attribute is told by all that the class assigns, by the calls in the file and by all recorded
+    instances; where only its uses tell that it is a module (it is called), the finding counts as presumed. Left alone:
+    attributes that hold modules in some instances and other values in others, classes with `__len__` or `__bool__`
+    of their own, and comparisons by order, which fail for None in eager, too.
+
+    Source: "Could not cast value of type NoneType to bool", raised by torch/csrc/jit/frontend/ir_emitter.cpp.
+    """
+
+    name = "none-test"
+    targets = frozenset({Target.SCRIPT})
+    answers = frozenset({"none-to-bool", "cast-to-bool", "none-compare"})
+    needs_diagnosis = True
+    examples = [
+        _example(
+            _BLOCK
+            + """\
+        if self.activation and x.size(0) > 1:
+            x = self.activation(x)
+        return x if not self.activation else x + 1
+"""
+            + _MODEL,
+            _BLOCK
+            + """\
+        if self.activation is not None and x.size(0) > 1:
+            x = self.activation(x)
+        return x if self.activation is None else x + 1
+"""
+            + _MODEL,
+            error="Could not cast value of type",
+        ),
+        _example(
+            _BLOCK
+            + """\
+        if self.layers:
+            x = self.layers(x)
+        return x
+"""
+            + _MODEL,
+            _BLOCK
+            + """\
+        if len(self.layers) > 0:
+            x = self.layers(x)
+        return x
+"""
+            + _MODEL,
+            error="Could not cast value of type .*Sequential",
+        ),
+        _example(
+            _BLOCK
+            + """\
+        if self.kind == 'wide':
+            x = x * 2
+        return x
+"""
+            + _MODEL,
+            _BLOCK
+            + """\
+        if (self.kind == 'wide' if self.kind is not None else False):
+            x = x * 2
+        return x
+"""
+            + _MODEL,
+            error="found type 'NoneType'",
+        ),
+        Example(
+            before=_HEAD
+            + """\
+class Model(nn.Module):
+    def forward(self, x, mask: torch.Tensor | None = None, limit: int | None = None):
+        if limit:
+            x = x[:limit]
+        if mask != None:
+            x = x * mask
+        return x
+""",
+            after=_HEAD
+            + """\
+class Model(nn.Module):
+    def forward(self, x, mask: torch.Tensor | None = None, limit: int | None = None):
+        if limit is not None and limit != 0:
+            x = x[:limit]
+        if mask is not None:
+            x = x * mask
+        return x
+""",
+            inputs="[(torch.rand(3, 4),), (torch.rand(2, 4), torch.rand(2, 4), 2), (torch.rand(2, 4), None, 0)]",
+            breaks=Target.SCRIPT,
+            error="Could not cast value of type Optional",
+        ),
+    ]
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        for diagnosis in self.diagnoses(file):
+            assert diagnosis.place is not None
+            function = function_at(file, diagnosis.place.line)
+            if function is None:
+                continue
+            if diagnosis.kind == "none-compare":
+                yield from self._comparison(function, diagnosis)
+            else:
+                yield from self._test(function, diagnosis)
+
+    # -- if self.act: ------------------------------------------------------------------------------------------------
+
+    def _test(self, function: Function, diagnosis: Diagnosis) -> Iterator[Finding]:
+        for node in _at(function, diagnosis, ast.Name, ast.Attribute):
+            assert isinstance(node, ast.expr)
+            if not is_condition(function, node):
+                continue
+            written, truth = ast.unparse(node), truth_of(function, node)
+            message = f"TorchScript has no truth of `{written}`"
+            if truth is None:
+                yield self.finding(node, f"{message}, and nothing tells what it is in all instances", answers=diagnosis)
+                return
+            same = [n for n in function.nodes if isinstance(n, type(node)) and ast.unparse(n) == written]
+            edits = [_tested(function, n, truth) for n in same if is_condition(function, n)]
+            what = "for None" if truth.none or truth.kind == "always" else f"as what it is ({truth.kind})"
+            yield self.finding(node, f"{message}; ask {what}", *edits, presumed=truth.presumed, answers=diagnosis)
+            return
+
+    # -- self.kind == 'wide' -----------------------------------------------------------------------------------------
+
+    def _comparison(self, function: Function, diagnosis: Diagnosis) -> Iterator[Finding]:
+        for node in _at(function, diagnosis, ast.Compare):
+            if (
+                not isinstance(node, ast.Compare)
+                or len(node.ops) != 1
+                or not isinstance(node.ops[0], (ast.Eq, ast.NotEq))
+            ):
+                continue
+            equal, left, right = isinstance(node.ops[0], ast.Eq), node.left, node.comparators[0]
+            if _is_none(left) or _is_none(right):
+                value = left if _is_none(right) else right
+                word = "is" if equal else "is not"
+                edit: Edit = Replace(node, f"{{value}} {word} None", {"value": value})
+                yield self.finding(node, f"ask by `{word} None`", edit, answers=diagnosis)
+                return
+            side = next((v for v in (left, right) if _may_be_none(function, v)), None)
+            message = "TorchScript compares no None"
+            if side is None:
+                yield self.finding(node, f"{message}, and it is not plain which side is", answers=diagnosis)
+                return
+            yield self.finding(
+                node, f"{message}; ask for it first", _guarded(function, node, side, equal), answers=diagnosis
+            )
+            return
+
+
+def is_condition(function: Function, node: ast.expr) -> bool:
+    """Whether nothing but the truth of an expression matters."""
+    parent = function.file.parents[node]
+    if isinstance(parent, (ast.If, ast.IfExp, ast.While, ast.Assert)):
+        return parent.test is node
+    if isinstance(parent, ast.UnaryOp):
+        return isinstance(parent.op, ast.Not)
+    return isinstance(parent, ast.BoolOp) and is_condition(function, parent)
+
+
+def _at(function: Function, diagnosis: Diagnosis, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
+    """The nodes of these kinds where the diagnosis points; on its line, where it names no column."""
+    place = diagnosis.place
+    assert place is not None
+    for node in function.nodes:
+        at = getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
+        if isinstance(node, kinds) and at == (place.line, at[1] if place.column is None else place.column):
+            yield node
+
+
+def _tested(function: Function, node: ast.expr, truth: Truth) -> Edit:
+    """The condition that asks what the value's truth is; of a `not`, both together."""
+    pieces: Pieces = {"v": node}
+    parent = function.file.parents[node]
+    if truth.kind == "always":
+        if isinstance(parent, ast.UnaryOp):
+            return Replace(parent, "{v} is None", pieces)
+        return Replace(node, "{v} is not None", pieces)
+    test = _TESTS[truth.kind].format("{v}")
+    if not truth.none:
+        return Replace(node, test, pieces)
+    if function.self_attribute(node) is not None:
+        return Replace(node, f"({test} if {{v}} is not None else False)", pieces)
+    return Replace(node, f"{{v}} is not None and {test}", pieces)
+
+
+def _guarded(function: Function, node: ast.Compare, value: ast.expr, equal: bool) -> Edit:
+    pieces: Pieces = {"v": value, "test": node}
+    place: ast.expr = node
+    if function.self_attribute(value) is not None:
+        parent = function.file.parents[node]
+        asked = f"{ast.unparse(value)} is not None and {ast.unparse(node)}"
+        if isinstance(parent, ast.BoolOp) and equal and ast.unparse(parent) == asked:
+            place = parent
+        return Replace(place, f"({{test}} if {{v}} is not None else {not equal})", pieces)
+    return Replace(node, "{v} is not None and {test}" if equal else "{v} is None or {test}", pieces)
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _may_be_none(function: Function, node: ast.expr) -> bool:
+    """Whether a name or an attribute is None somewhere."""
+    if not isinstance(node, (ast.Name, ast.Attribute)):
+        return False
+    type_ = function.type_of(node)
+    if type_ == NONE or type_.optional:
+        return True
+    name, cls = function.self_attribute(node), function.cls
+    if name is None or cls is None:
+        return False
+    family = [cls, *cls.ancestors, *cls.subclasses]
+    recorded = [c.observed.attributes[name] for c in family if c.observed is not None and name in c.observed.attributes]
+    return any(t == NONE or t.optional for t in recorded)

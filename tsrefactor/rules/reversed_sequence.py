@@ -1,0 +1,126 @@
+"""reversed-sequence."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.sequences import LIST, SIZE, sort_of
+from tsrefactor.source.edits import Pieces, Replace
+from tsrefactor.vocabulary import Target
+
+from .base import Example, Finding, Rule, Settings
+
+_MODEL = """\
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def forward(self, x):
+"""
+
+
+def _example(before: str, after: str, error: str) -> Example:
+    """An example of a forward's body."""
+    inputs = "[(torch.rand(2, 4),), (torch.rand(3, 4),)]"
+    return Example(_MODEL + before, _MODEL + after, inputs, Target.SCRIPT, error=error)
+
+
+class ReversedSequence(Rule):
+    """Count down, or read a list backwards by a slice, where `reversed` is called.
+
+    TorchScript has no `reversed`. `reversed(range(n))` becomes `range(n - 1, -1, -1)` and `reversed(items)` of a list
+    `items[::-1]`, in a loop, a comprehension, or under `list`, `enumerate` or `zip`.
+
+    Left alone: ranges with a step, values that are not known to be lists or tuples, and a list that the loop changes: a
+    slice is a copy.
+
+    Source: "range cannot be used as a value" and "Expected a value of type 'Tensor' for argument '0'" of `reversed`,
+    raised by torch/csrc/jit/frontend/ir_emitter.cpp.
+    """
+
+    name = "reversed-sequence"
+    targets = frozenset({Target.SCRIPT})
+    answers = frozenset({"not-a-value", "argument-type", "python-type-as-value"})
+    examples = [
+        _example(
+            """\
+        for i in reversed(range(x.shape[0])):
+            x = x + i * x[i]
+        for i in reversed(range(1, 3)):  # once more
+            x = x * i
+        return x
+""",
+            """\
+        for i in range(x.shape[0] - 1, -1, -1):
+            x = x + i * x[i]
+        for i in range(2, 0, -1):  # once more
+            x = x * i
+        return x
+""",
+            "range cannot be used as a value",
+        ),
+        _example(
+            """\
+        steps = [x, x * 2]
+        for i, step in enumerate(reversed(steps)):
+            x = x * step + i
+        return torch.cat(list(reversed(steps))) + x.sum()
+""",
+            """\
+        steps = [x, x * 2]
+        for i, step in enumerate(steps[::-1]):
+            x = x * step + i
+        return torch.cat(steps[::-1]) + x.sum()
+""",
+            "reversed",
+        ),
+    ]
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        if "reversed(" not in file.source.text:
+            return
+        for function in file.functions:
+            for call in function.calls("reversed"):
+                if len(call.args) != 1 or call.keywords or function.types.bindings.shadows("reversed"):
+                    continue
+                parent = file.parents[call]
+                origin = file.origin(parent.func) if isinstance(parent, ast.Call) else ""
+                loop = isinstance(parent, (ast.For, ast.comprehension)) and parent.iter is call
+                if not loop and origin not in ("list", "enumerate", "zip"):
+                    continue
+                over = call.args[0]
+                if isinstance(over, ast.Call) and file.origin(over.func) == "range":
+                    found = _down(over)
+                    if found is not None:
+                        yield self.finding(call, "TorchScript has no `reversed`; count down", Replace(call, *found))
+                elif (sort := sort_of(function, over)) in (LIST, SIZE) and not _changes(function, parent, over):
+                    place = parent if origin == "list" and sort == LIST and isinstance(parent, ast.Call) else call
+                    edit = Replace(place, "{items}[::-1]", {"items": over})
+                    yield self.finding(call, "TorchScript has no `reversed`; read the list backwards", edit)
+
+
+def _changes(function: Function, loop: ast.AST, over: ast.expr) -> bool:
+    """Whether a loop changes the list that it goes over."""
+    names = function.flow.reads(over)
+    return isinstance(loop, ast.For) and bool(names & function.flow.mutates(loop.body))
+
+
+def _down(over: ast.Call) -> tuple[str, Pieces] | None:
+    """A range in the other direction: its template and pieces."""
+    if over.keywords or not 1 <= len(over.args) <= 2 or any(isinstance(a, ast.Starred) for a in over.args):
+        return None
+    start, stop = (over.args[0], over.args[1]) if len(over.args) == 2 else (None, over.args[0])
+    pieces: dict[str, ast.expr] = {}
+    last = _less_one(stop, "stop", pieces)
+    before = "-1" if start is None else _less_one(start, "start", pieces)
+    return f"range({last}, {before}, -1)", pieces
+
+
+def _less_one(node: ast.expr, name: str, pieces: dict[str, ast.expr]) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return str(node.value - 1)
+    pieces[name] = node
+    return f"{{{name}}} - 1"
