@@ -19,7 +19,8 @@ def as_comprehension(function: Function, call: ast.Call, called: ast.expr | None
 
     ``called``: the lambda that the map's first argument names.
     """
-    if len(call.args) < 2 or call.keywords or any(isinstance(a, ast.Starred) for a in call.args):
+    starred = any(isinstance(a, ast.Starred) for a in call.args)
+    if len(call.args) < 2 or call.keywords or starred or function.types.bindings.shadows("map"):
         return None
     called = called or call.args[0]
     outer = _outer(function, call, called)
@@ -53,6 +54,8 @@ def _template(function: Function, call: ast.Call, called: ast.expr) -> tuple[str
         a = called.args
         if a.defaults or a.vararg or a.kwarg or a.kwonlyargs or len(a.posonlyargs + a.args) != len(over):
             return None
+        if any(isinstance(n, (ast.NamedExpr, ast.Lambda)) for n in walk(called.body)):
+            return None
         names = [p.arg for p in a.posonlyargs + a.args]
         return f"[{{body}} for {', '.join(names)} in {sequence}]", {"body": called.body, **pieces}
     if not all(isinstance(n, (ast.Name, ast.Attribute)) for n in walk(called)):
@@ -60,7 +63,7 @@ def _template(function: Function, call: ast.Call, called: ast.expr) -> tuple[str
     taken = {n.id for n in walk(call) if isinstance(n, ast.Name)} | function.flow.local_names
     names = []
     for _ in over:
-        names.append(fresh(taken, "v", "w", "u"))
+        names.append(fresh(taken, "item", "other"))
         taken.add(names[-1])
     template = f"[{{called}}({', '.join(names)}) for {', '.join(names)} in {sequence}]"
     return template, {"called": called, **pieces}

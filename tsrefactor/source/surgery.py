@@ -253,9 +253,9 @@ class _Chunk:
             above = _attached_comments(old[0])
             lines = _leading_lines(old[0])
             split = len(lines) - above
-            under[0] = under[0].with_changes(leading_lines=lines[split:])  # type: ignore[call-arg]
+            under[0] = under[0].with_changes(leading_lines=lines[split:])
             new = fill_statements(edit.template, texts, kept)
-            new[0] = new[0].with_changes(leading_lines=lines[:split])  # type: ignore[call-arg]
+            new[0] = new[0].with_changes(leading_lines=lines[:split])
         elif new:
             new[0] = _carry(old[0], new[0])
         block, body, at = self._place(old[0], statements[0])

@@ -1,9 +1,9 @@
-"""map-to-comprehension: where a map is used at once, and where not."""
+"""map-call: where a map is used at once, and where not."""
 
 import pytest
 
 from tests.rules.texts import rewritten, source
-from tsrefactor.rules.map_to_comprehension import MapToComprehension
+from tsrefactor.rules.map_call import MapCall
 
 HEAD = "import torch\n\n\nclass Model(torch.nn.Module):\n    def forward(self, x, v):\n        "
 
@@ -11,20 +11,20 @@ HEAD = "import torch\n\n\nclass Model(torch.nn.Module):\n    def forward(self, x
 @pytest.mark.parametrize(
     ("code", "after"),
     [
-        ("a, b = map(self.fc, x)", "a, b = [self.fc(w) for w in x]"),
-        ("return tuple(map(int, x.shape))", "return tuple([int(w) for w in x.shape])"),
-        ("return ','.join(map(str, x.shape))", "return ','.join([str(w) for w in x.shape])"),
+        ("a, b = map(self.fc, x)", "a, b = [self.fc(item) for item in x]"),
+        ("return tuple(map(int, x.shape))", "return tuple([int(item) for item in x.shape])"),
+        ("return ','.join(map(str, x.shape))", "return ','.join([str(item) for item in x.shape])"),
         ("return sum(map(lambda t: (t, 1), x))", "return sum([(t, 1) for t in x])"),
         ("return all(map(lambda t: t > 1, x.shape))", "return all([t > 1 for t in x.shape])"),
         (
             "for y in map(torch.relu, x):\n            v = v + y",
-            "for y in [torch.relu(w) for w in x]:\n            v = v + y",
+            "for y in [torch.relu(item) for item in x]:\n            v = v + y",
         ),
     ],
 )
 def test_used_at_once(code, after, tmp_path):
     file = source(tmp_path / "model.py", f"{HEAD}{code}\n")
-    assert rewritten(MapToComprehension(), file) == f"{HEAD}{after}\n"
+    assert rewritten(MapCall(), file) == f"{HEAD}{after}\n"
 
 
 @pytest.mark.parametrize(
@@ -43,4 +43,4 @@ def test_used_at_once(code, after, tmp_path):
 )
 def test_left_alone(code, tmp_path):
     file = source(tmp_path / "model.py", f"{HEAD}{code}\n")
-    assert rewritten(MapToComprehension(), file) == file.text
+    assert rewritten(MapCall(), file) == file.text
