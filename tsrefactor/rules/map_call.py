@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from tsrefactor.facts.compiled import compiled
 from tsrefactor.facts.file import FileFacts, Function
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.operations import is_operation
@@ -14,7 +15,7 @@ from tsrefactor.vocabulary import Target
 from .base import Example, Finding, Rule, Settings
 
 # What takes all that `map` gives at once: only there is a list the same.
-_TAKERS = frozenset({"list", "tuple", "sum", "max", "min", "any", "all", "sorted", "set", "torch.cat", "torch.stack"})
+_TAKERS = frozenset({"list", "tuple", "sum", "max", "min", "sorted", "set", "torch.cat", "torch.stack"})
 _MODEL = """\
 import torch
 from torch import nn
@@ -88,7 +89,7 @@ class MapCall(Rule):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if "map(" not in file.source.text:
             return
-        for function in file.functions:
+        for function in compiled(file):
             for call in function.calls("map"):
                 found = _comprehension(function, call)
                 if found is None or function.types.bindings.shadows("map"):
@@ -96,7 +97,6 @@ class MapCall(Rule):
                 parent = file.parents[call]
                 as_list = isinstance(parent, ast.Call) and file.origin(parent.func) == "list"
                 if not _taken_at_once(function, call, parent):
-                    yield self.finding(call, "TorchScript has no `map`, and its calls would come earlier in a list")
                     continue
                 message = "TorchScript has no `map`; write a comprehension"
                 edit = Replace(parent if as_list else call, *found)  # type: ignore[arg-type]
@@ -108,6 +108,8 @@ def _taken_at_once(function: Function, call: ast.Call, parent: ast.AST) -> bool:
         return len(parent.targets) == 1 and isinstance(parent.targets[0], (ast.Tuple, ast.List))
     if isinstance(parent, ast.Call) and parent.args == [call]:
         origin = function.file.origin(parent.func)
+        if origin in ("any", "all"):  # they may stop before the end
+            return isinstance(call.args[0], ast.Lambda) and function.flow.is_pure(call.args[0].body)
         return origin in _TAKERS or is_operation(origin)
     return False
 

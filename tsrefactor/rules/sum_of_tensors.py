@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from tsrefactor.facts.compiled import compiled
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts, Function
 from tsrefactor.facts.names import fresh
@@ -86,7 +87,7 @@ class SumOfTensors(Rule):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if "sum(" not in file.source.text:
             return
-        found = ((f, c, self._summed(f, c)) for f in file.functions for c in f.calls("sum"))
+        found = ((f, c, self._summed(f, c)) for f in compiled(file) for c in f.calls("sum"))
         function, call, summed = next((f for f in found if f[2] is not None), (None, None, None))
         if function is None or call is None or summed is None:
             return  # one at a time: the next ones use the same function
@@ -114,7 +115,9 @@ class SumOfTensors(Rule):
         argument = call.args[0]
         lines = range(call.lineno, (call.end_lineno or call.lineno) + 1)
         here = (d for d in self.diagnoses(function.file) if d.place and d.place.line in lines)
-        answered = next((d for d in here if d.names.get("callee", "sum").rpartition("::")[2] == "sum"), None)
+        answered = next(
+            (d for d in here if d.names.get("callee", "sum").rpartition("::")[2].partition(".")[0] == "sum"), None
+        )
         element = argument.elt if isinstance(argument, (ast.GeneratorExp, ast.ListComp)) else None
         type_ = function.type_of(argument) if element is None else list_of(function.type_of(element))
         known = all(t.known for t in (type_, *type_.args))
