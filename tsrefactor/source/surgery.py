@@ -75,6 +75,8 @@ class Surgeon:
                 return self._chunk(function).rename(function, name)
             case SpellOutParameters(function=function):
                 return self._chunk(function).spell_out(edit)
+            case RemoveDecorator(decorator=decorator):
+                return self._without(decorator)
         raise TypeError(f"not an edit: {edit!r}")
 
     def _without(self, decorator: ast.expr) -> Splice:
