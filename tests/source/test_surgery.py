@@ -60,7 +60,8 @@ def test_comments_go_with_what_is_put_under_a_header(tmp_path):
 
 
 def test_takes_a_decorator_off(tmp_path):
-    text = "class A:\n    # both\n    @first\n    @second(1,\n            2)  # goes\n    # f\n    def f(self):\n        pass\n"
+    text = "class A:\n    # both\n    @first\n    @second(1,\n            2)  # goes\n    # f\n"
+    text += "    def f(self):\n        pass\n"
     file = source(text, tmp_path)
     decorator = find(file, ast.FunctionDef).decorator_list[1]
     after = "class A:\n    # both\n    @first\n    # f\n    def f(self):\n        pass\n"
