@@ -59,21 +59,3 @@ def test_a_loop_over_modules_is_unrolled(tmp_path):
         "            total = total + torch.relu(x)\n        return total\n"
     )
     assert found(tmp_path, text) == []
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "    def forward(self, x: torch.Tensor):\n        return x if x.dim() > 1 else sum(x.unbind(0))\n",
-        "    def forward(self, x: torch.Tensor):\n        return self.norm(x) + sum(x.unbind(0))\n",
-        "    def forward(self, x: torch.Tensor):\n        i = 1\n        return sum(x[i] for i in range(3)) + i\n",
-        "    def forward(self, x: torch.Tensor):\n        return sum(x[i] for i in range(3) if i)\n",
-    ],
-)
-def test_refuses_sums_that_no_loop_can_precede(tmp_path, text):
-    [finding] = found(tmp_path, text)
-    assert not finding.edits
-
-
-def test_sums_of_numbers_are_left_alone(tmp_path):
-    assert found(tmp_path, "    def forward(self, x: torch.Tensor):\n        return x * sum([1, 2])\n") == []

@@ -5,13 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts, Function
 from tsrefactor.facts.module_loops import container_kind
-from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
-from tsrefactor.facts.types import TENSOR, UNKNOWN, join_all
-from tsrefactor.source.edits import Edit, Piece, Pieces, Replace
+from tsrefactor.facts.types import TENSOR
+from tsrefactor.source.edits import Edit, Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -42,12 +40,10 @@ class Accumulator(Rule):
     like the number does (a tensor without dimensions takes the other's type), and `total += x` becomes
     `total = total + x`: in place, the first sum would have to fit into that tensor.
 
-    `sum(…)` of tensors, which TorchScript has for numbers only, becomes such a loop, which adds in the same order.
-
     Where the loop does not run, the result is the tensor 0, and no longer the number. Left alone: variables that are
     bound in other ways, or that count (`range(total)`, `y[total]`); sums in place of which the loop keeps another
     reference (`outs.append(total)`); sums in branches alone, where the number may well be the result; loops over
-    modules, which TorchScript unrolls; `sum` in places that are not always evaluated.
+    modules, which TorchScript unrolls.
 
     Source: "Cannot input a tensor of dimension other than 0 as a scalar argument", raised by
     torch/csrc/jit/runtime/register_prim_ops.cpp.
@@ -55,7 +51,7 @@ class Accumulator(Rule):
 
     name = "accumulator"
     targets = frozenset({Target.SCRIPT})
-    answers = frozenset({"scalar-argument", "arguments-not-valid"})
+    answers = frozenset({"scalar-argument"})
     examples = [
         _example(
             """\
@@ -75,33 +71,13 @@ class Accumulator(Rule):
             outcome="mismatch",
             error="",
         ),
-        _example(
-            """\
-    def forward(self, x):
-        return sum(row * i for i, row in enumerate(x.unbind(1))).relu()
-""",
-            """\
-    def forward(self, x):
-        total = torch.tensor(0)
-        for i, row in enumerate(x.unbind(1)):
-            total = total + row * i
-        return total.relu()
-""",
-            error="Arguments for call are not valid|sum",
-        ),
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-        told = list(self.diagnoses(file))
         for function in file.functions:
             for statement in function.statements:
                 if isinstance(statement, ast.Assign):
                     yield from self._started(function, statement)
-            for call in function.calls("sum"):
-                answered = next((d for d in told if _is_about_sum(d, call)), None)
-                yield from self._summed(function, call, answered)
-
-    # -- total = 0, and a loop -----------------------------------------------------------------------------------------
 
     def _started(self, function: Function, start: ast.Assign) -> Iterator[Finding]:
         for name, value in _numbers(start):
@@ -117,64 +93,9 @@ class Accumulator(Rule):
             edits: list[Edit] = [Replace(value, f"{tensor}({{number}})", {"number": value})]
             edits += [_out_of_place(function, s, name) for s in sums if isinstance(s, ast.AugAssign)]
             caveat = f"where no loop runs, '{name}' is a tensor and no longer a number"
-            yield self.finding(start, f"{message}; start with a tensor", *edits, imports=imports, caveat=caveat)
-
-    # -- sum(…) --------------------------------------------------------------------------------------------------------
-
-    def _summed(self, function: Function, call: ast.Call, answered: Diagnosis | None) -> Iterator[Finding]:
-        file = function.file
-        if len(call.args) != 1 or call.keywords:
-            return
-        over = call.args[0]
-        listed = over if isinstance(over, (ast.GeneratorExp, ast.ListComp)) else None
-        if listed is not None:
-            type_ = function.type_of(listed.elt)
-            whole = len(listed.generators) == 1 and not listed.generators[0].ifs
-            whole = whole and not function.flow.writes(listed.generators[0].target) & function.flow.local_names
-        else:
-            held, whole = function.type_of(over), isinstance(over, (ast.Name, ast.Attribute, ast.Call))
-            type_ = join_all(held.args) if held.name in ("List", "Tuple") else UNKNOWN
-        if type_ != TENSOR and (answered is None or type_ != UNKNOWN):
-            return
-        statement = file.statement_of(call)
-        message = "TorchScript sums no tensors with `sum`"
-        if not whole or not _first_evaluated(function, statement, call):
-            yield self.finding(call, f"{message}, and no loop can go before it", answers=answered)
-            return
-        taken = function.flow.local_names | file.module_names
-        target = statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
-        plain = isinstance(target, ast.Name) and isinstance(statement, ast.Assign) and statement.value is call
-        used = target.id if isinstance(target, ast.Name) else ""
-        name = used if plain and used not in function.flow.reads(call) else fresh(taken, "total", "total_sum")
-        tensor, imports = file.spell("torch.tensor")
-        pieces: Pieces
-        if listed is not None:
-            generator = listed.generators[0]
-            pieces = {"target": generator.target, "over": generator.iter, "value": _operand(function, listed.elt)}
-            loop = f"for {{target}} in {{over}}:\n    {name} = {name} + {{value}}"
-        else:
-            pieces = {"over": over}
-            item = fresh(taken | {name}, "value", "term")
-            loop = f"for {item} in {{over}}:\n    {name} = {name} + {item}"
-        template = f"{name} = {tensor}(0)\n{loop}"
-        if name == used and plain:
-            edit = Replace([statement], template, pieces)
-        else:
-            edit = Replace([statement], f"{template}\n{{rest}}", {**pieces, "rest": Piece([statement], {call: name})})
-        yield self.finding(
-            call,
-            f"{message}; add them in a loop",
-            edit,
-            imports=imports,
-            presumed=type_ != TENSOR,
-            caveat="where there is nothing to add, the sum is a tensor and no longer a number",
-            answers=answered,
-        )
-
-
-def _is_about_sum(diagnosis: Diagnosis, call: ast.Call) -> bool:
-    at_call = diagnosis.place is not None and diagnosis.place.line == call.lineno
-    return at_call and diagnosis.names.get("callee", "").startswith("aten::sum")
+            yield self.finding(
+                start, f"{message}; start with `{tensor}({ast.unparse(value)})`", *edits, imports=imports, caveat=caveat
+            )
 
 
 def _numbers(statement: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
@@ -287,18 +208,3 @@ def _out_of_place(function: Function, statement: ast.AugAssign, name: str) -> Ed
     operator = _OPERATORS[type(statement.op)]
     value = statement.value if operator == "*" else _operand(function, statement.value)
     return Replace([statement], f"{name} = {name} {operator} {{value}}", {"value": value})
-
-
-def _first_evaluated(function: Function, statement: ast.stmt, call: ast.Call) -> bool:
-    """Whether a statement of one line always evaluates the call, and calls nothing else before it."""
-    if not isinstance(statement, (ast.Assign, ast.AugAssign, ast.Return, ast.Expr)):
-        return False
-    node: ast.AST = call
-    around = set()
-    while node is not statement:
-        node = function.file.parents[node]
-        around.add(node)
-    if any(isinstance(n, _LAZY) for n in around):
-        return False
-    before = [n for n in walk(statement) if isinstance(n, ast.Call) and n not in around and n is not call]
-    return all((n.lineno, n.col_offset) > (call.lineno, call.col_offset) for n in before)

@@ -14,7 +14,7 @@ from tsrefactor.facts.types import FLOAT, INT, UNKNOWN, join
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings
+from .base import Example, Finding, Rule, Settings, preview
 
 _EPS_MOMENTUM = (("eps", 1), ("momentum", 2))
 # Parameters of torch.nn's classes that stay what they are given, and reach an operator that takes a float.
@@ -232,7 +232,8 @@ class Model(nn.Module):
         if literal is None and type_ not in _WHOLE and not complained:
             return {}
         edit = Replace(value, literal) if literal is not None else Replace(value, "float({value})", {"value": value})
-        message = f"TorchScript takes no int for the float '{given.parameter}'"
+        message = f"TorchScript takes no int for the float '{given.parameter}'; "
+        message += f"write `{preview(edit.template, edit.pieces)}`"
         return {value: self.finding(value, message, edit, answers=diagnosis)}
 
 

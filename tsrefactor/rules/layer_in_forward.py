@@ -14,7 +14,7 @@ from tsrefactor.source.edits import Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings
+from .base import Example, Finding, Rule, Settings, preview
 
 _VARIABLES = ("torch.autograd.Variable", "torch.autograd.variable.Variable")
 _PARAMETERS = ("torch.nn.Parameter", "torch.nn.parameter.Parameter")
@@ -191,8 +191,9 @@ class Model(torch.nn.Module):
         if wanted.value:
             template = ("{data}" if _is_fresh(function, given["data"]) else "{data}.detach()") + ".requires_grad_()"
         name = ast.unparse(made.func)
-        message = f"TorchScript cannot make a `{name}`; use the tensor itself"
-        yield self.finding(made, message, Replace(made, template, {"data": given["data"]}))
+        pieces = {"data": given["data"]}
+        message = f"TorchScript cannot make a `{name}`; use the tensor itself: `{preview(template, pieces)}`"
+        yield self.finding(made, message, Replace(made, template, pieces))
 
 
 def _calls(function: Function, made: ast.Call) -> list[ast.Call]:

@@ -12,7 +12,7 @@ from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings
+from .base import Example, Finding, Rule, Settings, preview
 
 _RENAMED = {"ndimension": "dim", "nelement": "numel"}
 _ONLY_TENSORS = (*_RENAMED, "new_tensor")  # methods that nothing else has
@@ -158,10 +158,12 @@ class Model(torch.nn.Module):
         for name in modern.names:
             names[name.rpartition(".")[2]], needed = file.spell(name)
             imports |= needed
+        edit = Replace(call, modern.template, {**modern.pieces, **names})
+        message = f"TorchScript does not know `{ast.unparse(call.func)}` as eager does; "
         return self.finding(
             call,
-            f"TorchScript does not know `{ast.unparse(call.func)}` as eager does",
-            Replace(call, modern.template, {**modern.pieces, **names}),
+            f"{message}write `{preview(edit.template, edit.pieces)}`",
+            edit,
             imports=imports,
             presumed=presumed,
             trap=bool(_CONSTRUCTORS.get(file.origin(call.func))),

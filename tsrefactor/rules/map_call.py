@@ -8,7 +8,7 @@ from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.maps import as_comprehension
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings
+from .base import Example, Finding, Rule, Settings, preview
 
 _MODEL = """\
 import torch
@@ -89,6 +89,8 @@ class MapCall(Rule):
                     continue
                 edit = as_comprehension(function, call)
                 if edit is not None:
-                    yield self.finding(call, "TorchScript has no `map`; write a comprehension", edit)
+                    yield self.finding(
+                        call, f"TorchScript has no map; write `{preview(edit.template, edit.pieces)}`", edit
+                    )
                 else:
                     yield self.finding(call, "TorchScript has no `map`, and a list could not take its place here")

@@ -104,7 +104,8 @@ class Model(nn.Module):
                 edits += _moved(cls, statement)
             yield self.finding(
                 declared[0],
-                f"TorchScript takes no annotation of a submodule in the class body: {names}",
+                f"TorchScript takes no annotation of a submodule in the class body: {names}; "
+                "annotate where `__init__` assigns it",
                 *edits,
             )
 

@@ -215,7 +215,7 @@ class ModuleByName(Rule):
             if isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Load):
                 key = parent.slice.value if isinstance(parent.slice, ast.Constant) else None
                 if isinstance(key, str) and key.isidentifier():
-                    message = "TorchScript sees no `_modules`; read the attribute"
+                    message = f"TorchScript sees no _modules; write `{own}.{key}`"
                     yield self.finding(parent, message, Replace(parent, f"{own}.{key}"), answers=answered)
             elif isinstance(parent, ast.Attribute) and isinstance(call := parents[parent], ast.Call):
                 all_of = {"values": "children", "items": "named_children"}.get(parent.attr)
@@ -235,7 +235,7 @@ class ModuleByName(Rule):
         names = list(dict.fromkeys(n for found in each for n in found or ()))
         if names and None not in each and len(names) == 1:
             edits: list[Edit] = [Replace(s.lookup, f"{s.function.self_name}.{names[0]}") for s in sites]
-            yield self.finding(first.lookup, f"{_LITERALS}; read the attribute", *edits, answers=answered)
+            yield self.finding(first.lookup, f"{_LITERALS}; read the attribute `{names[0]}`", *edits, answers=answered)
             return
         last = max(sites, key=lambda s: s.function.node.lineno)
         name = method_name(cls, given, f"_call_{word}")
@@ -259,7 +259,7 @@ class ModuleByName(Rule):
         for site in sites:
             edits += _called(site, f"{site.function.self_name}.{name}", sites)
         presumed = len(shown) < len(sites)
-        message = f"{_LITERALS}; look for the module"
+        message = f"{_LITERALS}; call `{name}`, a method that looks for the module"
         yield self.finding(first.lookup, message, *edits, imports=imports, presumed=presumed, answers=answered)
 
 

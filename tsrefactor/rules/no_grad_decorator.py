@@ -98,7 +98,7 @@ class Model(torch.nn.Module):
             for node in function.nodes:
                 if isinstance(node, ast.withitem) and _never_grad(file, node.context_expr):
                     name, imports = file.spell(_NO_GRAD)
-                    message = "TorchScript knows no `set_grad_enabled`"
+                    message = f"TorchScript knows no set_grad_enabled; write `{name}()`"
                     yield self.finding(
                         node.context_expr, message, Replace(node.context_expr, f"{name}()"), imports=imports
                     )
@@ -123,7 +123,7 @@ class Model(torch.nn.Module):
         context = function.file.source.segment(decorator) + ("" if isinstance(decorator, ast.Call) else "()")
         yield self.finding(
             decorator,
-            f"{message}; put the body under `with`",
+            f"{message}; put the body under `with {context}:`",
             RemoveDecorator(decorator),
             Replace(body, "with {context}:\n    {body}", {"context": context, "body": body}),
             trap=True,

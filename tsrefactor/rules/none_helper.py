@@ -9,7 +9,7 @@ from tsrefactor.facts.file import FileFacts, Function
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings
+from .base import Example, Finding, Rule, Settings, preview
 
 
 class NoneHelper(Rule):
@@ -105,7 +105,7 @@ class Model(nn.Module):
         if wanted == 2 and not all(map(_plain, call.args)):
             return None
         pieces = dict(zip(("value", "other"), call.args, strict=False))
-        message = f"TorchScript does not see what `{call.func.id}` tests; write it out"
+        message = f"TorchScript does not see what `{call.func.id}` tests; write `{preview(template, pieces)}`"
         return self.finding(call, message, Replace(call, template, pieces))
 
 

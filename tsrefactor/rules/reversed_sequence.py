@@ -10,7 +10,7 @@ from tsrefactor.facts.sequences import LIST, SIZE, sort_of
 from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings
+from .base import Example, Finding, Rule, Settings, preview
 
 _MODEL = """\
 import torch
@@ -95,11 +95,15 @@ class ReversedSequence(Rule):
                 if isinstance(over, ast.Call) and file.origin(over.func) == "range":
                     found = _down(over)
                     if found is not None:
-                        yield self.finding(call, "TorchScript has no `reversed`; count down", Replace(call, *found))
+                        yield self.finding(
+                            call, f"TorchScript has no reversed; count down: `{preview(*found)}`", Replace(call, *found)
+                        )
                 elif (sort := sort_of(function, over)) in (LIST, SIZE) and not _changes(function, parent, over):
                     place = parent if origin == "list" and sort == LIST and isinstance(parent, ast.Call) else call
                     edit = Replace(place, "{items}[::-1]", {"items": over})
-                    yield self.finding(call, "TorchScript has no `reversed`; read the list backwards", edit)
+                    yield self.finding(
+                        call, f"TorchScript has no reversed; write `{preview(edit.template, edit.pieces)}`", edit
+                    )
 
 
 def _changes(function: Function, loop: ast.AST, over: ast.expr) -> bool:

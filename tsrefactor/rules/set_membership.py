@@ -10,7 +10,7 @@ from tsrefactor.facts.types import SCALARS
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings
+from .base import Example, Finding, Rule, Settings, preview
 
 
 class SetMembership(Rule):
@@ -87,6 +87,6 @@ class Model(nn.Module):
                 pieces = {f"e{i}": e for i, e in enumerate(searched.elts)}
                 template = ", ".join(f"{{{p}}}" for p in pieces) + ("," if len(pieces) == 1 else "")
                 diagnoses = (d for d in self.diagnoses(file) if d.place and d.place.line == searched.lineno)
-                message = "TorchScript has no sets; look in a tuple"
                 edit = Replace(searched, f"({template})", pieces)
+                message = f"TorchScript has no sets; look in the tuple `{preview(edit.template, edit.pieces)}`"
                 yield self.finding(searched, message, edit, answers=next(diagnoses, None))

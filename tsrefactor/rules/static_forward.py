@@ -93,7 +93,7 @@ class Model(nn.Module):
                     continue
                 yield self.finding(
                     function.node,
-                    f"{message}; make it a method",
+                    f"{message}; make it a method: `{_header(function)}`",
                     Replace([function.node], f"{_header(function)}\n    {{body}}", {"body": function.node.body}),
                     caveat=f"`{cls.name}.forward` can no longer be called without an instance",
                 )

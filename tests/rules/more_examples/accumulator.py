@@ -38,45 +38,4 @@ MORE = {
         error="scalar argument|Cannot input a tensor",
         outcome="run-error",
     ),
-    "the sum of a list, under its own name": _example(
-        """\
-    def forward(self, x):
-        rows = x.unbind(1)
-        y = sum(rows)  # left to right
-        return y.exp()
-""",
-        """\
-    def forward(self, x):
-        rows = x.unbind(1)
-        y = torch.tensor(0)  # left to right
-        for value in rows:
-            y = y + value
-        return y.exp()
-""",
-        error="sum",
-        outcome="compile-error",
-    ),
-    "the sum of what modules return": _example(
-        """\
-    def __init__(self):
-        super().__init__()
-        self.layers = nn.ModuleList([nn.Tanh(), nn.Identity()])
-
-    def forward(self, x):
-        return sum([layer(x) for layer in self.layers]) / 2
-""",
-        """\
-    def __init__(self):
-        super().__init__()
-        self.layers = nn.ModuleList([nn.Tanh(), nn.Identity()])
-
-    def forward(self, x):
-        total = torch.tensor(0)
-        for layer in self.layers:
-            total = total + layer(x)
-        return total / 2
-""",
-        error="sum",
-        outcome="compile-error",
-    ),
 }
