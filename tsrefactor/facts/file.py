@@ -488,5 +488,14 @@ class FileFacts:
     def first_original_line(self, function: Function) -> int | None:
         """The original's line where a function, with its decorators, begins; None for one that a change inserted."""
         node = function.node
+        defined = self.document.original_line(node.lineno)
+        if defined is not None:  # a change may have taken decorators off
+            return self._first_lines.get(defined, defined)
         first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-        return self.document.original_line(first) or self.document.original_line(node.lineno)
+        return self.document.original_line(first)
+
+    @cached_property
+    def _first_lines(self) -> dict[int, int]:
+        """The original's decorated functions: the line of the ``def`` → that of the first decorator."""
+        functions = (n for n in walk(self.document.source.tree) if isinstance(n, FunctionNode) and n.decorator_list)
+        return {f.lineno: min(d.lineno for d in f.decorator_list) for f in functions}
