@@ -13,7 +13,7 @@ MORE = {
     "a string and a device": Example(
         before=HEAD + 'MODE = "sum"\nDEVICE = torch.device("cpu")\n\n\nclass Model(nn.Module):\n'
         '    def forward(self, x):\n        x = x.to(DEVICE)\n        return x.sum() if MODE == "sum" else x\n',
-        after="from typing import Final\n" + HEAD + 'MODE = "sum"\nDEVICE = torch.device("cpu")\n\n\n'
+        after="from typing import Final\n\n" + HEAD + 'MODE = "sum"\nDEVICE = torch.device("cpu")\n\n\n'
         "class Model(nn.Module):\n    MODE: Final[str] = MODE\n    DEVICE: Final[torch.device] = DEVICE\n\n"
         "    def forward(self, x):\n        x = x.to(self.DEVICE)\n"
         '        return x.sum() if self.MODE == "sum" else x\n',
@@ -25,7 +25,7 @@ MORE = {
         before=HEAD + "N = 3\n\n\nclass Base(nn.Module):\n    factor: float\n\n    def __init__(self):\n"
         "        super().__init__()\n        self.factor = 2.0\n\n\nclass Model(Base):\n    def forward(self, x):\n"
         "        return x * self.factor + N\n",
-        after="from typing import Final\n" + HEAD + "N = 3\n\n\nclass Base(nn.Module):\n    factor: float\n\n"
+        after="from typing import Final\n\n" + HEAD + "N = 3\n\n\nclass Base(nn.Module):\n    factor: float\n\n"
         "    def __init__(self):\n        super().__init__()\n        self.factor = 2.0\n\n\nclass Model(Base):\n"
         "    N: Final[int] = N\n    factor: float\n\n    def forward(self, x):\n"
         "        return x * self.factor + self.N\n",
