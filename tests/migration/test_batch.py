@@ -103,6 +103,29 @@ def test_a_case_that_cannot_be_mended_leaves_no_edit(migrated):
     assert "n=1" in text
 
 
+def test_a_failed_case_lists_no_edit_of_the_code_that_it_shares(migrated):
+    cases, text = migrated(
+        """
+        def scale(x, by=2):
+            return x * by
+
+        class A(nn.Module):
+            def forward(self, x):
+                return scale(x, 3)
+
+        class B(nn.Module):
+            def forward(self, x):
+                return (lambda y: scale(y, 3))(x)
+        """,
+        "yield case('a', 'A', x)\nyield case('b', 'B', x)\n",
+        rules=["annotate-types"],
+    )
+    assert {n: c.status for n, c in cases.items()} == {"a": Status.MIGRATED, "b": Status.FAILED}
+    assert "by: int = 2" in text
+    assert len(cases["a"].needs) == 1 and cases["b"].needs == []
+    assert cases["b"].notes == ["it runs code that was edited for a"]
+
+
 def test_a_passing_case_is_untouched_and_one_that_does_not_run_is_an_error(migrated):
     cases, _ = migrated(
         """

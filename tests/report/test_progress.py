@@ -1,4 +1,5 @@
 import io
+import re
 
 import pytest
 
@@ -31,12 +32,49 @@ def test_plain_lines_away_from_a_terminal(clock):
     ]
 
 
+def test_the_estimate_of_the_looks_and_then_of_the_work(clock):
+    out = io.StringIO()
+    with CaseProgress(6, stderr_console(out)) as progress:
+        for _ in range(6):
+            clock[0] += 5
+            progress.looked()
+        for status in (Status.ALREADY, Status.ERROR):  # no work: they say nothing of how long that takes
+            progress.done(status)
+        assert progress.left() is None
+        for status in (Status.MIGRATED, Status.FAILED):
+            clock[0] += 20
+            progress.done(status)
+        clock[0] += 15
+        assert progress.left() == 40 - 15
+        clock[0] += 45
+        assert progress.left() == 0
+    assert out.getvalue().splitlines() == [
+        "0/6 cases: looked at 2 of 6; 20 s left",
+        "0/6 cases: looked at 4 of 6; 10 s left",
+        "0/6 cases: looked at 6 of 6",
+        "3/6 cases: 2 passed, 1 error",
+        "4/6 cases: 2 passed, 1 failed, 1 error; 40 s left",
+    ]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_time_left_on_a_terminal(monkeypatch, clock):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    out = Terminal()
+    with CaseProgress(5, stderr_console(out)) as progress:
+        for status in ENDS[:2]:
+            clock[0] += 6
+            progress.done(status)
+    assert "2/5 18 s left 2 passed" in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue())
+
+
 @pytest.mark.parametrize("width", [20, 80])
 def test_a_bar_on_a_terminal(monkeypatch, width):
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", str(width))
     out = Terminal()

@@ -130,7 +130,7 @@ def test_forms(tmp_path, before, after):
 
 def test_layer_held_by_a_variable(tmp_path):
     body = "# of a layer\npool = nn.AvgPool2d(n)\nfor _ in range(2):\n    x = pool(x)  # twice\nreturn pool(x + 1)"
-    after = "# of a layer\nfor _ in range(2):\n    x = F.avg_pool2d(x, n)  # twice\nreturn F.avg_pool2d(x + 1, n)"
+    after = "for _ in range(2):\n    x = F.avg_pool2d(x, n)  # twice\nreturn F.avg_pool2d(x + 1, n)"
     assert made(tmp_path, body) == after
 
 

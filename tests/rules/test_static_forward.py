@@ -15,7 +15,6 @@ HEAD = "import torch\nfrom torch import nn\n\n\n"
         ("    @staticmethod\n    def forward(*xs):\n        return xs[0]\n", "not all by position"),
         ("    @staticmethod\n    def forward(self):\n        return self\n", "for something else"),
         ("    @staticmethod\n    def forward(x):\n        return x\n\n\ny = M.forward(1)\n", "without an instance"),
-        ("    @classmethod\n    def forward(cls, x):\n        return x\n", "another decorator"),
     ],
 )
 def test_refused(tmp_path, body, reason):

@@ -12,6 +12,7 @@ from tsrefactor.source.edits import (
     InsertAfter,
     InsertBefore,
     Piece,
+    RemoveDecorator,
     Replace,
 )
 from tsrefactor.source.file import SourceFile
@@ -48,6 +49,23 @@ def test_a_comment_goes_with_its_statement(tmp_path):
     file = source("def f():\n    a = 1\n\n    # both\n    b = 2  # goes\n    # only c\n    c = 3\n", tmp_path)
     text = made(file, Replace([find(file, ast.Assign, "b = 2")], ""))
     assert text == "def f():\n    a = 1\n\n    # only c\n    c = 3\n"
+
+
+def test_comments_go_with_what_is_put_under_a_header(tmp_path):
+    file = source('def f():\n    """Doc."""\n\n    # first\n    a = 1  # one\n\n    # second\n    b = 2\n', tmp_path)
+    body = find(file, ast.FunctionDef).body[1:]
+    text = made(file, Replace(body, "with c:\n    {body}", {"body": body}))
+    lines = ["with c:", "    # first", "    a = 1  # one", "", "    # second", "    b = 2", ""]
+    assert text == 'def f():\n    """Doc."""\n\n' + "\n".join(f"    {line}" if line else "" for line in lines)
+
+
+def test_takes_a_decorator_off(tmp_path):
+    text = "class A:\n    # both\n    @first\n    @second(1,\n            2)  # goes\n    # f\n"
+    text += "    def f(self):\n        pass\n"
+    file = source(text, tmp_path)
+    decorator = find(file, ast.FunctionDef).decorator_list[1]
+    after = "class A:\n    # both\n    @first\n    # f\n    def f(self):\n        pass\n"
+    assert made(file, RemoveDecorator(decorator)) == after
 
 
 def test_parenthesises_a_piece_that_needs_it(tmp_path):
@@ -223,6 +241,12 @@ def test_refuses_a_second_else(tmp_path):
         made(file, AddElse(find(file, ast.If), "raise ValueError(a)"))
 
 
+def test_a_declaration_before_others_keeps_the_blank_line_after_the_docstring(tmp_path):
+    file = source('class A:\n    """Doc."""\n\n    b: int\n', tmp_path)
+    text = made(file, AddToClass(find(file, ast.ClassDef), "a: int"))
+    assert text == 'class A:\n    """Doc."""\n\n    a: int\n    b: int\n'
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -240,9 +264,3 @@ def test_leaves_no_block_empty(tmp_path):
     file = source("def f():\n    b = 2\n", tmp_path)
     with pytest.raises(EditRefused, match="nothing is left of the block at line 2"):
         made(file, Replace([find(file, ast.Assign)], ""))
-
-
-def test_a_declaration_before_others_keeps_the_blank_line_after_the_docstring(tmp_path):
-    file = source('class A:\n    """Doc."""\n\n    b: int\n', tmp_path)
-    text = made(file, AddToClass(find(file, ast.ClassDef), "a: int"))
-    assert text == 'class A:\n    """Doc."""\n\n    a: int\n    b: int\n'

@@ -34,7 +34,7 @@ class Attributes:
 
     def __init__(self, file: FileFacts):
         self.file = file
-        self.visible = [f for f in _compiled(file) if f.cls is not None and f.cls.is_module and f.self_name]
+        self.visible = [f for f in file.functions if f.cls is not None and f.cls.is_module and f.self_name]
 
     def needed(self) -> Iterator[Declaration]:
         """The declarations that the source, the recorded instances or a diagnosis ask for; each class and name once."""
@@ -75,12 +75,7 @@ class Attributes:
     def _uses(self, cls: Class, name: str) -> list[tuple[Function, ast.Attribute]]:
         """Where methods that TorchScript sees read or write the attribute."""
         family = self.family(cls)
-        return [
-            (f, n)
-            for f in self.visible
-            if f.cls in family
-            for n in f.self_attributes.get(name, ())
-        ]
+        return [(f, n) for f in self.visible if f.cls in family for n in f.self_attributes.get(name, ())]
 
     # -- values that have no type ----------------------------------------------------------------------------------
 
@@ -109,11 +104,7 @@ class Attributes:
     def _filled_before(self, cls: Class, name: str) -> bool:
         """Whether set-up code puts something in: then the value itself tells the type."""
         setup = [m for c in self.family(cls) for m in c.methods.values() if m not in self.visible]
-        return any(
-            not _plain_store(self.file, n)
-            for m in setup
-            for n in m.self_attributes.get(name, ())
-        )
+        return any(not _plain_store(self.file, n) for m in setup for n in m.self_attributes.get(name, ()))
 
     def _type(self, cls: Class, name: str, none: bool) -> tuple[Type, bool]:
         """The type of an attribute that starts empty: annotated in `__init__`, recorded, or what methods put in.
@@ -335,18 +326,3 @@ def _put(function: Function, node: ast.Attribute, presume: bool) -> list[Type]:
             added = function.type_of(call.args[-1], presume)
             return [added if parent.attr == "extend" else list_of(added)]
     return []
-
-
-def _compiled(file: FileFacts) -> list[Function]:
-    """The visible functions that a forward reaches by any call of their name; all where no forward is in the file."""
-    by_name: dict[str, list[Function]] = {}
-    for function in file.functions:
-        by_name.setdefault(function.name, []).append(function)
-    entries = [f for f in file.functions if f.cls is None or f.name == "forward" or "torch.jit.export" in f.decorators]
-    recorded = [f for f in file.functions if f.observed is not None and f.observed.scripted]
-    reached = [*entries, *(f for f in recorded if f not in entries)]
-    for function in reached:  # grows while it is walked
-        called = [n.func for n in function.of(ast.Call)]
-        names = {f.attr for f in called if isinstance(f, ast.Attribute)} & by_name.keys()
-        reached += [f for name in sorted(names) for f in by_name[name] if f not in reached]
-    return reached

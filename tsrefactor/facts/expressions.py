@@ -149,9 +149,7 @@ class Expressions:
         types = []
         for method, value in cls.assigned[name]:
             if value is None:
-                added = any(
-                    method.self_attribute(n.target) == name for n in method.of(ast.AugAssign)
-                )
+                added = any(method.self_attribute(n.target) == name for n in method.of(ast.AugAssign))
                 types += [] if added else [UNKNOWN]
                 continue
             origin = cls.file.origin(value.func) if isinstance(value, ast.Call) else ""

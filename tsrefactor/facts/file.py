@@ -16,16 +16,13 @@ from .diagnosis import Diagnosis
 from .nodes import children, parents_below, walk
 from .observations import ClassObservations, FunctionObservations, Observations
 from .types import Type, from_annotation, render
+from .visible import Reach, could_be_compiled
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 A = TypeVar("A", bound=ast.AST)
 B = TypeVar("B", bound=ast.AST)
 C = TypeVar("C", bound=ast.AST)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-_JIT_DECORATORS = {
-    "torch.jit.script", "torch.jit.script_if_tracing", "torch.jit.export", "torch.jit.script_method",
-    "torch.jit.interface",
-}  # fmt: skip
 _JIT_SKIPS = {"torch.jit.ignore", "torch.jit.unused"}
 
 
@@ -56,6 +53,10 @@ class Function:
         return any(
             isinstance(d, ast.Name) and d.id in ("staticmethod", "classmethod") for d in self.node.decorator_list
         )
+
+    @property
+    def is_class_method(self) -> bool:
+        return any(isinstance(d, ast.Name) and d.id == "classmethod" for d in self.node.decorator_list)
 
     @cached_property
     def decorators(self) -> list[str]:
@@ -466,48 +467,19 @@ class FileFacts:
 
     @cached_property
     def functions(self) -> list[Function]:
-        """Those that TorchScript could see, of those in focus.
+        """Those that TorchScript could see: of those in focus, else those that the file shows to be reached.
 
-        Methods of nn.Modules (set-up code aside), jit-decorated functions, functions that use torch, and what these
-        call.
+        That is what the forward of a module leads to, jit-decorated functions and what these lead to; in a file
+        without modules all functions that use torch and what these call, but for those that train, load or save.
         """
         if not self.mentions_torch:
             return []
         if self.focus is not None:
-            return [f for f in self.all_functions if self.first_original_line(f) in self.focus and self._visible(f)]
-        seen = dict.fromkeys(f for f in self.all_functions if self._visible(f))
-        reached = list(seen)
-        for function in reached:  # grows while it is walked
-            for call in function.of(ast.Call):
-                called = self.function_named(call.func.id) if isinstance(call.func, ast.Name) else None
-                if called is not None and called not in seen:
-                    seen[called] = None
-                    reached.append(called)
-        return reached
+            able = (f for f in self.all_functions if could_be_compiled(f))
+            return [f for f in able if self.first_original_line(f) in self.focus]
+        return Reach(self).functions
 
-    def _visible(self, function: Function) -> bool:
-        if function.skipped or function.stand_in is not None or "<locals>" in function.qualname:
-            return False
-        if function.cls is not None:
-            setup = function.name.startswith("__") and function.name not in (
-                "__call__",
-                "__getitem__",
-                "__len__",
-                "__contains__",
-            )
-            return function.cls.is_module and not setup
-        if any(d in _JIT_DECORATORS for d in function.decorators):
-            return True
-        if function.observed is not None and function.observed.scripted:
-            return True
-        annotations = (p.annotation for p in function.parameters if p.annotation is not None)
-        if any(self.origin(a).startswith("torch.") for a in annotations):
-            return True
-        return any(map(self._is_of_torch, function.of(ast.Name))) or any(
-            map(self._is_of_torch, function.of(ast.Attribute))
-        )
-
-    def _is_of_torch(self, node: ast.expr) -> bool:
+    def is_of_torch(self, node: ast.expr) -> bool:
         """Whether it is a name from torch, or the first attribute of one: as good as `origin` for all nodes, faster."""
         if isinstance(node, ast.Attribute):
             return isinstance(node.value, ast.Name) and node.value.id in self._from_torch
@@ -531,5 +503,14 @@ class FileFacts:
     def first_original_line(self, function: Function) -> int | None:
         """The original's line where a function, with its decorators, begins; None for one that a change inserted."""
         node = function.node
+        defined = self.document.original_line(node.lineno)
+        if defined is not None:  # a change may have taken decorators off
+            return self._first_lines.get(defined, defined)
         first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-        return self.document.original_line(first) or self.document.original_line(node.lineno)
+        return self.document.original_line(first)
+
+    @cached_property
+    def _first_lines(self) -> dict[int, int]:
+        """The original's decorated functions: the line of the ``def`` → that of the first decorator."""
+        functions = (n for n in walk(self.document.source.tree) if isinstance(n, FunctionNode) and n.decorator_list)
+        return {f.lineno: min(d.lineno for d in f.decorator_list) for f in functions}

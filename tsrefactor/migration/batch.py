@@ -25,8 +25,9 @@ from .worker import Look
 class CaseState:
     """One case on its way through a batch.
 
-    ``changes`` were made for it; ``needs`` are all changes in code that it runs, whoever they were made for.
-    ``observations`` is None until its eager run was recorded; ``files`` are the user's files that were loaded for it.
+    ``changes`` were made for it; ``needs`` are all changes in code that it runs, whoever they were made for, and none
+    for a case that failed. ``observations`` is None until its eager run was recorded; ``files`` are the user's files
+    that were loaded for it.
     """
 
     name: str
@@ -229,7 +230,7 @@ def _migrate_group(
     while (yield from _backed_out(group, options)):
         pass
     for case in (*group.cases, *group.relatives):
-        case.needs += [a for a in group.draft.applied if a in case.changes or _runs(case, a, group.draft)]
+        _set_needs(case, group)
     group.settled = True
     open_groups = [g for g in batch.groups if not g.settled]
     tell([c for c in (*group.cases, *group.relatives) if not any(c in g.relatives for g in open_groups)])
@@ -250,6 +251,16 @@ def _migrate_case(case: CaseState, group: Group, joined: Observations, options: 
         case.notes += [n for n in (*outcome.notes, *outcome.examination.notes) if n not in case.notes]
         if outcome.examination.passed_as is not None:
             return
+
+
+def _set_needs(case: CaseState, group: Group) -> None:
+    """Tells a case which of the group's changes it runs; one that failed only by a note, for none helps it."""
+    run = [a for a in group.draft.applied if a in case.changes or _runs(case, a, group.draft)]
+    if case.passes:
+        case.needs += run
+    elif run:
+        owners = ", ".join(c.name for c in group.cases if any(a in run for a in c.changes))
+        case.notes.append(f"it runs code that was edited for {owners}" if owners else "it runs code that was edited")
 
 
 def _runs(case: CaseState, change: Applied, draft: Draft) -> bool:

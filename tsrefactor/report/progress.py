@@ -7,8 +7,9 @@ from collections import Counter
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Column
+from rich.text import Text
 
 from tsrefactor.vocabulary import Status
 
@@ -23,24 +24,41 @@ _INTERVAL = 10.0
 """Seconds between two plain lines."""
 _ENOUGH = 2
 """Cases that must have ended before the time left is estimated."""
+_AT_ONCE = frozenset({Status.ALREADY, Status.ERROR})
+"""How cases end that take no work after the look at them."""
+
+
+class _TimeLeft(ProgressColumn):
+    """The estimate as of now: it goes down between two cases."""
+
+    def __init__(self, progress: CaseProgress):
+        super().__init__()
+        self._progress = progress
+
+    def render(self, task: Task) -> Text:
+        left = self._progress.left()
+        return Text("" if left is None else f"{remaining(left)} left")
 
 
 class CaseProgress:
     """How many cases are done and how they ended, with an estimate of the time left.
 
     Used as ``with CaseProgress(total, console) as progress: progress.done(status)``. While it is open, print through
-    the same console only, so that lines do not tear the bar apart.
+    the same console only, so that lines do not tear the bar apart. Where every case is looked at first, the estimate is
+    that of the looks, then, from what the work on the others took, that of the work.
     """
 
     def __init__(self, total: int, console: Console, doing: str = "cases"):
         self._total, self._console, self._doing = total, console, doing
         self._counts: Counter[str] = Counter()
-        self._looked = 0
+        self._looked = self._worked = 0
         self._started = self._told = time.monotonic()
+        self._ends: float | None = None
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None, table_column=Column(ratio=1, max_width=40)),
             MofNCompleteColumn(),
+            _TimeLeft(self),
             TextColumn("{task.fields[state]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=2)),
             console=console,
             transient=True,
@@ -61,24 +79,37 @@ class CaseProgress:
     def looked(self) -> None:
         """Counts one case that was looked at before the work on any begins."""
         self._looked += 1
+        self._estimate(self._looked, self._total - self._looked)
         self._say(self._counts.total(), f"looked at {self._looked} of {self._total}")
+        if self._looked == self._total:
+            self._started, self._ends = time.monotonic(), None
 
     def done(self, status: Status) -> None:
         """Counts one case that ended; away from a terminal says so from time to time, and at the end."""
         self._counts[_WORDS[status]] += 1
+        self._worked += not self._looked or status not in _AT_ONCE
         done = self._counts.total()
-        left = (time.monotonic() - self._started) / done * (self._total - done)
+        self._estimate(self._worked, self._total - done)
         parts = [f"{self._counts[word]} {word}" for word in dict.fromkeys(_WORDS.values()) if self._counts[word]]
-        if _ENOUGH <= done < self._total:
-            parts[-1] += f"; {remaining(left)} left"
         self._say(done, ", ".join(parts))
 
-    def _say(self, done: int, state: str) -> None:
+    def left(self) -> float | None:
+        """The seconds left, as far as they can be told."""
+        return None if self._ends is None else max(self._ends - time.monotonic(), 0.0)
+
+    def _estimate(self, ended: int, open_: int) -> None:
+        """Takes it that the others take as long as those that ended."""
         now = time.monotonic()
+        known = ended >= _ENOUGH and open_ > 0
+        self._ends = now + (now - self._started) / ended * open_ if known else None
+
+    def _say(self, done: int, state: str) -> None:
+        now, left = time.monotonic(), self.left()
         self._bar.update(self._task, completed=done, state=state)
         if not self._console.is_terminal and (done == self._total or now - self._told >= _INTERVAL):
             self._told = now
-            self._console.print(f"{done}/{self._total} {self._doing}: {state}")
+            estimate = "" if left is None else f"; {remaining(left)} left"
+            self._console.print(f"{done}/{self._total} {self._doing}: {state}{estimate}")
 
 
 def remaining(seconds: float) -> str:

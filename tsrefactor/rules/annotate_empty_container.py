@@ -11,7 +11,7 @@ from tsrefactor.facts.types import STR, TENSOR, UNKNOWN, Type, dict_of, join_all
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import ContainerStyle, Target
 
-from .base import Example, Finding, Rule, Settings
+from .base import Example, Finding, Rule, Settings, preview
 
 _DEFAULTS = {"List": list_of(TENSOR), "Dict": dict_of(STR, TENSOR)}
 
@@ -265,7 +265,6 @@ class Model(nn.Module):
             type_ = type_.element
         if type_.name != kind or not type_.known or type_ == _DEFAULTS[kind]:
             return
-        message = f"TorchScript takes this for a {_DEFAULTS[kind]}; it is a {type_}"
         against = obstacle(file, Type("Tuple", type_.args), function.node.lineno)
         if against is not None:
             yield self.finding(node, f"not annotated as {type_}: {against}")
@@ -277,7 +276,8 @@ class Model(nn.Module):
             annotate, needed = file.spell("torch.jit.annotate")
             imports |= needed
             edit = Replace(node, f"{annotate}({text}, {{value}})", {"value": node})
-        yield self.finding(node, message, edit, imports=imports)
+        message = f"TorchScript takes this for a {_DEFAULTS[kind]}, but it is a {type_}"
+        yield self.finding(node, f"{message}; write `{preview(edit.template, edit.pieces)}`", edit, imports=imports)
 
     def _complained(self, file: FileFacts) -> dict[tuple[Function, str], Type]:
         """What the compiler finds to be put into a list that it took for a list of tensors."""

@@ -20,11 +20,11 @@ from tsrefactor.facts.signatures import (
 )
 from tsrefactor.facts.types import TENSOR, UNKNOWN, join
 from tsrefactor.facts.variables import first_binding, late_values
-from tsrefactor.source.edits import AnnotateParameter, AnnotateReturn, Replace
+from tsrefactor.source.edits import AddToClass, AnnotateParameter, AnnotateReturn, Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings
+from .base import Example, Finding, Rule, Settings, preview
 
 _HEAD = "import torch\nfrom torch import nn\n"
 
@@ -282,8 +282,10 @@ class Model(nn.Module):
         if wanted.replaces is not None:
             return f"'{name}' is annotated {ast.unparse(wanted.replaces)}, but must be {text}: {wanted.why}"
         if wanted.presumed:
-            return f"TorchScript makes the None of '{name}' an undefined tensor; presumably {text}"
-        return f"TorchScript takes '{name}' for a Tensor, but {wanted.why}"
+            return (
+                f"TorchScript makes the None of '{name}' an undefined tensor; presumably it is to be `{name}: {text}`"
+            )
+        return f"TorchScript takes '{name}' for a Tensor, but {wanted.why}; write `{name}: {text}`"
 
     # -- variables -------------------------------------------------------------------------------------------------
 
@@ -300,9 +302,10 @@ class Model(nn.Module):
                 lines.append(f"{name}: {text} = None" if text else f"{name} = None")
                 imports |= needed
             names = ", ".join(f"'{n}'" for n in late.types)
+            message = f"TorchScript keeps {names} None: a branch or loop cannot give it another type"
             yield self.finding(
                 late.statement,
-                f"TorchScript keeps {names} None: a branch or loop cannot give it another type",
+                f"{message}; write `{'; '.join(lines)}`",
                 Replace([late.statement], "\n".join(lines)),
                 imports=imports,
                 presumed=late.presumed,
@@ -329,7 +332,8 @@ class Model(nn.Module):
             text, imports = file.spell_type(type_)
             assert isinstance(binding, ast.Assign)
             edit = Replace([binding], f"{name}: {text} = {{value}}", {"value": binding.value})
-            yield self.finding(binding, f"{diagnosis.message}", edit, imports=imports, answers=diagnosis)
+            message = f"{diagnosis.message}; write `{name}: {text} = …`"
+            yield self.finding(binding, message, edit, imports=imports, answers=diagnosis)
 
     # -- returns ---------------------------------------------------------------------------------------------------
 
@@ -346,7 +350,8 @@ class Model(nn.Module):
             return
         text, imports = file.spell_type(type_)
         edit = AnnotateReturn(function.node, text)
-        yield self.finding(function.node, diagnosis.message, edit, imports=imports, answers=diagnosis)
+        message = f"{diagnosis.message}; write `-> {text}`"
+        yield self.finding(function.node, message, edit, imports=imports, answers=diagnosis)
 
     # -- attributes ------------------------------------------------------------------------------------------------
 
@@ -363,6 +368,10 @@ class Model(nn.Module):
             message = "; ".join(f"'{d.name}' must be declared in the class: {d.why}" for d in declarations)
             edits, imports = declared(cls, declarations)
             presumed = any(d.presumed for d in declarations)
+            added = [e.template for e in edits if isinstance(e, AddToClass) and e.cls is cls.node]
+            if added:
+                code = "\n".join(line for line in added[0].splitlines() if not line.startswith("#"))
+                message += f"; write `{preview(code, {})}` there"
             if not edits:
                 message += "; annotations are strings here, which TorchScript does not read"
             yield self.finding(declarations[0].node, message, *edits, imports=imports, presumed=presumed)

@@ -11,9 +11,12 @@ from typing import ClassVar
 
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.source.edits import Edit
+from tsrefactor.source.edits import Edit, Piece, Pieces
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import ContainerStyle, Placement, Safety, Target
+
+_LONG = 80
+"""The characters of a preview."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,18 @@ class Rule(ABC):
     def summary(cls) -> str:
         """The docstring's first line."""
         return inspect.getdoc(cls).partition("\n")[0]  # type: ignore[union-attr]
+
+
+def preview(template: str, pieces: Pieces) -> str:
+    """What a template will write, for a message: in one line, cut where that is long."""
+    texts = {name: value if isinstance(value, str) else _shown(value) for name, value in pieces.items()}
+    text = "; ".join(line.strip() for line in template.format(**texts).splitlines() if line.strip())
+    return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
+
+
+def _shown(piece: ast.expr | Sequence[ast.stmt] | Piece) -> str:
+    kept = piece.kept if isinstance(piece, Piece) else piece
+    return ast.unparse(kept) if isinstance(kept, ast.expr) else "…"
 
 
 def kept_arguments(

@@ -108,7 +108,7 @@ class FallThrough(Rule):
         return x
 """,
             error="low is not defined in the false branch",
-            head="from typing import Optional\n",
+            head="from typing import Optional\n\n",
         ),
         _example(
             """\
@@ -140,7 +140,7 @@ class FallThrough(Rule):
 """,
             error="y is not defined in the false branch",
             inputs="[(torch.rand(3, 4),), (torch.rand(2, 4),)]",
-            head="from typing import Optional\n",
+            head="from typing import Optional\n\n",
         ),
         _example(
             """\

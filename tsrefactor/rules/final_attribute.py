@@ -34,7 +34,7 @@ _INPUTS = "[(torch.rand(3, 4),), (torch.rand(2, 4),)]"
 
 
 def _example(before: str, after: str, error: str, model: str = "Model()") -> Example:
-    typing = "from typing import Final\n"
+    typing = "from typing import Final\n\n"
     return Example(
         _HEAD + before, typing + _HEAD + after, _INPUTS, Target.SCRIPT, error=error, model=model, recorded=True
     )

@@ -61,6 +61,7 @@ class Model(nn.Module):
 """,
             after="""\
 from typing import Final
+
 import torch
 from torch import nn
 

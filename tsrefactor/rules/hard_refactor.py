@@ -12,7 +12,7 @@ from tsrefactor.facts.selection import Choice, NotAlike, choose
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings
+from .base import Example, Finding, Rule, Settings, preview
 
 Placed = dict[str, ast.expr | str]
 
@@ -201,7 +201,9 @@ class HardRefactor(Rule):
         except NotAlike as reason:
             return self.finding(node, f"{message}; `torch.where` cannot stand for it: {reason}")
         imports = function.file.spell("torch.where")[1]
-        return self.finding(node, message, edit, imports=imports, presumed=any(c.presumed for c in choices), trap=True)
+        presumed = any(c.presumed for c in choices)
+        message = f"{message}; write `{preview(edit.template, edit.pieces)}`"
+        return self.finding(node, message, edit, imports=imports, presumed=presumed, trap=True)
 
 
 def _place(function: Function, node: ast.If | ast.IfExp) -> Sequence[ast.AST]:

@@ -48,6 +48,7 @@ class Model(torch.nn.Module):
 """,
             after="""\
 import math
+
 import torch
 import torch.nn.functional as F
 

@@ -194,7 +194,9 @@ class Model(nn.Module):
         if stored != node.attr and _assigned_anywhere(function.cls, node.attr):
             uses = [n for n in function.self_attributes.get(node.attr, ()) if isinstance(n.ctx, ast.Load)]
             edits = [Replace(n, f"{{value}}.{stored}", {"value": n.value}) for n in uses]
-            return self.finding(node, f"TorchScript knows `{node.attr}` only as `{stored}`", *edits, answers=diagnosis)
+            return self.finding(
+                node, f"TorchScript knows `{node.attr}` only as `{stored}`; write that", *edits, answers=diagnosis
+            )
         reason = _refusal(function, node)
         if reason is not None:
             return self.finding(node, f"{what}: {reason}", answers=diagnosis)
@@ -206,7 +208,9 @@ class Model(nn.Module):
         if isinstance(lazy, ast.IfExp):
             edit = _as_statement(statement, lazy, site, guard)
             if edit is not None:
-                return self.finding(node, f"{what}; an `if` that raises there", edit, answers=diagnosis)
+                return self.finding(
+                    node, f"{what}; make it an `if` that raises AttributeError there", edit, answers=diagnosis
+                )
         if isinstance(lazy, ast.BoolOp) and isinstance(lazy.op, ast.And) and _is_test(function.file, lazy):
             part = next(v for v in lazy.values if any(n is site for n in ast.walk(v)))
             text = function.file.source.segment(part)
@@ -222,7 +226,12 @@ class Model(nn.Module):
         if lazy is not None or is_elif(function.file, statement) or isinstance(statement, ast.While):
             return self.finding(node, f"{what}, in a place that is not always evaluated", answers=diagnosis)
         anchor = _head(function, statement, read)
-        return self.finding(node, f"{what}; raise there", InsertBefore(anchor, guard), answers=diagnosis)
+        return self.finding(
+            node,
+            f"{what}; raise AttributeError before it, unless `hasattr`",
+            InsertBefore(anchor, guard),
+            answers=diagnosis,
+        )
 
 
 def _read(function: Function, diagnosis: Diagnosis) -> ast.Attribute | None:

@@ -14,8 +14,9 @@ from tsrefactor.facts.dispatch import method_name, passed_on
 from tsrefactor.facts.file import Class, FileFacts, Function
 from tsrefactor.facts.module_loops import element_name
 from tsrefactor.facts.names import fresh
-from tsrefactor.source.edits import Edit, InsertAfter, Replace
+from tsrefactor.source.edits import Edit, InsertAfter, Piece, Replace
 from tsrefactor.source.excerpt import trailing_comment
+from tsrefactor.source.file import SourceFile
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings, kept_arguments
@@ -188,9 +189,10 @@ class ModuleByName(Rule):
         text = file.source.text
         if not ("getattr(" in text or "_modules" in text or "ModuleDict" in text):
             return
+        seen = file.functions
         for cls in file.classes:
             sites: list[_Site] = []
-            for function in (f for f in file.functions if f.cls is cls and f.self_name is not None):
+            for function in (f for f in seen if f.cls is cls and f.self_name is not None):
                 yield from self._table(function)
                 sites += _sites(function)
             given: set[str] = set()
@@ -255,7 +257,7 @@ class ModuleByName(Rule):
         method += f"    raise {'KeyError' if first.over else 'AttributeError'}(name)"
         edits = [InsertAfter(last.function.node, "{method}", {"method": method})]
         for site in sites:
-            edits += _called(site, f"{site.function.self_name}.{name}")
+            edits += _called(site, f"{site.function.self_name}.{name}", sites)
         presumed = len(shown) < len(sites)
         message = f"{_LITERALS}; look for the module"
         yield self.finding(first.lookup, message, *edits, imports=imports, presumed=presumed, answers=answered)
@@ -392,22 +394,55 @@ def _word(site: _Site) -> str:
     return word if word.isidentifier() else "module"
 
 
-def _called(site: _Site, callee: str) -> list[Edit]:
+def _called(site: _Site, callee: str, others: Sequence[_Site]) -> list[Edit]:
     """``self.callee(key, …)`` in the place of the calls; a module that had a name is none any more.
 
-    Where it is called once and no comment would be lost, the assignment goes; else its name is given a name.
+    Where it is called once and no comment would be lost, the assignment goes; else its name is given a name. Calls of
+    ``others`` that stand inside are changed with them.
     """
     edits: list[Edit] = []
-    piece: ast.expr | str = site.key
-    if site.held is not None and len(site.calls) == 1 and not _commented(site.held, site.function):
-        edits.append(Replace([site.held], ""))
+    key, source = _key(site), site.function.file.source
+    if site.held is not None and isinstance(key, str):
+        edits.append(Replace([site.held], f"{key} = {{key}}", {"key": site.key}))
     elif site.held is not None:
-        piece = fresh(site.function.flow.local_names, "name", "module_name", "key")
-        edits.append(Replace([site.held], f"{piece} = {{key}}", {"key": site.key}))
-    for call in site.calls:
-        parts, pieces = kept_arguments(call.args, call.keywords)
-        edits.append(Replace(call, f"{callee}({', '.join(['{key}', *parts])})", {"key": piece, **pieces}))
+        edits.append(Replace([site.held], ""))
+    every = {c: s for s in others for c in s.calls}
+    nested = {n for c in every for n in ast.walk(c) if n is not c and n in every}
+    for call in (c for c in site.calls if c not in nested):
+        parts, kept = kept_arguments(call.args, call.keywords)
+        pieces: dict[str, Piece | ast.expr | str] = {"key": key}
+        for name, value in kept.items():
+            inner = [n for n in ast.walk(value) if n in every]
+            outermost = [n for n in inner if not any(n is not o and n in ast.walk(o) for o in inner)]
+            changes = {n: _with_key(n, callee, every, source) for n in outermost if isinstance(n, ast.Call)}
+            pieces[name] = Piece(value, changes)  # type: ignore[arg-type]
+        edits.append(Replace(call, f"{callee}({', '.join(['{key}', *parts])})", pieces))
     return edits
+
+
+def _key(site: _Site) -> ast.expr | str:
+    """The name as the calls pass it: the expression itself, or the name of a local that an assignment gives it."""
+    held, function = site.held, site.function
+    if held is None or (len(site.calls) == 1 and not _commented(held, function)):
+        return site.key
+    return fresh(function.flow.local_names, "name", "module_name", "key")
+
+
+def _with_key(call: ast.Call, callee: str, every: dict[ast.Call, _Site], source: SourceFile) -> str:
+    """The text of a call, and of the calls inside it, when they are changed."""
+    start, end = source.span(call)
+    parts = []
+    for node in (n for n in ast.walk(call) if n in every):
+        assert isinstance(node, ast.Call)
+        key = _key(every[node])
+        given = key if isinstance(key, str) else source.segment(key)
+        begin, head = source.span(node.func)
+        opened = source.text.index("(", head) + 1
+        parts.append((begin, opened, f"{callee}({given}{', ' if node.args or node.keywords else ''}"))
+    text = source.text[start:end]
+    for a, b, new in sorted(parts, reverse=True):
+        text = text[: a - start] + new + text[b - start :]
+    return text
 
 
 def _commented(statement: ast.stmt, function: Function) -> bool:

@@ -24,7 +24,7 @@ from tsrefactor.source.edits import Edit, InsertAfter, Piece, Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings, kept_arguments
+from .base import Example, Finding, Rule, Settings, kept_arguments, preview
 
 _LITERALS = "TorchScript indexes modules only with literals"
 _HEAD = """\
@@ -182,11 +182,11 @@ class ModuleIndex(Rule):
                     if isinstance(node, ast.For):
                         yield from self._range_loop(Loop(function, node, taken), done)
                         yield from self._container_loop(Loop(function, node, taken))
-                    elif isinstance(node, (ast.ListComp, ast.GeneratorExp)):
+                    else:
                         yield from self._zipped_comprehension(function, node, taken)
-                for node in function.of(ast.Subscript):
-                    if node not in done and is_computed_index(function, node):
-                        general.setdefault(ast.unparse(node.value), []).append((function, node))
+                for index in function.of(ast.Subscript):
+                    if index not in done and is_computed_index(function, index):
+                        general.setdefault(ast.unparse(index.value), []).append((function, index))
                 yield from self._renamed(function, taken)
             given: set[str] = set()
             for sites in general.values():
@@ -348,7 +348,7 @@ class ModuleIndex(Rule):
         for site in list(sites):
             if back := from_end(site[1]):
                 edit = Replace(site[1].slice, f"-{back}")
-                yield self.finding(site[1], f"{_LITERALS}; count from the end", edit, answers=answered)
+                yield self.finding(site[1], f"{_LITERALS}; write `-{back}`", edit, answers=answered)
                 sites.remove(site)
         if not sites:
             return
@@ -370,7 +370,9 @@ class ModuleIndex(Rule):
             yield self.finding(node, f"{_LITERALS}, and {reason}", answers=answered)
             return
         edits, imports = _dispatch(cls, attribute, kind, sites, given)
-        message = f"{_LITERALS}; look for the module of `{text}`"
+        first = edits[0]
+        assert isinstance(first, Replace)
+        message = f"{_LITERALS}; write `{preview(first.template, first.pieces)}`, a method that looks for the module"
         yield self.finding(node, message, *edits, imports=imports, answers=answered)
 
     # -- a second module under one name --------------------------------------------------------------------------------

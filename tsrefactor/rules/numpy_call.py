@@ -41,7 +41,7 @@ class Model(nn.Module):
 
 def _example(before: str, after: str) -> Example:
     """An example of the methods of a model."""
-    imported = "import math\n" + _MODEL
+    imported = "import math\n\n" + _MODEL
     return Example(
         _MODEL + before,
         imported + after if "math." in after else _MODEL + after,

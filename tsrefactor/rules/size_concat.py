@@ -21,7 +21,7 @@ from tsrefactor.facts.types import TENSOR, UNKNOWN
 from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings, kept_arguments
+from .base import Example, Finding, Rule, Settings, kept_arguments, preview
 
 _SIZE_FUNCTIONS = frozenset(f"torch.{n}" for n in "zeros ones rand randn empty meshgrid".split())
 _MODEL = """\
@@ -159,7 +159,7 @@ class SizeConcat(Rule):
         joined, values = _joined(function, node.args[first:])
         parts.insert(first, joined)
         edit = Replace(node, f"{{function}}({', '.join(parts)})", {"function": node.func, **pieces, **values})
-        message = f"TorchScript must know how many values {shown} gives; pass one sequence"
+        message = f"TorchScript must know how many values {shown} gives; write `{preview(edit.template, edit.pieces)}`"
         method = isinstance(node.func, ast.Attribute) and not function.file.origin(node.func).startswith("torch.")
         presumed = method and function.type_of(node.func.value) == UNKNOWN  # type: ignore[attr-defined]
         yield self.finding(node, message, edit, presumed=presumed, answers=answered)
@@ -173,7 +173,7 @@ class SizeConcat(Rule):
         becomes_list = not as_list and any(sort_of(function, v) not in (SIZE, FIXED) for v in starred)
         shown = ", ".join(f"`*{ast.unparse(v)}`" for v in starred)
         if as_list:
-            message = f"TorchScript must know how many values {shown} gives; join the parts"
+            message = f"TorchScript must know how many values {shown} gives; write `{preview(joined, pieces)}`"
             yield self.finding(node, message, Replace(node, joined, pieces), answers=answered)
             return
         yield from self._sequence(
@@ -224,7 +224,7 @@ class SizeConcat(Rule):
             message = f"TorchScript must know {what}, and a list in its place would change what eager gives"
             yield self.finding(node, message, answers=answered)
             return
-        message = f"TorchScript must know {what}; " + ("a list will do" if becomes_list else "join the parts")
+        message = f"TorchScript must know {what}; write `{preview(template, pieces)}`"
         edit = Replace(node, template, pieces)
         same = not becomes_list and all(is_plain_tuple(function, v) for v in starred)
         presumed = not same and not any_sequence_will_do(function, node, size=not becomes_list)
@@ -262,8 +262,9 @@ class SizeConcat(Rule):
                 reads.append(part if sort_of(function, value) == LIST else f"list({part})")
             else:
                 reads.append(f"{whole}[{i if i < at else i - len(target.elts)}]")
-        message = f"TorchScript must know how many values `*{ast.unparse(starred.value)}` takes; read by index"
+        message = f"TorchScript must know how many values `*{ast.unparse(starred.value)}` takes"
         template = f"{before}{', '.join(names)} = {', '.join(reads)}"
+        message += f"; write `{preview(template, pieces)}`"
         yield self.finding(node, message, Replace([node], template, pieces), answers=answered)
 
     def _grouped(
@@ -281,7 +282,7 @@ class SizeConcat(Rule):
         values = [f"{{v{i}}}" for i in range(len(value.elts))]
         group = f"({', '.join(names[at : at + several])}{',' if several == 1 else ''})"
         template = f"{', '.join([*names[:at], group, *names[at + several :]])} = {', '.join(values)}"
-        message = "TorchScript must know how many values a starred one gives; unpack it on its own"
+        message = f"TorchScript must know how many values a starred one gives; write `{preview(template, pieces)}`"
         yield self.finding(node, message, Replace([node], template, pieces), answers=answered)
 
 

@@ -230,12 +230,15 @@ class Model(torch.nn.Module):
                     continue
                 try:
                     found = outline(function, statement)
-                    edits, imports = _move(function, found, settings.placement, taken)
+                    name = _name(function, found, taken)
+                    edits, imports = _move(function, found, settings.placement, name)
+                    taken.add(name)
                 except (Unmovable, ValueError) as reason:
                     yield self.finding(node, f"{message}; it cannot move into a function: {reason}")
                     continue
                 moved |= {n for s in found.statements for n in ast.walk(s)}
                 presumed = found.presumed or _frozen(function, statement, presume=False) is None
+                message += f"; move it into `{name}`, which a trace compiles"
                 yield self.finding(statement, message, *edits, imports=imports, presumed=presumed, trap=True)
 
 
@@ -267,9 +270,7 @@ def _only_checks(function: Function, statement: ast.stmt) -> bool:
     return not (leaving or flow.writes(statement) or flow.mutates(statement))
 
 
-def _move(
-    function: Function, found: Outline, placement: Placement, taken: set[str]
-) -> tuple[list[Edit], frozenset[Import]]:
+def _move(function: Function, found: Outline, placement: Placement, name: str) -> tuple[list[Edit], frozenset[Import]]:
     """The edits that put a call in the place of the outlined statements, and the imports that they need."""
     file = function.file
     decorator, needed = file.spell("torch.jit.script_if_tracing")
@@ -281,8 +282,6 @@ def _move(
             annotation, more = file.spell_type(argument.type)
             text, imports = f"{text}: {annotation}", imports | more
         parameters.append(text)
-    name = _name(function, found, taken)
-    taken.add(name)
     indent = _indent(function)
     body = [excerpt(file.source, [d], found.changes) for d in found.definitions]
     body.append(excerpt(file.source, found.statements, found.changes))

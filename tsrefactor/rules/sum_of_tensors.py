@@ -114,7 +114,9 @@ class SumOfTensors(Rule):
         argument = call.args[0]
         lines = range(call.lineno, (call.end_lineno or call.lineno) + 1)
         here = (d for d in self.diagnoses(function.file) if d.place and d.place.line in lines)
-        answered = next((d for d in here if d.names.get("callee", "sum").rpartition("::")[2] == "sum"), None)
+        answered = next(
+            (d for d in here if d.names.get("callee", "sum").rpartition("::")[2].partition(".")[0] == "sum"), None
+        )
         element = argument.elt if isinstance(argument, (ast.GeneratorExp, ast.ListComp)) else None
         type_ = function.type_of(argument) if element is None else list_of(function.type_of(element))
         known = all(t.known for t in (type_, *type_.args))

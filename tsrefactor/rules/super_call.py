@@ -14,7 +14,7 @@ from tsrefactor.facts.signatures import has_type_comment
 from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, RenameFunction, Replace
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings, kept_arguments
+from .base import Example, Finding, Rule, Settings, kept_arguments, preview
 
 _NOT_ONCE = (ast.BoolOp, ast.IfExp, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
 
@@ -171,7 +171,7 @@ class Model(nn.Sequential):
         if parent.self_name is None or isinstance(parent.node, ast.AsyncFunctionDef):
             return self._advice(call, f"`{owner}` is no plain method", answered)
         shared = _shared_name(parent)
-        message = f"TorchScript knows no super(); `{owner}` and this call share `{shared}`"
+        message = f"TorchScript knows no super(); `{owner}` and this call are to share its body: move it to `{shared}`"
         return self.finding(
             call.node, message, *_move_body(parent, shared), _call_to(function, call, shared), answers=answered
         )
@@ -187,18 +187,19 @@ class Model(nn.Sequential):
         ):
             return self._advice(call, "its arguments are not plain", answered)
         arguments = [*call.arguments, *(k.value for k in keywords)]
-        message = f"TorchScript knows no super(); do what torch.nn.{parent}.forward does"
+        message = f"TorchScript knows no super(); do what torch.nn.{parent}.forward does: "
         if parent == "Sequential" and len(arguments) == 1:
             edits = _loop_over_self(function, call.node, arguments[0])
             if not edits:
                 return self._advice(call, "the call stands where no loop can be put before it", answered)
-            return self.finding(call.node, message, *edits, answers=answered)
+            return self.finding(call.node, f"{message}loop over `{self_name}`", *edits, answers=answered)
         if parent in BATCH_NORMS and len(arguments) == 1:
             name = fresh(members(function.cls), "_batch_norm")
             spelling, imports = file.spell("torch.nn.functional.batch_norm")
             method = _BATCH_NORM_METHOD.format(name=name, batch_norm=spelling)
             inserted = InsertAfter(function.node, "{method}", {"method": method})
             edit = Replace(call.node, f"{self_name}.{name}({{x}})", {"x": arguments[0]})
+            message += f"call it in a method `{name}`"
             return self.finding(call.node, message, edit, inserted, imports=imports, answers=answered)
         if parent not in FORWARDS:
             return self._advice(call, f"no one call does what torch.nn.{parent}.forward does", answered)
@@ -211,6 +212,7 @@ class Model(nn.Sequential):
             form = spelling + form[match.end() :]
         template = re.sub(r"\{(\d)\}", r"{a\1}", form.replace("self.", f"{self_name}."))
         edit = Replace(call.node, template, {f"a{i}": argument for i, argument in enumerate(arguments)})
+        message += f"write `{preview(edit.template, edit.pieces)}`"
         return self.finding(call.node, message, edit, imports=imports, answers=answered)
 
 

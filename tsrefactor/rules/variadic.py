@@ -24,7 +24,7 @@ _ERROR = "can't take variable number of arguments"
 
 
 def _example(before: str, after: str, model: str, settings: Settings = _DEFAULTS) -> Example:
-    imports = ("import inspect\n" if "inspect." in after else "") + _HEAD
+    imports = ("import inspect\n\n" if "inspect." in after else "") + _HEAD
     inputs = "[(torch.rand(2, 4),), (torch.rand(3, 4),)]"
     return Example(
         _HEAD + before, imports + after, inputs, Target.SCRIPT, error=_ERROR, model=model, recorded=True,
@@ -278,10 +278,16 @@ class _Form:
         self.stars = next((p.name for p in function.parameters if p.kind == "kwargs"), None)
         self._check()
         recorded = dict(function.observed.arguments) if function.observed is not None else {}
-        self.types = self._positional(recorded.pop(self.star, UNKNOWN) if self.star else UNKNOWN)
-        self.names = self._names()
         own = {p.name for p in function.parameters} | {function.self_name}
-        self.keywords = {k: t for k, t in recorded.items() if k not in own} if self.stars else {}
+        passed = recorded.get(self.star, UNKNOWN) if self.star else UNKNOWN
+        if passed.name != "Tuple":
+            own.discard(self.star)  # `f(*input, **kwargs)` may be called as `f(input=x)`
+            passed = UNKNOWN
+        self.types = self._positional(passed)
+        self.names = self._names()
+        self.keywords: dict[str, Type] = {}
+        if self.stars:
+            self.keywords = {k: t for k, t in recorded.items() if k not in own and t != UNKNOWN}
         self.imports: set[Import] = set()
         self.edits = list(self._body())
         self.spelled = self._spelled()
@@ -418,7 +424,8 @@ class _Form:
                 return Replace(call, "None")
         if isinstance(above, ast.Subscript) and _text(above.slice) in self.keywords:
             return Replace(above, _text(above.slice) or "")
-        if isinstance(above, ast.Compare) and above.comparators == [name] and _text(above.left) is not None:
+        tested = isinstance(above, ast.Compare) and isinstance(above.ops[0], (ast.In, ast.NotIn))
+        if isinstance(above, ast.Compare) and tested and above.comparators == [name] and _text(above.left) is not None:
             given = _text(above.left) in self.keywords
             return Replace(above, str(given == isinstance(above.ops[0], ast.In)))
         raise Refused(f"it reads `{self.stars}`")

@@ -97,6 +97,13 @@ class RenameFunction:
 
 
 @dataclass(frozen=True, eq=False)
+class RemoveDecorator:
+    """Takes a decorator off a function, with its line."""
+
+    decorator: ast.expr
+
+
+@dataclass(frozen=True, eq=False)
 class SpellOutParameters:
     """Takes ``*args``, a bare ``*`` and ``**kwargs`` out of a function's header.
 
@@ -118,6 +125,7 @@ Edit = (
     | AnnotateParameter
     | AnnotateReturn
     | RenameFunction
+    | RemoveDecorator
     | SpellOutParameters
 )
 
@@ -131,6 +139,8 @@ def target_of(edit: Edit) -> ast.AST:
             return anchor
         case AddElse(chain=chain):
             return chain
+        case RemoveDecorator(decorator=decorator):
+            return decorator
         case AddToClass(cls=cls):
             return cls
         case AnnotateParameter(function=function, parameter=name):

@@ -25,6 +25,7 @@ from .edits import (
     InsertAfter,
     InsertBefore,
     Piece,
+    RemoveDecorator,
     RenameFunction,
     Replace,
     SpellOutParameters,
@@ -74,7 +75,13 @@ class Surgeon:
                 return self._chunk(function).rename(function, name)
             case SpellOutParameters(function=function):
                 return self._chunk(function).spell_out(edit)
+            case RemoveDecorator(decorator=decorator):
+                return self._without(decorator)
         raise TypeError(f"not an edit: {edit!r}")
+
+    def _without(self, decorator: ast.expr) -> Splice:
+        last = decorator.end_lineno or decorator.lineno
+        return Splice(self.source.offset(decorator.lineno, 0), self.source.offset(last + 1, 0), "")
 
     def _chunk(self, node: ast.expr | ast.stmt) -> _Chunk:
         first, last = next((s for s in self._owners if s[0] <= node.lineno <= s[1]), (0, 0))
@@ -239,14 +246,24 @@ class _Chunk:
 
     def replace_statements(self, statements: Sequence[ast.stmt], edit: Replace) -> Splice:
         old = [self.statement(s) for s in statements]
-        new = self.fill_statements(edit)
-        if new:
+        texts, pieces = split_pieces(edit.pieces)
+        kept = self._kept(pieces)
+        under = _kept_below(statements[0], edit, kept)
+        new = fill_statements(edit.template, texts, kept)
+        above = 0
+        if under and new and new[0] is not under[0]:  # its comments go along, to where it stands now
+            above = _attached_comments(old[0])
+            lines = _leading_lines(old[0])
+            split = len(lines) - above
+            under[0] = under[0].with_changes(leading_lines=lines[split:])
+            new = fill_statements(edit.template, texts, kept)
+            new[0] = new[0].with_changes(leading_lines=lines[:split])
+        elif new:
             new[0] = _carry(old[0], new[0])
         block, body, at = self._place(old[0], statements[0])
         if [id(n) for n in body[at : at + len(old)]] != [id(n) for n in old]:
             raise EditRefused(f"the statements at line {statements[0].lineno} do not follow one another")
         body[at : at + len(old)] = new
-        above = 0
         if not body:
             raise EditRefused(f"nothing is left of the block at line {statements[0].lineno}")
         if not new:  # a comment goes with what it is about, empty lines stay
@@ -443,6 +460,15 @@ def _with_comma(parameter: cst.Param) -> cst.Param:
     if isinstance(parameter.comma, cst.Comma):
         return parameter
     return parameter.with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
+
+
+def _kept_below(first: ast.stmt, edit: Replace, kept: dict[str, Kept]) -> list[cst.BaseStatement]:
+    """The statements of the piece that keeps the first of the replaced statements; none where no piece does."""
+    for name, piece in edit.pieces.items():
+        whole = piece.kept if isinstance(piece, Piece) else piece
+        if isinstance(whole, list) and whole and whole[0] is first:
+            return kept[name]  # type: ignore[return-value]
+    return []
 
 
 def _carry(old: cst.BaseStatement, new: cst.BaseStatement) -> cst.BaseStatement:

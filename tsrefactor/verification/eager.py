@@ -31,10 +31,7 @@ class Call:
     label: str
     inputs: Inputs
     generated: bool = False
-
-    @property
-    def times(self) -> int:
-        return EXAMPLE_CALLS if self.label == EXAMPLE else 1
+    times: int = 1
 
 
 @dataclass
@@ -222,7 +219,7 @@ def given_calls(case: ModelCase, is_user_file: Callable[[str], bool]) -> list[Ca
     for i, inputs in enumerate(given, 1):
         if not isinstance(inputs, Inputs):
             raise unusable(f"inputs() returned a {type(inputs).__name__} as item {i}, not an Inputs; {right}")
-    return [Call(EXAMPLE, given[0])] + [
+    return [Call(EXAMPLE, given[0], times=EXAMPLE_CALLS)] + [
         Call(f"input {i} ({sizes})" if (sizes := sizes_of(inputs)) else f"input {i}", inputs)
         for i, inputs in enumerate(given[1:], 2)
     ]

@@ -17,6 +17,8 @@ from .variations import Variation, size_of, variations
 
 VARIATION_SECONDS = 4.0  # of eager runs on generated inputs, both modes; a second build repeats them
 VARIATION_COUNT = 32
+SLOW = 1.5  # seconds of one run, beyond which the example is called fewer times, and gradients are of one mode
+FEWER_CALLS = 2
 VARIATION_BYTES = 1 << 30  # of their outputs, which are kept for the comparison
 
 VARYING = "eager results vary from run to run: compared in shape and dtype only"
@@ -51,6 +53,8 @@ class EagerRuns:
         began = time.monotonic()
         self.observations = [self._model.observe_given(wanted, self.training) for wanted in self._calls]
         self._seconds = (time.monotonic() - began) / len(self._calls)
+        if self._seconds > SLOW:
+            self._calls[0].times = FEWER_CALLS
         self._again = EagerModel(case, is_user_file)
         self._varying = _mark_unstable(self._again, self.observations)
         self._refused: list[tuple[str, str]] = []
@@ -66,7 +70,7 @@ class EagerRuns:
         more += _observe_other_mode(self._model, known, budget, self._refused, self._notes)
         self._varying |= _mark_unstable(self._again, more)
         self.observations += more
-        trainings = list(dict.fromkeys(seen.training for seen in self.observations))
+        trainings = list(dict.fromkeys(seen.training for seen in self.observations))[: 1 if self._seconds > SLOW else 2]
         unsteady = {seen.training for seen in self.observations if not seen.stable and not seen.call.generated}
         self._gradients = gradient_digests(self._model, self._calls, trainings, unsteady)
         return more

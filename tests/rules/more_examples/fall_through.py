@@ -9,7 +9,7 @@ HEAD = "import torch\nfrom torch import nn\n\n\nclass Model(nn.Module):\n"
 def _example(
     before: str, after: str, error: str, inputs: str = "[(torch.rand(3, 4),), (torch.rand(2, 5),)]"
 ) -> Example:
-    typing = "from typing import Optional\n" if "Optional[" in after else ""
+    typing = "from typing import Optional\n\n" if "Optional[" in after else ""
     return Example(HEAD + before, typing + HEAD + after, inputs, Target.SCRIPT, error=error, recorded=True)
 
 

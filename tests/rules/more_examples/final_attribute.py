@@ -8,7 +8,7 @@ _INPUTS = "[(torch.rand(3, 4),), (torch.rand(2, 4),)]"
 
 
 def _example(before: str, after: str, error: str) -> Example:
-    typing = "from typing import Final\n"
+    typing = "from typing import Final\n\n"
     return Example(HEAD + before, typing + HEAD + after, _INPUTS, Target.SCRIPT, error=error, recorded=True)
 
 

@@ -71,6 +71,7 @@ class Model(nn.Module):
 """,
         """\
 from typing import List
+
 import torch
 from torch import nn
 

@@ -1,0 +1,51 @@
+"""Further examples of refine-optional."""
+
+from tsrefactor.rules import Example
+from tsrefactor.vocabulary import Target
+
+HEAD = "from typing import List, Optional\nimport torch\nfrom torch import nn\n\n\n"
+STATE = "class Model(nn.Module):\n    state: Optional[torch.Tensor]\n\n    def __init__(self):\n"
+STATE += "        super().__init__()\n        self.state = None\n\n"
+
+
+def _example(before: str, after: str, inputs: str = "[(torch.rand(3, 4),), (torch.rand(2, 4),)]") -> Example:
+    return Example(HEAD + before, HEAD + after, inputs, Target.SCRIPT, error=r"Optional\[")
+
+
+MORE = {
+    "assigned before the use": _example(
+        STATE + "    def forward(self, x):\n        self.state = x * 2  # remembered\n        return x + self.state\n",
+        STATE + "    def forward(self, x):\n        state = x * 2  # remembered\n        self.state = state\n"
+        "        return x + state\n",
+    ),
+    "tested around the use": _example(
+        STATE + "    def forward(self, x):\n        if self.state is not None and self.state.size(0) == x.size(0):\n"
+        "            x = x + self.state\n        self.state = x\n        return x\n",
+        STATE + "    def forward(self, x):\n        state = self.state\n"
+        "        if state is not None and state.size(0) == x.size(0):\n"
+        "            x = x + state\n        state = x\n        self.state = state\n        return x\n",
+        "[(torch.rand(3, 4),), (torch.rand(3, 4),)]",
+    ),
+    "a local of that name": _example(
+        STATE + "    def forward(self, x):\n        state = x * 2\n        self.state = state\n"
+        "        return x + self.state\n",
+        STATE + "    def forward(self, x):\n        state = x * 2\n        current_state = state\n"
+        "        self.state = current_state\n        return x + current_state\n",
+    ),
+    "a sequence": _example(
+        "class Model(nn.Module):\n    def forward(self, x, sizes: Optional[List[int]] = None, deep: bool = False):\n"
+        "        if deep:\n            return x * sizes[0]\n        return x\n",
+        "class Model(nn.Module):\n    def forward(self, x, sizes: Optional[List[int]] = None, deep: bool = False):\n"
+        "        if deep:\n            assert sizes is not None\n            return x * sizes[0]\n        return x\n",
+        "[(torch.rand(3, 4),), (torch.rand(2, 4), [1, 2], True)]",
+    ),
+    "a loop over it": _example(
+        "class Model(nn.Module):\n    def forward(self, x, more: Optional[List[torch.Tensor]] = None):\n"
+        "        many = more is not None\n        if many:\n            for other in more:\n"
+        "                x = x + other\n        return x\n",
+        "class Model(nn.Module):\n    def forward(self, x, more: Optional[List[torch.Tensor]] = None):\n"
+        "        many = more is not None\n        if many:\n            assert more is not None\n"
+        "            for other in more:\n                x = x + other\n        return x\n",
+        "[(torch.rand(3, 4),), (torch.rand(2, 4), [torch.rand(2, 4)])]",
+    ),
+}

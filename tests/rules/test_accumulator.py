@@ -1,0 +1,79 @@
+"""accumulator: further forms, and what it refuses."""
+
+import pytest
+
+from tests.rules.more_examples.accumulator import HEAD, MORE
+from tests.rules.proof import prove
+from tests.rules.texts import findings, source
+from tsrefactor.rules.accumulator import Accumulator
+
+LOOP = "    def forward(self, x: torch.Tensor):\n        total = 0\n        {body}\n        return total\n"
+
+
+def found(tmp_path, text):
+    return findings(Accumulator(), source(tmp_path / "model.py", HEAD + text))
+
+
+@pytest.mark.parametrize("example", MORE.values(), ids=MORE)
+def test_more_examples(example, tmp_path):
+    prove(Accumulator(), example, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "for i in range(3):\n            total += i",
+        "for row in x.unbind(0):\n            total = row",
+        "total += x.sum()",
+        "if x.dim() > 1:\n            total = total + x.sum()",
+        "for total in range(3):\n            total += x",
+        "for row in x.unbind(0):\n            total += row.size(0)",
+        "for row in x.unbind(0):\n            total += row.sum()\n        total = total.item()",
+    ],
+)
+def test_leaves_numbers_and_other_bindings_alone(tmp_path, body):
+    assert found(tmp_path, LOOP.format(body=body)) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (
+            "outs = []\n        for row in x.unbind(0):\n            total += row\n            outs.append(total)",
+            "keeps",
+        ),
+        ("for row in x.unbind(0):\n            total += row.sum()\n        x = x[total]", "as an index"),
+        ("for row in x.unbind(0):\n            total += row.sum()\n        f = lambda: total", "nested function"),
+    ],
+)
+def test_refuses_what_depends_on_the_number_or_shares_the_sum(tmp_path, body, reason):
+    [finding] = found(tmp_path, LOOP.format(body=body))
+    assert not finding.edits
+    assert reason in finding.message
+
+
+def test_a_loop_over_modules_is_unrolled(tmp_path):
+    text = (
+        "    def __init__(self):\n        super().__init__()\n        self.layers = nn.ModuleList([nn.ReLU()])\n\n"
+        "    def forward(self, x: torch.Tensor):\n        total = 0\n        for layer in self.layers:\n"
+        "            total = total + torch.relu(x)\n        return total\n"
+    )
+    assert found(tmp_path, text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "    def forward(self, x: torch.Tensor):\n        return x if x.dim() > 1 else sum(x.unbind(0))\n",
+        "    def forward(self, x: torch.Tensor):\n        return self.norm(x) + sum(x.unbind(0))\n",
+        "    def forward(self, x: torch.Tensor):\n        i = 1\n        return sum(x[i] for i in range(3)) + i\n",
+        "    def forward(self, x: torch.Tensor):\n        return sum(x[i] for i in range(3) if i)\n",
+    ],
+)
+def test_refuses_sums_that_no_loop_can_precede(tmp_path, text):
+    [finding] = found(tmp_path, text)
+    assert not finding.edits
+
+
+def test_sums_of_numbers_are_left_alone(tmp_path):
+    assert found(tmp_path, "    def forward(self, x: torch.Tensor):\n        return x * sum([1, 2])\n") == []

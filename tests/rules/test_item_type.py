@@ -1,0 +1,51 @@
+"""item-type: which type is written, and where."""
+
+import pytest
+
+from tests.rules.texts import diagnosis, findings, rewritten, source
+from tsrefactor.rules.item_type import ItemType
+
+BODY = """\
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        n = {value}
+        return torch.tensor([n, 1])
+"""
+
+
+def about(tmp_path, value, expected=""):
+    file = source(tmp_path / "model.py", BODY.format(value=value))
+    return file, diagnosis(file, "operation-failed", "torch.tensor(", found="number", expected=expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("x.argmax().item()", "int(x.argmax().item())"),
+        ("x.mean().item() + 1", "float(x.mean().item()) + 1"),
+        ("torch.max(x.long()).item()", "int(torch.max(x.long()).item())"),
+        ("(x > 0).sum().item()", "int((x > 0).sum().item())"),
+        ("x.norm(dim=1)[0].detach().item()", "float(x.norm(dim=1)[0].detach().item())"),
+        ("x.max().item()", "float(x.max().item())"),
+    ],
+)
+def test_type(tmp_path, value, wanted):
+    assert f"n = {wanted}\n" in rewritten(ItemType(), *about(tmp_path, value))
+
+
+def test_what_the_place_asks_for(tmp_path):
+    assert "n = int(x.max().item())\n" in rewritten(ItemType(), *about(tmp_path, "x.max().item()", "List[int]"))
+
+
+@pytest.mark.parametrize(("value", "presumed"), [("x.argmax().item()", False), ("x.max().item()", True)])
+def test_a_guess_is_presumed(tmp_path, value, presumed):
+    assert [f.presumed for f in findings(ItemType(), *about(tmp_path, value))] == [presumed]
+
+
+@pytest.mark.parametrize("value", ["int(x.max().item())", "bool(x.any().item())", "x.item", "x.items()"])
+def test_left_alone(tmp_path, value):
+    assert findings(ItemType(), *about(tmp_path, value)) == []

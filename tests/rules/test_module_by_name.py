@@ -1,0 +1,107 @@
+"""module-by-name: forms, and what is left alone."""
+
+import pytest
+import torch  # noqa: F401  imported before the forks
+
+from tests.rules.proof import prove
+from tests.rules.texts import diagnosis, findings, rewritten, source
+from tsrefactor.rules import Example
+from tsrefactor.rules.module_by_name import ModuleByName
+from tsrefactor.vocabulary import Target
+
+RULE = ModuleByName()
+HEAD = """\
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, depth=2):
+        super().__init__()
+        self.depth, self.kind = depth, 'norm1'
+        for i in range(depth):
+            self.add_module('conv%d' % i, nn.Linear(4, 4))
+            setattr(self, f'norm{i}', nn.Linear(4, 4))
+
+    def _loss_l1(self, x):
+        return x
+
+"""
+
+
+def model(*body: str) -> str:
+    return HEAD + "    def forward(self, x):\n" + "".join(f"        {line}\n" for line in body)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "return getattr(self, '_loss_' + self.kind)(x)",  # a method
+        "return getattr(self, self.kind)(x)",  # nothing shows that it is a module
+        "return getattr(self, f'norm{self.depth}').weight",  # not called
+        "return getattr(self, f'norm{self.depth}')(*x)",
+        "return getattr(x, f'norm{self.depth}')(x)",
+        "self._modules[self.kind] = None",
+    ],
+)
+def test_left_alone(line, tmp_path):
+    assert findings(RULE, source(tmp_path / "model.py", model(line))) == []
+
+
+def test_a_name_that_the_compiler_complains_of_is_presumed_to_be_a_module(tmp_path):
+    text = model("return getattr(self, self.kind)(x)")
+    file = source(tmp_path / "model.py", text)
+    [found] = findings(RULE, file, diagnosis(file, "getattr-name", "getattr(self, self.kind)"))
+    assert found.presumed and found.fixable
+
+
+def test_a_module_that_goes_other_ways_is_left_alone(tmp_path):
+    body = ("conv = getattr(self, f'norm{self.depth}')", "y = conv(x)", "return y, conv")
+    assert findings(RULE, source(tmp_path / "model.py", model(*body))) == []
+
+
+def test_a_key_that_changes_before_the_call_is_left_alone(tmp_path):
+    body = ("i = 0", "conv = getattr(self, f'norm{i}')", "i = i + 1", "return conv(x)")
+    assert findings(RULE, source(tmp_path / "model.py", model(*body))) == []
+
+
+def test_a_commented_assignment_keeps_its_line(tmp_path):
+    body = (
+        "for i in range(self.depth):",
+        "    norm = getattr(self, f'norm{i}')  # the norm",
+        "    x = norm(x)",
+        "return x",
+    )
+    after = rewritten(RULE, source(tmp_path / "model.py", model(*body)))
+    assert "name = f'norm{i}'  # the norm\n            x = self._call_norm(name, x)\n" in after
+
+
+def test_set_up_code_is_left_alone(tmp_path):
+    text = model("return x") + "\n    def freeze(self):\n        getattr(self, f'norm{self.depth}')(1)\n"
+    assert findings(RULE, source(tmp_path / "model.py", text)) == []
+
+
+def test_a_name_of_torch_is_not_taken(tmp_path):
+    text = model("return getattr(self, f'impl{self.depth}')(x)").replace("f'norm{i}'", "f'impl{i}'")
+    assert "def _call_impl_2(" in rewritten(RULE, source(tmp_path / "model.py", text))
+
+
+def test_kinds_of_one_name_and_others_together(tmp_path):
+    example = Example(
+        before=model(
+            "for i in range(self.depth):",
+            "    x = getattr(self, 'norm{}'.format(i))(getattr(self, 'conv%d' % i)(x))",
+            "return getattr(self, 'norm' + str(self.depth - 1))(x)",
+        ),
+        after=model(
+            "for i in range(self.depth):",
+            "    x = self._call_module('norm{}'.format(i), self._call_module('conv%d' % i, x))",
+            "return self._call_module('norm' + str(self.depth - 1), x)",
+        )
+        + "\n    def _call_module(self, name: str, x):\n        for key, module in self.named_children():\n"
+        "            if key == name:\n                return module(x)\n        raise AttributeError(name)\n",
+        inputs="[(torch.rand(2, 4),), (torch.rand(3, 4),)]",
+        breaks=Target.SCRIPT,
+        error="string literal",
+    )
+    prove(RULE, example, tmp_path)

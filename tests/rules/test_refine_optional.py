@@ -1,0 +1,69 @@
+"""refine-optional: further forms, and where it must not act."""
+
+import pytest
+
+from tests.rules.more_examples.refine_optional import HEAD, MORE, STATE
+from tests.rules.proof import prove
+from tests.rules.texts import diagnosis, findings, rewritten, source
+from tsrefactor.rules.refine_optional import RefineOptional
+
+
+@pytest.mark.parametrize("example", MORE.values(), ids=MORE)
+def test_more(example, tmp_path):
+    prove(RefineOptional(), example, tmp_path)
+
+
+def found(tmp_path, body, at, kind="arguments-not-valid", **names):
+    file = source(tmp_path / "model.py", HEAD + body)
+    return file, diagnosis(file, kind, at, found="Optional[Tensor]", expected="Tensor", argument="other", **names)
+
+
+@pytest.mark.parametrize(
+    ("expression", "at"),
+    [
+        ("x if not self.training else x * m", "x * m"),
+        ("self.training and x * m", "x * m"),
+        ("[x * m for _ in range(0)]", "x * m"),
+    ],
+)
+def test_what_is_not_always_evaluated_is_advice(tmp_path, expression, at):
+    body = (
+        "class Model(nn.Module):\n    def forward(self, x, m: Optional[torch.Tensor] = None):\n"
+        f"        y = {expression}\n        return y\n"
+    )
+    file, about = found(tmp_path, body, at)
+    assert [f.fixable for f in findings(RefineOptional(), file, about)] == [False]
+
+
+def test_a_function_of_the_users_own_may_take_none(tmp_path):
+    body = (
+        "def scale(x, m):\n    return x if m is None else x * m\n\n\n"
+        "class Model(nn.Module):\n    def forward(self, x, m: Optional[torch.Tensor] = None):\n"
+        "        return scale(x, m)\n"
+    )
+    signature = "scale(Tensor x, Tensor m) -> Tensor"
+    file, about = found(tmp_path, body, "scale(x, m)\n", "argument-type", callee="scale", signature=signature)
+    assert findings(RefineOptional(), file, about) == []
+
+
+def test_an_elif_has_no_room_before_it(tmp_path):
+    body = (
+        "class Model(nn.Module):\n    def forward(self, x, m: Optional[torch.Tensor] = None, k: bool = False):\n"
+        "        if k:\n            x = x + 1\n        elif (x * m).sum() > 0:\n            x = x * 2\n"
+        "        return x\n"
+    )
+    file, about = found(tmp_path, body, "x * m")
+    assert [f.fixable for f in findings(RefineOptional(), file, about)] == [False]
+
+
+@pytest.mark.parametrize("change", ["self.grow()", "grow(self)", "self.state, y = x, x"])
+def test_an_attribute_that_changes_out_of_sight_is_only_asserted(tmp_path, change):
+    body = STATE + (
+        "    def grow(self):\n        self.reset()\n\n    def reset(self):\n        self.state = torch.ones(1)\n\n"
+        f"    def forward(self, x):\n        if self.state is None:\n            {change}\n"
+        "        return x + self.state\n"
+    )
+    file, about = found(tmp_path, body, "x + self.state")
+    text = rewritten(RefineOptional(), file, about)
+    assert "        if self.state is None:\n" in text
+    assert "        state = self.state\n        assert state is not None\n        return x + state\n" in text

@@ -1,0 +1,122 @@
+"""Which functions of a file TorchScript could compile, as far as the file itself says."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from .nodes import walk
+
+if TYPE_CHECKING:
+    from .file import Class, FileFacts, Function
+
+_JIT_DECORATORS = {
+    "torch.jit.script", "torch.jit.script_if_tracing", "torch.jit.export", "torch.jit.script_method",
+    "torch.jit.interface",
+}  # fmt: skip
+_ENTRIES = {"forward", "__call__", "__getitem__", "__len__", "__contains__"}
+_TRAINING = ("torch.optim.", "torch.utils.data.", "torch.save", "torch.load")
+"""Functions that use one of these, or call ``.backward()``, run a model; no model calls them."""
+
+
+def could_be_compiled(function: Function) -> bool:
+    """Whether nothing in the function itself keeps it from being compiled: it is a method of a module and no set-up
+    code, or it uses torch.
+    """
+    if function.skipped or function.stand_in is not None or "<locals>" in function.qualname:
+        return False
+    if function.cls is not None:
+        return function.cls.is_module and (not function.name.startswith("__") or function.name in _ENTRIES)
+    if not _JIT_DECORATORS.isdisjoint(function.decorators):
+        return True
+    if function.observed is not None and function.observed.scripted:
+        return True
+    of_torch = function.file.is_of_torch
+    annotations = (p.annotation for p in function.parameters if p.annotation is not None)
+    return (
+        any(function.file.origin(a).startswith("torch.") for a in annotations)
+        or any(map(of_torch, function.of(ast.Name)))
+        or any(map(of_torch, function.of(ast.Attribute)))
+    )
+
+
+class Reach:
+    """What the modules of a file, and the functions that are compiled by themselves, lead to."""
+
+    def __init__(self, file: FileFacts):
+        self.file = file
+        self.modules = [cls for cls in file.classes if cls.is_module]
+
+    @cached_property
+    def functions(self) -> list[Function]:
+        """Those that could be compiled and are reached: from the forward of a module, by any mention of their name;
+        in source order but for helpers that use no torch, which come last.
+        """
+        able = [f for f in self.file.all_functions if could_be_compiled(f)]
+        methods: dict[str, list[Function]] = {}
+        for function in able:
+            if function.cls is not None and not function.is_class_method:
+                methods.setdefault(function.name, []).append(function)
+        reached = dict.fromkeys(f for f in able if self._is_entry(f))
+        queue = list(reached)
+        for function in queue:  # grows while it is walked
+            found = [f for name in _attributes(function) for f in methods.get(name, ())]
+            found += self._named(function.of(ast.Name))
+            queue += [f for f in dict.fromkeys(found) if f not in reached]
+            reached |= dict.fromkeys(found)
+        return [f for f in able if f in reached] + [f for f in reached if f not in able]
+
+    def _is_entry(self, function: Function) -> bool:
+        """Whether a function is compiled though nothing in the file may call it."""
+        if function.observed is not None and function.observed.scripted:
+            return True
+        if not _JIT_DECORATORS.isdisjoint(function.decorators) or function in self._held:
+            return True
+        if function.cls is None:
+            return not self.modules and not _runs_models(function)
+        if function.is_class_method:
+            return False
+        is_property = any(isinstance(d, ast.Name) and d.id == "property" for d in function.node.decorator_list)
+        return function.name in _ENTRIES or is_property or not self._has_forward(function.cls)
+
+    def _has_forward(self, cls: Class) -> bool:
+        """Whether the file shows what calls the methods of a class: a forward of its own, its bases' or its heirs'."""
+        return cls.method("forward") is not None or any("forward" in heir.methods for heir in cls.subclasses)
+
+    @cached_property
+    def _held(self) -> set[Function]:
+        """Functions that modules keep (``self.act = swish``, ``def __init__(self, act=swish)``), that stand in a table
+        of the file, or that are handed to ``torch.jit``.
+        """
+        places: list[ast.AST] = [s.value for s in self.file.tree.body if isinstance(s, ast.Assign)]
+        for cls in self.modules:
+            places += [value for values in cls.assigned.values() for _, value in values if value is not None]
+            places += [p.default for m in cls.methods.values() for p in m.parameters if p.default is not None]
+        found = set(self._named(node for place in places for node in _kept(place)))
+        for node in walk(self.file.tree) if "jit" in self.file.source.text else ():
+            if isinstance(node, ast.Call) and self.file.origin(node.func).startswith("torch.jit."):
+                found |= set(self._named(node.args))
+        return found
+
+    def _named(self, nodes: Iterable[ast.AST]) -> list[Function]:
+        """The module-level functions that these nodes name."""
+        named = (self.file.function_named(node.id) for node in nodes if isinstance(node, ast.Name))
+        return [f for f in named if f is not None and not f.skipped]
+
+
+def _attributes(function: Function) -> Iterator[str]:
+    return (node.attr for node in function.of(ast.Attribute))
+
+
+def _kept(value: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a value, without the functions that are only called for it."""
+    called = {id(node.func) for node in walk(value) if isinstance(node, ast.Call)}
+    return (node for node in walk(value) if id(node) not in called)
+
+
+def _runs_models(function: Function) -> bool:
+    """Whether a function trains, loads or saves a model."""
+    named = (function.file.origin(node) for node in function.of(ast.Name, ast.Attribute))
+    return "backward" in _attributes(function) or any(origin.startswith(_TRAINING) for origin in named)

@@ -1,0 +1,304 @@
+"""accumulator."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tsrefactor.facts.diagnosis import Diagnosis
+from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.module_loops import container_kind
+from tsrefactor.facts.names import fresh
+from tsrefactor.facts.nodes import walk
+from tsrefactor.facts.types import TENSOR, UNKNOWN, join_all
+from tsrefactor.source.edits import Edit, Piece, Pieces, Replace
+from tsrefactor.vocabulary import Target
+
+from .base import Example, Finding, Rule, Settings
+
+_OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
+_LOOPS = (ast.For, ast.While)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_LAZY = (ast.IfExp, ast.BoolOp, ast.Lambda, *_COMPREHENSIONS)
+_HEAD = """\
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+"""
+
+
+def _example(before: str, after: str, error: str, outcome: str = "compile-error") -> Example:
+    inputs = "[(torch.rand(3, 4),), (torch.rand(2, 5),)]"
+    return Example(_HEAD + before, _HEAD + after, inputs, Target.SCRIPT, outcome, error, recorded=True)
+
+
+class Accumulator(Rule):
+    """Start what a loop sums up with a tensor.
+
+    A variable keeps its type in a loop: what starts as `0` stays a number for TorchScript, and each sum is turned into
+    one. That fails when it runs, or silently returns a number for a tensor without gradient. `torch.tensor(0)` adds
+    like the number does (a tensor without dimensions takes the other's type), and `total += x` becomes
+    `total = total + x`: in place, the first sum would have to fit into that tensor.
+
+    `sum(…)` of tensors, which TorchScript has for numbers only, becomes such a loop, which adds in the same order.
+
+    Where the loop does not run, the result is the tensor 0, and no longer the number. Left alone: variables that are
+    bound in other ways, or that count (`range(total)`, `y[total]`); sums in place of which the loop keeps another
+    reference (`outs.append(total)`); sums in branches alone, where the number may well be the result; loops over
+    modules, which TorchScript unrolls; `sum` in places that are not always evaluated.
+
+    Source: "Cannot input a tensor of dimension other than 0 as a scalar argument", raised by
+    torch/csrc/jit/runtime/register_prim_ops.cpp.
+    """
+
+    name = "accumulator"
+    targets = frozenset({Target.SCRIPT})
+    answers = frozenset({"scalar-argument", "arguments-not-valid"})
+    examples = [
+        _example(
+            """\
+    def forward(self, x):
+        loss = 0.
+        for row in x:  # one at a time
+            loss += row.pow(2).mean() * 2
+        return loss / x.size(0)
+""",
+            """\
+    def forward(self, x):
+        loss = torch.tensor(0.)
+        for row in x:  # one at a time
+            loss = loss + row.pow(2).mean() * 2
+        return loss / x.size(0)
+""",
+            outcome="mismatch",
+            error="",
+        ),
+        _example(
+            """\
+    def forward(self, x):
+        return sum(row * i for i, row in enumerate(x.unbind(1))).relu()
+""",
+            """\
+    def forward(self, x):
+        total = torch.tensor(0)
+        for i, row in enumerate(x.unbind(1)):
+            total = total + row * i
+        return total.relu()
+""",
+            error="Arguments for call are not valid|sum",
+        ),
+    ]
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        told = list(self.diagnoses(file))
+        for function in file.functions:
+            for statement in function.statements:
+                if isinstance(statement, ast.Assign):
+                    yield from self._started(function, statement)
+            for call in function.calls("sum"):
+                answered = next((d for d in told if _is_about_sum(d, call)), None)
+                yield from self._summed(function, call, answered)
+
+    # -- total = 0, and a loop -----------------------------------------------------------------------------------------
+
+    def _started(self, function: Function, start: ast.Assign) -> Iterator[Finding]:
+        for name, value in _numbers(start):
+            sums = _sums(function, name, start)
+            if not sums or not all(_adds_tensor(function, s, name) for s in sums):
+                continue
+            reason = _refusal(function, name, start, sums)
+            message = f"'{name}' starts as a number, which it remains for TorchScript"
+            if reason is not None:
+                yield self.finding(start, f"{message}: {reason}")
+                continue
+            tensor, imports = function.file.spell("torch.tensor")
+            edits: list[Edit] = [Replace(value, f"{tensor}({{number}})", {"number": value})]
+            edits += [_out_of_place(function, s, name) for s in sums if isinstance(s, ast.AugAssign)]
+            caveat = f"where no loop runs, '{name}' is a tensor and no longer a number"
+            yield self.finding(start, f"{message}; start with a tensor", *edits, imports=imports, caveat=caveat)
+
+    # -- sum(…) --------------------------------------------------------------------------------------------------------
+
+    def _summed(self, function: Function, call: ast.Call, answered: Diagnosis | None) -> Iterator[Finding]:
+        file = function.file
+        if len(call.args) != 1 or call.keywords:
+            return
+        over = call.args[0]
+        listed = over if isinstance(over, (ast.GeneratorExp, ast.ListComp)) else None
+        if listed is not None:
+            type_ = function.type_of(listed.elt)
+            whole = len(listed.generators) == 1 and not listed.generators[0].ifs
+            whole = whole and not function.flow.writes(listed.generators[0].target) & function.flow.local_names
+        else:
+            held, whole = function.type_of(over), isinstance(over, (ast.Name, ast.Attribute, ast.Call))
+            type_ = join_all(held.args) if held.name in ("List", "Tuple") else UNKNOWN
+        if type_ != TENSOR and (answered is None or type_ != UNKNOWN):
+            return
+        statement = file.statement_of(call)
+        message = "TorchScript sums no tensors with `sum`"
+        if not whole or not _first_evaluated(function, statement, call):
+            yield self.finding(call, f"{message}, and no loop can go before it", answers=answered)
+            return
+        taken = function.flow.local_names | file.module_names
+        target = statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
+        plain = isinstance(target, ast.Name) and isinstance(statement, ast.Assign) and statement.value is call
+        used = target.id if isinstance(target, ast.Name) else ""
+        name = used if plain and used not in function.flow.reads(call) else fresh(taken, "total", "total_sum")
+        tensor, imports = file.spell("torch.tensor")
+        pieces: Pieces
+        if listed is not None:
+            generator = listed.generators[0]
+            pieces = {"target": generator.target, "over": generator.iter, "value": _operand(function, listed.elt)}
+            loop = f"for {{target}} in {{over}}:\n    {name} = {name} + {{value}}"
+        else:
+            pieces = {"over": over}
+            item = fresh(taken | {name}, "value", "term")
+            loop = f"for {item} in {{over}}:\n    {name} = {name} + {item}"
+        template = f"{name} = {tensor}(0)\n{loop}"
+        if name == used and plain:
+            edit = Replace([statement], template, pieces)
+        else:
+            edit = Replace([statement], f"{template}\n{{rest}}", {**pieces, "rest": Piece([statement], {call: name})})
+        yield self.finding(
+            call,
+            f"{message}; add them in a loop",
+            edit,
+            imports=imports,
+            presumed=type_ != TENSOR,
+            caveat="where there is nothing to add, the sum is a tensor and no longer a number",
+            answers=answered,
+        )
+
+
+def _is_about_sum(diagnosis: Diagnosis, call: ast.Call) -> bool:
+    at_call = diagnosis.place is not None and diagnosis.place.line == call.lineno
+    return at_call and diagnosis.names.get("callee", "").startswith("aten::sum")
+
+
+def _numbers(statement: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
+    """The names that a statement starts with a number: ``a = 0``, ``a, b = 0, 0.``."""
+    if len(statement.targets) != 1:
+        return
+    target, value = statement.targets[0], statement.value
+    pairs = [(target, value)]
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+        pairs = list(zip(target.elts, value.elts, strict=True))
+    for to, number in pairs:
+        if isinstance(to, ast.Name) and isinstance(number, ast.Constant) and type(number.value) in (int, float):
+            yield to.id, number
+
+
+def _sums(function: Function, name: str, start: ast.Assign) -> list[ast.stmt]:
+    """All other statements that bind the name; empty where one of them does not add to it in a loop after the start."""
+    found: list[ast.stmt] = []
+    for statement in function.statements:
+        if statement is start or isinstance(statement, (ast.If, ast.With, ast.Try)):
+            continue
+        if isinstance(statement, _LOOPS):
+            if isinstance(statement, ast.For) and name in function.flow.writes(statement.target):
+                return []
+            continue
+        if name not in function.flow.writes([statement]):
+            continue
+        if not _adds(statement, name) or not _in_loop_after(function, statement, start):
+            return []
+        found.append(statement)
+    return found
+
+
+def _adds(statement: ast.stmt, name: str) -> bool:
+    if isinstance(statement, ast.AugAssign):
+        return type(statement.op) in _OPERATORS and isinstance(statement.target, ast.Name)
+    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+        return False
+    value = statement.value
+    if not isinstance(statement.targets[0], ast.Name) or not isinstance(value, ast.BinOp):
+        return False
+    return type(value.op) in _OPERATORS and name in (_name(value.left), _name(value.right))
+
+
+def _name(node: ast.expr) -> str | None:
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _adds_tensor(function: Function, statement: ast.stmt, name: str) -> bool:
+    if isinstance(statement, ast.AugAssign):
+        return function.type_of(statement.value) == TENSOR
+    assert isinstance(statement, ast.Assign)
+    value = statement.value
+    assert isinstance(value, ast.BinOp)
+    return function.type_of(value.right if _name(value.left) == name else value.left) == TENSOR
+
+
+def _in_loop_after(function: Function, statement: ast.stmt, start: ast.stmt) -> bool:
+    """Whether a loop that TorchScript does not unroll goes around a statement, but not around the start."""
+    node: ast.AST = statement
+    while node is not function.node:
+        node = function.file.parents[node]
+        if isinstance(node, _LOOPS) and not any(n is start for n in walk(node)) and not _over_modules(function, node):
+            return True
+    return False
+
+
+def _over_modules(function: Function, loop: ast.stmt) -> bool:
+    return isinstance(loop, ast.For) and any(
+        isinstance(n, (ast.Name, ast.Attribute)) and container_kind(function, n) is not None for n in walk(loop.iter)
+    )
+
+
+def _refusal(function: Function, name: str, start: ast.Assign, sums: list[ast.stmt]) -> str | None:
+    file = function.file
+    if name in function.flow.captured:
+        return "a nested function reads it"
+    in_place = [s for s in sums if isinstance(s, ast.AugAssign)]
+    own = {n for s in sums for n in walk(s)}
+    loops = {n for s in in_place for loop in _around(function, s, start) for n in walk(loop)}
+    for node in function.nodes:
+        if not isinstance(node, ast.Name) or node.id != name or not isinstance(node.ctx, ast.Load) or node in own:
+            continue
+        parent = file.parents[node]
+        if isinstance(parent, ast.Call) and file.origin(parent.func) in ("range", "isinstance", "str"):
+            return f"it is used as a number in `{ast.unparse(parent)}`"
+        if isinstance(parent, (ast.Subscript, ast.Slice)):
+            return "it is used as an index"
+        if node in loops:
+            return "the loop keeps what later sums change in place"
+    return None
+
+
+def _around(function: Function, statement: ast.stmt, start: ast.stmt) -> Iterator[ast.stmt]:
+    node: ast.AST = statement
+    while node is not function.node:
+        node = function.file.parents[node]
+        if isinstance(node, _LOOPS) and not any(n is start for n in walk(node)):
+            yield node
+
+
+def _operand(function: Function, node: ast.expr) -> ast.expr | str:
+    """A term as it stands, without the parentheses that a product does not need."""
+    text = function.file.source.segment(node)
+    product = isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Mult, ast.Div, ast.MatMult))
+    return text if product and "\n" not in text else node
+
+
+def _out_of_place(function: Function, statement: ast.AugAssign, name: str) -> Edit:
+    operator = _OPERATORS[type(statement.op)]
+    value = statement.value if operator == "*" else _operand(function, statement.value)
+    return Replace([statement], f"{name} = {name} {operator} {{value}}", {"value": value})
+
+
+def _first_evaluated(function: Function, statement: ast.stmt, call: ast.Call) -> bool:
+    """Whether a statement of one line always evaluates the call, and calls nothing else before it."""
+    if not isinstance(statement, (ast.Assign, ast.AugAssign, ast.Return, ast.Expr)):
+        return False
+    node: ast.AST = call
+    around = set()
+    while node is not statement:
+        node = function.file.parents[node]
+        around.add(node)
+    if any(isinstance(n, _LAZY) for n in around):
+        return False
+    before = [n for n in walk(statement) if isinstance(n, ast.Call) and n not in around and n is not call]
+    return all((n.lineno, n.col_offset) > (call.lineno, call.col_offset) for n in before)
