@@ -201,7 +201,7 @@ def _set_apart(source: SourceFile, tree: ast.Module, at: int, text: str) -> str:
         at == source.offset(imports[0].lineno, 0) and not _is_standard(_imported(imports[0]))
     )
     if starts_block:
-        if last is not None and at == _line_after(source, last.end_lineno or last.lineno):
+        if last is not None and not imports and at == _line_after(source, last.end_lineno or last.lineno):
             text = source.newline + text
         if following.strip() and following[:1] not in "\r\n":
             text += source.newline
