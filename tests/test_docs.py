@@ -193,11 +193,6 @@ def test_rule_answers_kinds_that_exist(rule):
     assert rule.answers - KINDS - WARNING_KINDS == set()
 
 
-def test_readme_lists_the_rules():
-    rows = re.findall(r"^\| \[([\w-]+)\]\(docs/rules/\1\.md\) \| (.*) \|$", read("README.md"), re.MULTILINE)
-    assert rows == [(rule.name, rule.summary()) for rule in sorted(all_rules(), key=lambda rule: rule.name)]
-
-
 # -- everything --------------------------------------------------------------------------------------------------------
 
 

@@ -27,6 +27,11 @@ def never_run(x):
 class Model(torch.nn.Module):
     def forward(self, x):
         return rows(x) + 0.5 * x.sum()
+
+
+class Other(torch.nn.Module):
+    def forward(self, x):
+        return never_run(x)
 """
 
 

@@ -1,5 +1,7 @@
 """global-constant: strings, devices, relatives, imported names; what it must not touch."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.rules.proof import prove
@@ -36,7 +38,7 @@ MORE = {
     "a list of a method": Example(
         before=HEAD + "SIZES = [1, 2]\n\n\nclass Model(nn.Module):\n    def forward(self, x):\n"
         "        for size in SIZES:\n            x = x + size\n        return x\n",
-        after="from typing import Final, List\n" + HEAD + "SIZES = [1, 2]\n\n\nclass Model(nn.Module):\n"
+        after="from typing import Final, List\n\n" + HEAD + "SIZES = [1, 2]\n\n\nclass Model(nn.Module):\n"
         "    SIZES: Final[List[int]] = SIZES\n\n    def forward(self, x):\n"
         "        for size in self.SIZES:\n            x = x + size\n        return x\n",
         inputs="[(torch.rand(3, 4),)]",
@@ -56,7 +58,9 @@ USE = "\n\nclass Model(nn.Module):\n    def forward(self, x):\n        return x 
 
 def about_k(tmp_path, text, type_="int"):
     file = source(tmp_path / "model.py", HEAD + text)
-    return file, diagnosis(file, "python-value-as-value", "K\n" if "+ K\n" not in text else " K\n", type=type_)
+    told = diagnosis(file, "python-value-as-value", "+ K\n", type=type_)
+    assert told.place is not None and told.place.column is not None
+    return file, replace(told, place=replace(told.place, column=told.place.column + len("+ ")))
 
 
 @pytest.mark.parametrize(
