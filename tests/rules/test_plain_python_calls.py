@@ -1,4 +1,4 @@
-"""numpy-call, map-call, reversed-sequence and sum-of-tensors: what they leave alone, and odd forms."""
+"""numpy-call, reversed-sequence and sum-of-tensors: what they leave alone, and odd forms."""
 
 import pytest
 
@@ -28,12 +28,6 @@ LEFT_ALONE = [
     ("numpy-call", "return np.maximum(n, 2.0)"),  # a float in numpy, an int for the larger n
     ("numpy-call", "return np.prod(x.shape[1:])"),
     ("numpy-call", "return np.random.rand(n)"),
-    ("map-call", "return map(lambda t: t + 1, [x])"),
-    ("map-call", "a, b = map(lambda t, k=3: t + k, [x, x])"),
-    ("map-call", "a, b = map(lambda *t: t, [x, x])"),
-    ("map-call", "for a in map(torch.relu, [x]): y = a"),
-    ("map-call", "return all(map(lambda t: t.add_(1) is None, [x]))"),
-    ("map-call", "return x.map(lambda t: t, x)"),
     ("reversed-sequence", "for a in reversed(y): x = x + a"),
     ("reversed-sequence", "for a in reversed(range(0, n, 2)): x = x + a"),
     ("reversed-sequence", "y = reversed([1, 2])"),
@@ -66,20 +60,6 @@ def test_a_list_that_the_loop_changes_is_not_copied(tmp_path):
 def test_backwards(before, after, tmp_path):
     file = source(tmp_path / "model.py", model(f"for i in {before}:", "    x = x + 1"))
     assert rewritten(rule_named("reversed-sequence"), file) == model(f"for i in {after}:", "    x = x + 1")
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("all(map(lambda s: s > 0, y))", "all([s > 0 for s in y])"),
-        ("tuple(map(int, y))", "tuple([int(item) for item in y])"),
-        ("torch.stack(list(map(lambda t: (t, 1)[0], y)))", "torch.stack([(t, 1)[0] for t in y])"),
-        ("sum(map(lambda a, b: a * b, y, y))", "sum([a * b for a, b in zip(y, y)])"),
-    ],
-)
-def test_comprehension(before, after, tmp_path):
-    file = source(tmp_path / "model.py", model(f"return {before}"))
-    assert rewritten(rule_named("map-call"), file) == model(f"return {after}")
 
 
 def test_the_last_bit_of_a_logarithm_is_to_be_proven(tmp_path):

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from tsrefactor.facts.compiled import compiled
 from tsrefactor.facts.computed_names import children_named, defined, pattern, possible, prefix
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.dispatch import method_name, passed_on
@@ -190,10 +189,9 @@ class ModuleByName(Rule):
         text = file.source.text
         if not ("getattr(" in text or "_modules" in text or "ModuleDict" in text):
             return
-        seen = compiled(file)
         for cls in file.classes:
             sites: list[_Site] = []
-            for function in (f for f in seen if f.cls is cls and f.self_name is not None):
+            for function in (f for f in file.functions if f.cls is cls and f.self_name is not None):
                 yield from self._table(function)
                 sites += _sites(function)
             given: set[str] = set()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tsrefactor.facts.compiled import compiled
 from tsrefactor.facts.file import FileFacts, Function
 from tsrefactor.facts.types import FLOAT, INT, TENSOR
 from tsrefactor.source.edits import Pieces, Replace
@@ -102,7 +101,7 @@ class NumpyCall(Rule):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if "numpy" not in file.source.text:
             return
-        for function in compiled(file):
+        for function in file.functions:
             inside: set[ast.AST] = set()
             for node in function.nodes:
                 if isinstance(node, ast.Call) and node not in inside:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tsrefactor.facts.compiled import compiled
 from tsrefactor.facts.file import FileFacts, Function
 from tsrefactor.facts.sequences import LIST, SIZE, sort_of
 from tsrefactor.source.edits import Pieces, Replace
@@ -83,7 +82,7 @@ class ReversedSequence(Rule):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if "reversed(" not in file.source.text:
             return
-        for function in compiled(file):
+        for function in file.functions:
             for call in function.calls("reversed"):
                 if len(call.args) != 1 or call.keywords or function.types.bindings.shadows("reversed"):
                     continue

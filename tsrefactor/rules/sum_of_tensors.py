@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tsrefactor.facts.compiled import compiled
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts, Function
 from tsrefactor.facts.names import fresh
@@ -87,7 +86,7 @@ class SumOfTensors(Rule):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if "sum(" not in file.source.text:
             return
-        found = ((f, c, self._summed(f, c)) for f in compiled(file) for c in f.calls("sum"))
+        found = ((f, c, self._summed(f, c)) for f in file.functions for c in f.calls("sum"))
         function, call, summed = next((f for f in found if f[2] is not None), (None, None, None))
         if function is None or call is None or summed is None:
             return  # one at a time: the next ones use the same function
