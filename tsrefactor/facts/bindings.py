@@ -145,11 +145,7 @@ class Bindings:
         """Whether a builtin's name is bound by the file or the function: it is not the builtin then."""
         if not name or "." in name:
             return False
-        return (
-            name in self.function.file.module_names
-            or any(p.name == name for p in self.function.parameters)
-            or name in self._bound
-        )
+        return name in self.function.file.module_names or name in self._bound
 
     @cached_property
     def _bound(self) -> set[str]:
@@ -157,7 +153,8 @@ class Bindings:
         text: Bound = {}
         for node in self.function.of(*_TEXT):
             self._bind_text(text, node)
-        return names | set(text) | {d.name for d in self.function.of(*_DEFINITIONS)}
+        defined = {d.name for d in self.function.of(*_DEFINITIONS)}
+        return names.union(text, defined, (p.name for p in self.function.parameters))
 
     @cached_property
     def comprehended(self) -> set[str]:
@@ -192,6 +189,8 @@ class Bindings:
     def cycle(self, name: str) -> list[str]:
         """The names that a name is bound to and that are bound to it, itself too, in the order of the source."""
         reached = self._reached(name)
+        if name not in reached:
+            return [name]
         return [n for n in self.values if n in reached and name in self._reached(n)] or [name]
 
     def _reached(self, name: str) -> set[str]:

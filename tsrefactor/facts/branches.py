@@ -79,7 +79,7 @@ def may_be_bound(function: Function, head: ast.stmt, name: str) -> bool:
         return True
     loop = enclosing_loop(function, head)
     until = (loop or head).lineno
-    stores = [n for n in function.nodes if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)]
+    stores = [n for n in function.of(ast.Name) if n.id == name and isinstance(n.ctx, ast.Store)]
     inside = set(walk(loop)) if loop is not None else set()
     return any(n.lineno < until or n in inside for n in stores)
 

@@ -24,9 +24,7 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], object]] = {
 def defined(function: Function, node: ast.expr) -> ast.expr:
     """The expression that a local name stands for, where it is bound once; else the node itself."""
     if isinstance(node, ast.Name):
-        stores = [
-            n for n in function.nodes if isinstance(n, ast.Name) and n.id == node.id and not isinstance(n.ctx, ast.Load)
-        ]
+        stores = [n for n in function.of(ast.Name) if n.id == node.id and not isinstance(n.ctx, ast.Load)]
         parent = function.file.parents[stores[0]] if len(stores) == 1 else None
         if isinstance(parent, ast.Assign) and parent.targets == stores:
             return parent.value

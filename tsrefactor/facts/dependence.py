@@ -93,11 +93,13 @@ class Dependence:
     def _closure(self, holds: Callable[[ast.expr, set[str]], bool]) -> set[str]:
         """Names that are bound, anywhere in the function, to an expression for which ``holds``, given such names."""
         names: set[str] = set()
+        left = self._bindings
         while True:
-            found = {name for value, bound in self._bindings if holds(value, names) for name in bound}
-            if found <= names:
+            found = [pair for pair in left if holds(pair[0], names)]
+            if not found:
                 return names
-            names |= found
+            names.update(*(bound for _, bound in found))
+            left = [pair for pair in left if pair not in found]
 
     @cached_property
     def _bindings(self) -> list[tuple[ast.expr, set[str]]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from .bindings import Bindings, Element, buffers
@@ -66,8 +66,8 @@ class Expressions:
         raise NotImplementedError
 
     def _of(self, node: ast.expr) -> Type:
-        handler = getattr(self, "_of_" + type(node).__name__.lower(), None)
-        return handler(node) if handler is not None else UNKNOWN
+        handler = _HANDLERS.get(node.__class__)
+        return handler(self, node) if handler is not None else UNKNOWN
 
     def _of_constant(self, node: ast.Constant) -> Type:
         kinds = {bool: BOOL, int: INT, float: FLOAT, str: STR, complex: COMPLEX, type(None): NONE}
@@ -294,6 +294,13 @@ class Expressions:
 
     def _of_joinedstr(self, node: ast.JoinedStr) -> Type:
         return STR
+
+
+_HANDLERS: dict[type[ast.expr], Callable[[Expressions, Any], Type]] = {
+    cls: getattr(Expressions, f"_of_{cls.__name__.lower()}")
+    for cls in (*vars(ast).values(), Element)
+    if isinstance(cls, type) and issubclass(cls, ast.expr) and hasattr(Expressions, f"_of_{cls.__name__.lower()}")
+}
 
 
 def _returned(function: Function) -> Type:

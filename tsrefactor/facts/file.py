@@ -447,6 +447,16 @@ class FileFacts:
         return [statement]
 
     @cached_property
+    def assigned(self) -> dict[str, list[ast.expr]]:
+        """What assignments at the top level of the file bind: name → values."""
+        found: dict[str, list[ast.expr]] = {}
+        for statement in self.tree.body:
+            if isinstance(statement, ast.Assign):
+                for name in dict.fromkeys(t.id for t in statement.targets if isinstance(t, ast.Name)):
+                    found.setdefault(name, []).append(statement.value)
+        return found
+
+    @cached_property
     def module_names(self) -> set[str]:
         """Every name bound at module level: a helper must not take one of them."""
         return {n.id for n in self.parents if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} | {
@@ -490,6 +500,17 @@ class FileFacts:
         """Local name for torch or something of it → whether it is something of it."""
         found = {n: o != "torch" for n, o in self.imports.origins.items() if o == "torch" or o.startswith("torch.")}
         return found if "torch" in self.imports.origins else found | {"torch": False}
+
+    def methods_of(self, cls: Class) -> Sequence[Function]:
+        """Those of `functions` that are methods of the class."""
+        return self._methods.get(cls, ())
+
+    @cached_property
+    def _methods(self) -> dict[Class | None, list[Function]]:
+        found: dict[Class | None, list[Function]] = {}
+        for function in self.functions:
+            found.setdefault(function.cls, []).append(function)
+        return found
 
     def observed_function(self, function: Function) -> FunctionObservations | None:
         return self._observed.get(self.first_original_line(function) or 0) if self._observed else None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .nodes import walk
+from .nodes import children, walk
 from .operations import is_operation
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Flow:
 
     def __init__(self, function: Function):
         self.function = function
+        self._written: dict[ast.AST, set[str]] = {}
 
     def reads(self, code: Code) -> set[str]:
         """Names read anywhere in the code, in nested functions and comprehensions too, but for the latter's own."""
@@ -47,25 +48,34 @@ class Flow:
 
     def writes(self, code: Code) -> set[str]:
         """Local names that the code may bind, by `with … as`, walrus and del, too; not those of comprehensions."""
+        return set().union(*map(self._writes, _roots(code)))
+
+    def _writes(self, root: ast.AST) -> set[str]:
+        if root in self._written:
+            return self._written[root]
         found: set[str] = set()
-        stack = list(_roots(code))
+        stack = [root]
         while stack:
             node = stack.pop()
-            if isinstance(node, (*_COMPREHENSIONS, ast.Lambda)):
+            if isinstance(node, ast.Name):
+                if not isinstance(node.ctx, ast.Load):
+                    found.add(node.id)
+            elif isinstance(node, (*_COMPREHENSIONS, ast.Lambda)):
                 found |= {n.target.id for n in walk(node) if isinstance(n, ast.NamedExpr)}
-                continue
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 found.add(node.name)
-                continue
-            if isinstance(node, ast.AnnAssign) and node.value is None:
-                continue  # a declaration binds nothing
-            if isinstance(node, (ast.Import, ast.ImportFrom)):
+            elif isinstance(node, (ast.Import, ast.ImportFrom)):
                 found |= {a.asname or a.name.partition(".")[0] for a in node.names}
-            if isinstance(node, ast.ExceptHandler) and node.name:
-                found.add(node.name)
-            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-                found.add(node.id)
-            stack.extend(ast.iter_child_nodes(node))
+            elif not (isinstance(node, ast.AnnAssign) and node.value is None):  # a declaration binds nothing
+                if isinstance(node, ast.ExceptHandler) and node.name:
+                    found.add(node.name)
+                below = children(node)
+                if isinstance(node, (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try)):
+                    for inner in below:
+                        found |= self._writes(inner)
+                else:
+                    stack += below
+        self._written[root] = found
         return found
 
     def always_writes(self, code: Sequence[ast.stmt]) -> set[str]:
@@ -251,16 +261,16 @@ def _read(node: ast.AST) -> set[str]:
     """Names that a node reads from outside of it."""
     if isinstance(node, ast.Name):
         return {node.id} if isinstance(node.ctx, ast.Load) else set()
-    children = set().union(*(_read(c) for c in ast.iter_child_nodes(node)))
+    inside: set[str] = set().union(*map(_read, children(node)))
     if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-        return children | {node.target.id}
+        return inside | {node.target.id}
     if isinstance(node, _COMPREHENSIONS):
         own = {n.id for g in node.generators for n in walk(g.target) if isinstance(n, ast.Name)}
-        return (children - own) | _read(node.generators[0].iter)
+        return (inside - own) | _read(node.generators[0].iter)
     if isinstance(node, _FUNCTIONS):
         a = node.args
         own = {p.arg for p in (*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg)))}
         own |= {n.id for n in walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
         defaults = (d for d in (*a.defaults, *a.kw_defaults) if d is not None)
-        return (children - own) | set().union(*(_read(d) for d in defaults))
-    return children
+        return (inside - own) | set().union(*(_read(d) for d in defaults))
+    return inside

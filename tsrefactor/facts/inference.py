@@ -50,6 +50,7 @@ class Inference(Expressions):
         self._names: dict[str, Type] = {}
         self._settling: dict[str, Type | None] = {}  # names of a cycle; None for one of which nothing is known yet
         self._pending = False  # whether such a one was read
+        self._provisional = 0  # how often a name of a cycle was read
 
     @cached_property
     def _presuming(self) -> Inference:
@@ -93,6 +94,7 @@ class Inference(Expressions):
 
     def of_name(self, name: str) -> Type:
         if name in self._settling:
+            self._provisional += 1
             found = self._settling[name]
             self._pending |= found is None
             return UNKNOWN if found is None else found
@@ -105,9 +107,11 @@ class Inference(Expressions):
         outer, self._pending = self._pending, False
         self._settling.update(dict.fromkeys(cycle))
         for _ in range(_ROUNDS):
-            before = {n: self._settling[n] for n in cycle}
+            before, read = {n: self._settling[n] for n in cycle}, self._provisional
             for name in cycle:
                 self._settling[name] = self._infer_name(name)
+            if self._provisional == read:
+                break  # nothing rests on what another round could change
             if before == {n: self._settling[n] for n in cycle}:
                 if None not in before.values():
                     break
@@ -130,7 +134,7 @@ class Inference(Expressions):
         if observed is not None and name in observed.locals and observed.locals[name].known:
             return observed.locals[name]
         if name not in self.bindings.values:
-            return _module_constant(function.file, name)
+            return _module_constant(function.file, name) if name in function.file.assigned else UNKNOWN
         if self.bindings.tested.get(name, False):
             return UNKNOWN
         bound = self._bound(name)
@@ -305,9 +309,6 @@ def _vague(type_: Type, value: ast.expr) -> bool:
 def _module_constant(file: FileFacts, name: str) -> Type:
     """The type of a number or string that the module binds once, at its top level."""
     kinds = {bool: BOOL, int: INT, float: FLOAT, str: STR}
-    values = [
-        s.value for s in file.tree.body
-        if isinstance(s, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in s.targets)
-    ]  # fmt: skip
+    values = file.assigned[name]
     value = values[0] if len(values) == 1 else None
     return kinds.get(type(value.value), UNKNOWN) if isinstance(value, ast.Constant) else UNKNOWN

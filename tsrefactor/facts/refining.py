@@ -29,7 +29,7 @@ def refinement(function: Function, name: str) -> Refinement:
 
     Declared so, a name that eager would find unbound is None, and an assertion fails where eager would have failed.
     """
-    uses = [n for n in function.nodes if isinstance(n, ast.Name) and n.id == name]
+    uses = [n for n in function.of(ast.Name) if n.id == name]
     if name in function.flow.captured:
         raise NotRefinable(f"a nested function reads '{name}'")
     if any(isinstance(n.ctx, ast.Del) for n in uses):

@@ -129,4 +129,4 @@ def _of_own(cls: Class) -> str:
 
 def _called(function: Function, cls: Class, name: str) -> bool:
     methods = [m for c in (cls, *cls.ancestors, *cls.subclasses) for m in c.methods.values()]
-    return any(isinstance(n, ast.Call) and m.self_attribute(n.func) == name for m in methods for n in m.nodes)
+    return any(m.self_attribute(n.func) == name for m in methods for n in m.of(ast.Call))

@@ -136,6 +136,8 @@ class Rule(ABC):
 
     def diagnoses(self, file: FileFacts) -> Iterator[Diagnosis]:
         """The diagnoses in this file that the rule answers."""
+        if not file.diagnoses:
+            return iter(())
         here = str(file.source.path)
         return (d for d in file.diagnoses if d.kind in self.answers and d.place is not None and d.place.file == here)
 

@@ -269,9 +269,8 @@ def _is_float(node: ast.expr) -> bool:
 def _whole_numbers(file: FileFacts) -> Iterator[_Given]:
     """The arguments of torch's layers and functions that take a float."""
     for function in file.functions:
-        for node in function.nodes:
-            if isinstance(node, ast.Call):
-                yield from _arguments(function, node, node.args, _of_function(function, node))
+        for node in function.of(ast.Call):
+            yield from _arguments(function, node, node.args, _of_function(function, node))
     for function in _builders(file):
         for call, arguments, name in _layers(function):
             for parameter in LAYERS[name]:
@@ -295,9 +294,7 @@ def _builders(file: FileFacts) -> list[Function]:
 
 def _layers(function: Function) -> Iterator[tuple[ast.Call, list[ast.expr], str]]:
     """The calls that make a layer of the table, with their arguments by position and the layer's name in torch."""
-    for node in function.nodes:
-        if not isinstance(node, ast.Call):
-            continue
+    for node in function.of(ast.Call):
         arguments, made = list(node.args), node.func
         if arguments and function.file.origin(made) in ("functools.partial", "partial"):
             made, arguments = arguments[0], arguments[1:]

@@ -143,7 +143,7 @@ class Model(torch.nn.Module):
         if not file.mentions_torch:
             return
         for function in file.functions:
-            for made in [n for n in function.nodes if isinstance(n, ast.Call)]:
+            for made in function.of(ast.Call):
                 origin = file.origin(made.func)
                 if not origin.startswith("torch."):
                     continue
@@ -247,7 +247,7 @@ def _kept(function: Function, made: ast.Call) -> bool:
     if not isinstance(parent, ast.Assign):
         return not passes(made)
     names = {t.id for t in parent.targets if isinstance(t, ast.Name)}
-    uses = [n for n in function.nodes if isinstance(n, ast.Name) and n.id in names and isinstance(n.ctx, ast.Load)]
+    uses = [n for n in function.of(ast.Name) if n.id in names and isinstance(n.ctx, ast.Load)]
     return len(names) < len(parent.targets) or not all(map(passes, uses))
 
 

@@ -186,13 +186,11 @@ class ModuleByName(Rule):
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-        text = file.source.text
-        if not ("getattr(" in text or "_modules" in text or "ModuleDict" in text):
+        if not file.mentions("getattr(", "_modules", "ModuleDict"):
             return
-        seen = file.functions
         for cls in file.classes:
             sites: list[_Site] = []
-            for function in (f for f in seen if f.cls is cls and f.self_name is not None):
+            for function in (f for f in file.methods_of(cls) if f.self_name is not None):
                 yield from self._table(function)
                 sites += _sites(function)
             given: set[str] = set()
@@ -207,9 +205,7 @@ class ModuleByName(Rule):
     def _table(self, function: Function) -> Iterator[Finding]:
         """Other uses of ``self._modules``: a literal name, a loop over all of them."""
         own, parents = function.self_name, function.file.parents
-        for node in function.nodes:
-            if not isinstance(node, ast.Attribute) or function.self_attribute(node) != "_modules":
-                continue
+        for node in function.self_attributes.get("_modules", ()):
             parent = parents[node]
             answered = self._at(function, node)
             if isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Load):
@@ -265,7 +261,7 @@ class ModuleByName(Rule):
 
 def _sites(function: Function) -> Iterator[_Site]:
     """The calls of modules that a method looks up by a computed name."""
-    for node in function.nodes:
+    for node in function.of(ast.Call, ast.Subscript):
         found = _lookup(function, node)
         if found is None:
             continue
@@ -345,7 +341,7 @@ def _calls_of_held(function: Function, held: ast.Assign, key: ast.expr) -> list[
     again = next((i for i, s in enumerate(after) if target.id in function.flow.writes(s)), len(after))
     region = after[:again]
     inside = {n for s in region for n in ast.walk(s)}
-    reads = [n for n in function.nodes if isinstance(n, ast.Name) and n.id == target.id and isinstance(n.ctx, ast.Load)]
+    reads = [n for n in function.of(ast.Name) if n.id == target.id and isinstance(n.ctx, ast.Load)]
     mine = [n for n in reads if n in inside]
     used = [i for i, s in enumerate(region) if any(n in mine for n in ast.walk(s))]
     calls = [function.file.parents[n] for n in mine]

@@ -171,7 +171,7 @@ class ModuleIndex(Rule):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         for cls in file.classes:
             general: dict[str, list[tuple[Function, ast.Subscript]]] = {}
-            for function in (f for f in file.functions if f.cls is cls):
+            for function in file.methods_of(cls):
                 if not function.of(ast.For, ast.ListComp, ast.GeneratorExp, ast.Subscript):
                     continue
                 inside = list(walk(function.node))

@@ -99,12 +99,12 @@ class NumpyCall(Rule):
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-        if "numpy" not in file.source.text:
+        if not file.mentions("numpy"):
             return
         for function in file.functions:
             inside: set[ast.AST] = set()
-            for node in function.nodes:
-                if isinstance(node, ast.Call) and node not in inside:
+            for node in function.of(ast.Call):
+                if node not in inside:
                     found = _in_math(function, node)
                     if found is not None:
                         inside |= set(ast.walk(node))

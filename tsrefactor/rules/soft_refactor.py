@@ -220,7 +220,8 @@ class Model(torch.nn.Module):
             if isinstance(function.node, ast.AsyncFunctionDef):
                 continue
             moved: set[ast.AST] = set()
-            for statement in function.statements:
+            for statement in function.of(*_KEEPING):
+                assert isinstance(statement, ast.stmt)
                 node = None if statement in moved else _frozen(function, statement)
                 if node is None or function.dependence.is_compiled or _only_checks(function, statement):
                     continue
@@ -242,6 +243,11 @@ class Model(torch.nn.Module):
                 yield self.finding(statement, message, *edits, imports=imports, presumed=presumed, trap=True)
 
 
+_SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return)
+_KEEPING = (ast.If, ast.While, ast.For, *_SIMPLE)
+"""Statements of which a trace may keep one way only."""
+
+
 def _frozen(function: Function, statement: ast.stmt, presume: bool = True) -> ast.AST | None:
     """The statement, or the conditional expression in it, of which a trace keeps the way that the example took."""
     dependence = function.dependence
@@ -249,7 +255,7 @@ def _frozen(function: Function, statement: ast.stmt, presume: bool = True) -> as
         return statement if dependence.freezes(statement.test, presume) else None
     if isinstance(statement, ast.For):
         return statement if dependence.freezes_loop(statement, presume) else None
-    if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return)):
+    if function.of(ast.IfExp, ast.Lambda) and isinstance(statement, _SIMPLE):
         choices = (n for n in ast.walk(statement) if isinstance(n, ast.IfExp))
         return next((n for n in choices if dependence.freezes(n.test, presume)), None)
     return None

@@ -81,7 +81,7 @@ class Model(nn.Module):
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-        if "staticmethod" not in file.source.text:
+        if not file.mentions("staticmethod"):
             return
         for function in file.functions:
             cls = function.cls

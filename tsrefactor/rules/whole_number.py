@@ -104,7 +104,7 @@ class Model(nn.Module):
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-        if "**" not in file.source.text and "round(" not in file.source.text:
+        if not file.mentions("**", "round("):
             return
         found: dict[ast.expr, Finding] = {}
         for diagnosis in self.diagnoses(file):
