@@ -13,7 +13,7 @@ MORE = {
     "a string and a device": Example(
         before=HEAD + 'MODE = "sum"\nDEVICE = torch.device("cpu")\n\n\nclass Model(nn.Module):\n'
         '    def forward(self, x):\n        x = x.to(DEVICE)\n        return x.sum() if MODE == "sum" else x\n',
-        after="from typing import Final\n" + HEAD + 'MODE = "sum"\nDEVICE = torch.device("cpu")\n\n\n'
+        after="from typing import Final\n\n" + HEAD + 'MODE = "sum"\nDEVICE = torch.device("cpu")\n\n\n'
         "class Model(nn.Module):\n    MODE: Final[str] = MODE\n    DEVICE: Final[torch.device] = DEVICE\n\n"
         "    def forward(self, x):\n        x = x.to(self.DEVICE)\n"
         '        return x.sum() if self.MODE == "sum" else x\n',
@@ -25,7 +25,7 @@ MORE = {
         before=HEAD + "N = 3\n\n\nclass Base(nn.Module):\n    factor: float\n\n    def __init__(self):\n"
         "        super().__init__()\n        self.factor = 2.0\n\n\nclass Model(Base):\n    def forward(self, x):\n"
         "        return x * self.factor + N\n",
-        after="from typing import Final\n" + HEAD + "N = 3\n\n\nclass Base(nn.Module):\n    factor: float\n\n"
+        after="from typing import Final\n\n" + HEAD + "N = 3\n\n\nclass Base(nn.Module):\n    factor: float\n\n"
         "    def __init__(self):\n        super().__init__()\n        self.factor = 2.0\n\n\nclass Model(Base):\n"
         "    N: Final[int] = N\n    factor: float\n\n    def forward(self, x):\n"
         "        return x * self.factor + self.N\n",
@@ -36,7 +36,7 @@ MORE = {
     "a list of a method": Example(
         before=HEAD + "SIZES = [1, 2]\n\n\nclass Model(nn.Module):\n    def forward(self, x):\n"
         "        for size in SIZES:\n            x = x + size\n        return x\n",
-        after="from typing import Final, List\n" + HEAD + "SIZES = [1, 2]\n\n\nclass Model(nn.Module):\n"
+        after="from typing import Final, List\n\n" + HEAD + "SIZES = [1, 2]\n\n\nclass Model(nn.Module):\n"
         "    SIZES: Final[List[int]] = SIZES\n\n    def forward(self, x):\n"
         "        for size in self.SIZES:\n            x = x + size\n        return x\n",
         inputs="[(torch.rand(3, 4),)]",
@@ -56,7 +56,7 @@ USE = "\n\nclass Model(nn.Module):\n    def forward(self, x):\n        return x 
 
 def about_k(tmp_path, text, type_="int"):
     file = source(tmp_path / "model.py", HEAD + text)
-    return file, diagnosis(file, "python-value-as-value", "K\n" if "+ K\n" not in text else " K\n", type=type_)
+    return file, diagnosis(file, "python-value-as-value", "K\n" if "+ K\n" not in text else "K\n", type=type_)
 
 
 @pytest.mark.parametrize(
