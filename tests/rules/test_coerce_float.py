@@ -59,6 +59,7 @@ def test_layers(tmp_path, before, wanted):
         ("F.interpolate(x, scale_factor=[2, 0.5])", "F.interpolate(x, scale_factor=[2.0, 0.5])"),
         ("x.clone().normal_(0, 1)", "x.clone().normal_(0.0, 1.0)"),
         ("F.pad(x, (1, 1), 'constant', 0)", "F.pad(x, (1, 1), 'constant', 0.0)"),
+        ("x + torch.normal(0, 1, size=x.shape)", "x + torch.normal(0.0, 1.0, size=x.shape)"),
         ("F.dropout(x, n)", "F.dropout(x, float(n))"),
     ],
 )

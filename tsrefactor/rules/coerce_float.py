@@ -281,6 +281,8 @@ def _of_function(function: Function, call: ast.Call) -> tuple[tuple[str, int], .
     origin = function.file.origin(call.func)
     if origin.startswith("torch.nn.functional."):
         return FUNCTIONS.get(origin.rpartition(".")[2], ())
+    if origin == "torch.normal":
+        return METHODS["normal_"]
     known = METHODS.get(call.func.attr, ()) if isinstance(call.func, ast.Attribute) else ()
     return () if origin.startswith("torch.") else known
 
