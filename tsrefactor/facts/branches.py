@@ -95,7 +95,7 @@ def surely_read(function: Function, statement: ast.stmt, name: str) -> bool:
     while True:
         block = file.block_of(node)
         for later in block[block.index(node) + 1 :]:
-            told = _reads_first(function, later, name)
+            told = reads_first(function, later, name)
             if told is not None:
                 return told
         parent = file.parents[node]
@@ -104,7 +104,7 @@ def surely_read(function: Function, statement: ast.stmt, name: str) -> bool:
         node = parent
 
 
-def _reads_first(function: Function, statement: ast.stmt, name: str) -> bool | None:
+def reads_first(function: Function, statement: ast.stmt, name: str) -> bool | None:
     """Whether a statement reads the name for sure (True), may end the search (False), or does neither (None)."""
     if isinstance(statement, (ast.If, ast.While)):
         heads = [statement.test]
@@ -133,7 +133,7 @@ def _reads_first(function: Function, statement: ast.stmt, name: str) -> bool | N
 
 
 def _block_reads_first(function: Function, block: Sequence[ast.stmt], name: str) -> bool | None:
-    return next((told for s in block if (told := _reads_first(function, s, name)) is not None), None)
+    return next((told for s in block if (told := reads_first(function, s, name)) is not None), None)
 
 
 def reads_surely(node: ast.AST, name: str) -> bool:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .branches import enclosing_loop, is_elif, reads_surely
+from .branches import enclosing_loop, is_elif, reads_first, reads_surely
 from .file import Function
 from .flow import leaves
 from .nodes import walk
@@ -73,6 +73,9 @@ class _Asserts:
 
     def statement(self, statement: ast.stmt, known: bool) -> bool:
         if isinstance(statement, ast.If):
+            own = not known and not is_elif(self.function.file, statement)
+            if own and reads_first(self.function, statement, self.name):
+                known = self._needed(statement, known)  # once, where every arm reads it
             known = self._reading(statement, [statement.test], known)
             arms = [(arm, self.block(arm, known)) for arm in (statement.body, statement.orelse)]
             return all(after for arm, after in arms if not leaves(arm))

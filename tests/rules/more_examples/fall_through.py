@@ -77,7 +77,10 @@ MORE = {
                 y = x.sum(0)
             elif kind == 'max':
                 y = x.amax(0)
-            total = total + y
+            if kind == 'sum':
+                total = y
+            else:
+                total = total + y
         return total
 """,
         """\
@@ -90,7 +93,10 @@ MORE = {
             elif kind == 'max':
                 y = x.amax(0)
             assert y is not None
-            total = total + y
+            if kind == 'sum':
+                total = y
+            else:
+                total = total + y
         return total
 """,
         error="y is not defined in the false branch",
