@@ -62,6 +62,7 @@ class Model(nn.Module):
             after="""\
 from typing import Final
 
+
 import torch
 from torch import nn
 
