@@ -157,3 +157,32 @@ def test_a_fresh_name_is_not_taken(document):
     assert fresh(taken, "_h") == "_h_3"
     assert fresh(taken, "_g") == "_g"
     assert fresh(taken, "_h", "_g") == "_g"
+
+
+def test_function_that_another_stands_in_for_is_not_seen(document):
+    facts = FileFacts(
+        document(
+            """\
+            import torch
+
+            def _f_impl(x):
+                return torch.relu(x)
+
+            def f(x, **kwargs):
+                return _f_impl(x)
+
+            f.__wrapped__ = _f_impl
+
+            class Net(torch.nn.Module):
+                def _forward_impl(self, x):
+                    return f(x)
+
+                def forward(self, x, **kwargs):
+                    return self._forward_impl(x)
+
+                forward.__wrapped__ = _forward_impl
+            """
+        )
+    )
+    assert [f.qualname for f in facts.functions] == ["_f_impl", "Net._forward_impl"]
+    assert facts.class_named("Net").methods["forward"].stand_in == "_forward_impl"

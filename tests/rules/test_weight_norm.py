@@ -41,6 +41,7 @@ def test_class_with_a_preparation_of_its_own_is_left_alone(tmp_path):
 def test_child_gets_the_method_from_its_parent(tmp_path):
     text = HEAD + (
         "class A(nn.Module):\n    def __init__(self):\n        self.a = weight_norm(nn.Linear(1, 1))\n\n\n"
-        "class B(A):\n    def __init__(self):\n        super().__init__()\n        self.b = weight_norm(nn.Linear(1, 1))\n"
+        "class B(A):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.b = weight_norm(nn.Linear(1, 1))\n"
     )
     assert rewritten(WeightNorm(), source(tmp_path / "m.py", text), HOOK).count("def __prepare_scriptable__") == 1

@@ -12,6 +12,7 @@ from tsrefactor.source.edits import (
     InsertBefore,
     Piece,
     Replace,
+    SpellOutParameters,
 )
 from tsrefactor.source.file import SourceFile
 from tsrefactor.source.surgery import EditRefused, Surgeon
@@ -173,3 +174,22 @@ def test_a_template_without_its_piece_is_a_defect(tmp_path):
     file = source("y = f(a)\n", tmp_path)
     with pytest.raises(TemplateError, match="no piece for placeholder 'v'"):
         Surgeon(file).splice(Replace(find(file, ast.Call), "{v}.shape[0]"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "positional", "keywords"),
+    [
+        ("self, x, *args, **kwargs", "self, x", (), ()),
+        ("self, *args, **kwargs", "self, a, b: int", ("a", "b: int"), ()),
+        ("x, *args, k=1, **kwargs", "x, a, k=1", ("a",), ()),
+        ("x, *, k=1, c", "x, c, k=1", (), ()),
+        ("x, n=2, *, k=1, c", "x, n=2, k=1, *, c", (), ()),
+        ("x, n=2, **kwargs", "x, n=2, m: int = 3", (), ("m: int = 3",)),
+        ("\n    x,\n    *,\n    k=1,\n    **kwargs,\n", "\n    x,\n    k=1,\n", (), ()),
+        ("*args", "", (), ()),
+    ],
+)
+def test_spells_out_parameters(before, after, positional, keywords, tmp_path):
+    file = source(f"def f({before}) -> int:  # noqa\n    pass\n", tmp_path)
+    edit = SpellOutParameters(find(file, ast.FunctionDef), positional, keywords)
+    assert made(file, edit) == f"def f({after}) -> int:  # noqa\n    pass\n"

@@ -426,7 +426,7 @@ class FileFacts:
             for node in function.nodes:
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                     called = self.function_named(node.func.id)
-                    if called is not None and called not in seen:
+                    if called is not None and called not in seen and called.stand_in is None:
                         seen.append(called)
         return seen
 

@@ -281,7 +281,7 @@ class _Form:
         own = {p.name for p in function.parameters} | {function.self_name}
         if self.star and recorded.get(self.star, UNKNOWN).name != "Tuple":
             own.discard(self.star)  # `f(*input, **kwargs)` may be called as `f(input=x)`
-        self.types = self._positional(recorded.get(self.star, UNKNOWN) if self.star in own else UNKNOWN)
+        self.types = self._positional(recorded.get(self.star, UNKNOWN) if self.star and self.star in own else UNKNOWN)
         self.names = self._names()
         self.keywords: dict[str, Type] = {}
         if self.stars:
