@@ -103,7 +103,7 @@ class Reach:
     def _named(self, nodes: Iterable[ast.AST]) -> list[Function]:
         """The module-level functions that these nodes name."""
         named = (self.file.function_named(node.id) for node in nodes if isinstance(node, ast.Name))
-        return [f for f in named if f is not None and not f.skipped]
+        return [f for f in named if f is not None and not f.skipped and f.stand_in is None]
 
 
 def _attributes(function: Function) -> Iterator[str]:
