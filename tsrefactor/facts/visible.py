@@ -59,7 +59,10 @@ class Reach:
         for function in able:
             if function.cls is not None and not function.is_class_method:
                 methods.setdefault(function.name, []).append(function)
+        for function, other in self._stood_in:
+            methods.setdefault(function.name, []).append(other)
         reached = dict.fromkeys(f for f in able if self._is_entry(f))
+        reached |= dict.fromkeys(other for function, other in self._stood_in if self._is_entry(function))
         queue = list(reached)
         for function in queue:  # grows while it is walked
             found = [f for name in _attributes(function) for f in methods.get(name, ())]
@@ -67,6 +70,18 @@ class Reach:
             queue += [f for f in dict.fromkeys(found) if f not in reached]
             reached |= dict.fromkeys(found)
         return [f for f in able if f in reached] + [f for f in reached if f not in able]
+
+    @cached_property
+    def _stood_in(self) -> list[tuple[Function, Function]]:
+        """Functions that are not compiled, each with the one that stands in for it."""
+        found = []
+        for function in self.file.all_functions:
+            if function.stand_in is not None:
+                beside = self.file.function_named if function.cls is None else function.cls.methods.get
+                other = beside(function.stand_in)
+                if other is not None:
+                    found.append((function, other))
+        return found
 
     def _is_entry(self, function: Function) -> bool:
         """Whether a function is compiled though nothing in the file may call it."""
@@ -103,7 +118,8 @@ class Reach:
     def _named(self, nodes: Iterable[ast.AST]) -> list[Function]:
         """The module-level functions that these nodes name."""
         named = (self.file.function_named(node.id) for node in nodes if isinstance(node, ast.Name))
-        return [f for f in named if f is not None and not f.skipped and f.stand_in is None]
+        other = dict(self._stood_in)
+        return [other.get(f, f) for f in named if f is not None and not f.skipped]
 
 
 def _attributes(function: Function) -> Iterator[str]:

@@ -62,7 +62,6 @@ class Model(nn.Module):
             after="""\
 from typing import Final
 
-
 import torch
 from torch import nn
 

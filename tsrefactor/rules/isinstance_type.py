@@ -10,7 +10,7 @@ from tsrefactor.facts.types import TENSOR, TOP
 from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings
+from .base import Example, Finding, Rule, Settings, preview
 
 _TENSOR = "torch.Tensor"
 _VARIABLES = ("torch.autograd.Variable", "torch.autograd.variable.Variable")
@@ -126,7 +126,8 @@ class Model(torch.nn.Module):
             if len(call.args) == 1:
                 name, imports = file.spell(_TENSOR)
                 replace = Replace(call, f"isinstance({{x}}, {name})", {"x": call.args[0]})
-                yield self.finding(call, "TorchScript has no `torch.is_tensor`", replace, imports=imports)
+                message = f"TorchScript has no torch.is_tensor; write `isinstance(…, {name})`"
+                yield self.finding(call, message, replace, imports=imports)
             return
         if len(call.args) != 2:
             return
@@ -140,7 +141,8 @@ class Model(torch.nn.Module):
         elif origins and all(_impossible(function, value, o) for o in origins):
             name, imports = file.spell("torch.jit.is_scripting")
             template = f"False if {name}() else {{call}}"
-            message = f"TorchScript cannot ask for `{ast.unparse(asked)}`, and no value in it is one"
+            message = f"TorchScript cannot ask for `{ast.unparse(asked)}`, and no value in it is one; "
+            message += f"write `{preview(template, {'call': call})}`"
             yield self.finding(call, message, Replace(call, template, {"call": call}), imports=imports)
 
     def _tensors(self, file: FileFacts, call: ast.Call, names: list[ast.expr], origins: list[str]) -> Finding:
@@ -149,8 +151,9 @@ class Model(torch.nn.Module):
         pieces: Pieces = {f"n{i}": n for i, n in enumerate(kept)}
         types = ", ".join([name, *(f"{{{key}}}" for key in pieces)])
         template = f"isinstance({{x}}, {f'({types})' if kept else types})"
-        message = "for TorchScript no tensor is a `Variable`; for eager every tensor is"
         replace = Replace(call, template, {"x": call.args[0], **pieces})
+        message = "for TorchScript no tensor is a Variable, and for eager every one is; "
+        message += f"write `{preview(replace.template, replace.pieces)}`"
         return self.finding(call, message, replace, imports=imports, trap=True)
 
     def _dtype(self, function: Function, call: ast.Call, origin: str) -> Iterator[Finding]:
@@ -165,10 +168,11 @@ class Model(torch.nn.Module):
         device, dtype = _OF_A_DTYPE[origin]
         name, imports = file.spell(dtype)
         text = ast.unparse(value)
+        edit = Replace(call, f"({{x}}.{device} and {text}.dtype == {name})", {"x": value})
         yield self.finding(
             call,
-            message,
-            Replace(call, f"({{x}}.{device} and {text}.dtype == {name})", {"x": value}),
+            f"{message}; write `{preview(edit.template, edit.pieces)}`",
+            edit,
             imports=imports,
             presumed=function.type_of(value) != TENSOR,
             trap=True,

@@ -11,7 +11,7 @@ from tsrefactor.facts.types import TENSOR
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings, kept_arguments
+from .base import Example, Finding, Rule, Settings, kept_arguments, preview
 
 _NAMES = {"axis": "dim", "keepdims": "keepdim"}
 
@@ -76,10 +76,12 @@ class Model(nn.Module):
                     name, given, value = part.partition("=")
                     parts[i] = _NAMES.get(name, name) + given + value
                 named = ", ".join(f"'{k.arg}'" for k in node.keywords if k.arg in _NAMES)
+                edit = Replace(node, f"{{called}}({', '.join(parts)})", {"called": node.func, **pieces})
+                message = f"TorchScript does not know the operator's argument {named}; "
                 yield self.finding(
                     node,
-                    f"TorchScript does not know the operator's argument {named}",
-                    Replace(node, f"{{called}}({', '.join(parts)})", {"called": node.func, **pieces}),
+                    f"{message}write `{preview(edit.template, edit.pieces)}`",
+                    edit,
                     presumed=not surely and node not in complained,
                     answers=complained.get(node),
                 )
