@@ -36,8 +36,13 @@ def runs(observations: Observations | None, change: Applied, original: SourceFil
 
 
 def has_instance(observations: Observations, file: str, qualname: str) -> bool:
-    """Whether a run had an instance of a class, or of one that derives from a class of that name."""
+    """Whether a run had an instance of a class, or of one that derives from a class of that name.
+
+    For a class that is no module (an autograd Function), whether it entered one of its methods.
+    """
     if (file, qualname) in observations.classes:
+        return True
+    if any(seen == file and name.startswith(f"{qualname}.") for seen, name, _ in observations.functions):
         return True
     path = Path(file)
     module = path.parent.name if path.name == "__init__.py" else path.stem
