@@ -90,8 +90,8 @@ class Model(nn.Module):
             if template is not None:
                 helpers[function.name] = template
         for function in file.functions if helpers else ():
-            for node in function.nodes:
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in helpers:
+            for node in function.of(ast.Call):
+                if isinstance(node.func, ast.Name) and node.func.id in helpers:
                     finding = self._written_out(function, node, helpers[node.func.id])
                     if finding is not None:
                         yield finding

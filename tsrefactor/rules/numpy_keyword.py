@@ -63,8 +63,8 @@ class Model(nn.Module):
             return
         complained = {file.node_at(d, ast.Call): d for d in self.diagnoses(file)}
         for function in file.functions:
-            for node in function.nodes:
-                if not isinstance(node, ast.Call) or not any(k.arg in _NAMES for k in node.keywords):
+            for node in function.of(ast.Call):
+                if not any(k.arg in _NAMES for k in node.keywords):
                     continue
                 if {_NAMES.get(k.arg or "") for k in node.keywords} & {k.arg for k in node.keywords}:
                     continue
