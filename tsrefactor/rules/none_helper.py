@@ -82,7 +82,7 @@ class Model(nn.Module):
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-        if "is not None" not in file.source.text and "is None" not in file.source.text:
+        if not file.mentions("is not None", "is None"):
             return
         helpers: dict[str, str] = {}
         for function in file.all_functions:
@@ -90,8 +90,8 @@ class Model(nn.Module):
             if template is not None:
                 helpers[function.name] = template
         for function in file.functions if helpers else ():
-            for node in function.nodes:
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in helpers:
+            for node in function.of(ast.Call):
+                if isinstance(node.func, ast.Name) and node.func.id in helpers:
                     finding = self._written_out(function, node, helpers[node.func.id])
                     if finding is not None:
                         yield finding
