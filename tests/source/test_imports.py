@@ -66,6 +66,7 @@ def test_adds_what_is_missing_once(before, needed, after, tmp_path):
     [
         ("import torch\n", "torch.jit.annotate", "torch.jit.annotate", []),
         ("import torch as th\n", "torch.Tensor", "th.Tensor", []),
+        ("import torch as th\nimport torch\nimport torch as t\n", "torch.Tensor", "th.Tensor", []),
         ("from torch import Tensor\n", "torch.Tensor", "Tensor", []),
         ("import torch.nn.functional as F\n", "torch.nn.functional.linear", "F.linear", []),
         ("from torch import nn\n", "torch.nn.functional.linear", "nn.functional.linear", []),

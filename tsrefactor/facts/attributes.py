@@ -163,8 +163,8 @@ class Attributes:
         """Attributes that the file sets on anything but self (``model.flag = True``)."""
         selves = {f.self_name for f in self.file.all_functions}
         return {
-            n.attr for n in self.file.parents
-            if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
+            n.attr for n in self.file.of(ast.Attribute)
+            if isinstance(n.ctx, ast.Store)
             and not (isinstance(n.value, ast.Name) and n.value.id in selves)
         }  # fmt: skip
 

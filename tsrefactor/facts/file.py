@@ -391,6 +391,11 @@ class FileFacts:
         """A module-level function of this file."""
         return self._functions.get(name)
 
+    @property
+    def has_functions(self) -> bool:
+        """Whether it has functions at its top level."""
+        return bool(self._functions)
+
     @cached_property
     def _functions(self) -> dict[str, Function]:
         return {f.qualname: f for f in reversed(self.all_functions) if f.cls is None and "." not in f.qualname}
@@ -421,8 +426,19 @@ class FileFacts:
 
     @cached_property
     def parents(self) -> dict[ast.AST, ast.AST]:
-        """Every node's parent."""
+        """Every node's parent, the nodes in source order."""
         return parents_below(self.tree)
+
+    @cached_property
+    def _by_class(self) -> dict[type[ast.AST], list[ast.AST]]:
+        found: dict[type[ast.AST], list[ast.AST]] = {}
+        for node in self.parents:
+            found.setdefault(node.__class__, []).append(node)
+        return found
+
+    def of(self, class_: type[A]) -> Sequence[A]:
+        """All nodes of this very class in the file, at any depth, in source order: an index that is made once."""
+        return self._by_class.get(class_, ())  # type: ignore[return-value]
 
     def statement_of(self, node: ast.AST) -> ast.stmt:
         """The innermost statement that holds a node."""
@@ -459,7 +475,7 @@ class FileFacts:
     @cached_property
     def module_names(self) -> set[str]:
         """Every name bound at module level: a helper must not take one of them."""
-        return {n.id for n in self.parents if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} | {
+        return {n.id for n in self.of(ast.Name) if isinstance(n.ctx, ast.Store)} | {
             n.name for n in self.tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))
         } | set(self.imports.origins)  # fmt: skip
 

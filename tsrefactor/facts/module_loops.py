@@ -260,7 +260,7 @@ class Loop:
         if self.node.orelse:
             return "the loop has an `else`"
         if changed:
-            return f"`{changed.pop()}` is assigned in the loop"
+            return f"`{min(changed)}` is assigned in the loop"
         if _leaves(self.node.body):
             return "an unrolled loop cannot have `break` or `continue`"
         unbound = self._unbound_after() if guarded else None

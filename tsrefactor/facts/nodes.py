@@ -59,14 +59,15 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def parents_below(root: ast.AST) -> dict[ast.AST, ast.AST]:
-    """Every node below one → its parent."""
+    """Every node below one → its parent, in source order."""
     parents: dict[ast.AST, ast.AST] = {}
-    stack = [root]
+    stack = [(root, root)]
     while stack:
-        node = stack.pop()
+        node, parent = stack.pop()
+        parents[node] = parent
         if _getters[node.__class__] is not None:
             below = children(node)
-            stack += below
-            for child in below:
-                parents[child] = node
+            below.reverse()
+            stack += [(child, node) for child in below]
+    del parents[root]
     return parents

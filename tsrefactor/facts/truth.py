@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .file import Class, FileFacts, Function
-from .nodes import walk
 from .types import BOOL, FLOAT, INT, NONE, STR, TENSOR, Type
 
 _CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict")
@@ -91,8 +90,8 @@ def _of_value(method: Function, value: ast.expr | None) -> set[str]:
 def _passed(method: Function, parameter: str) -> Iterator[ast.expr]:
     """What calls in the file give a class's parameter by keyword."""
     assert method.cls is not None
-    for node in walk(method.file.tree):
-        if isinstance(node, ast.Call) and method.file.origin(node.func) == method.cls.name:
+    for node in method.file.of(ast.Call):
+        if method.file.origin(node.func) == method.cls.name:
             yield from (k.value for k in node.keywords if k.arg == parameter)
 
 

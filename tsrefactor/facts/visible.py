@@ -105,14 +105,16 @@ class Reach:
         """Functions that modules keep (``self.act = swish``, ``def __init__(self, act=swish)``), that stand in a table
         of the file, or that are handed to ``torch.jit``.
         """
+        if not self.file.has_functions:
+            return set()
         places: list[ast.AST] = [s.value for s in self.file.tree.body if isinstance(s, ast.Assign)]
         for cls in self.modules:
             places += [value for values in cls.assigned.values() for _, value in values if value is not None]
             places += [p.default for m in cls.methods.values() for p in m.parameters if p.default is not None]
         found = set(self._named(node for place in places for node in _kept(place)))
-        for node in walk(self.file.tree) if "jit" in self.file.source.text else ():
-            if isinstance(node, ast.Call) and self.file.origin(node.func).startswith("torch.jit."):
-                found |= set(self._named(node.args))
+        for call in self.file.of(ast.Call) if self.file.mentions("jit") else ():
+            if call.args and self.file.origin(call.func).startswith("torch.jit."):
+                found |= set(self._named(call.args))
         return found
 
     def _named(self, nodes: Iterable[ast.AST]) -> list[Function]:
@@ -128,8 +130,12 @@ def _attributes(function: Function) -> Iterator[str]:
 
 def _kept(value: ast.AST) -> Iterator[ast.AST]:
     """The nodes of a value, without the functions that are only called for it."""
-    called = {id(node.func) for node in walk(value) if isinstance(node, ast.Call)}
-    return (node for node in walk(value) if id(node) not in called)
+    called: set[ast.AST] = set()
+    for node in walk(value):
+        if isinstance(node, ast.Call):
+            called.add(node.func)
+        if node not in called:
+            yield node
 
 
 def _runs_models(function: Function) -> bool:

@@ -75,9 +75,8 @@ class Accumulator(Rule):
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         for function in file.functions:
-            for statement in function.statements:
-                if isinstance(statement, ast.Assign):
-                    yield from self._started(function, statement)
+            for statement in function.of(ast.Assign):
+                yield from self._started(function, statement)
 
     def _started(self, function: Function, start: ast.Assign) -> Iterator[Finding]:
         for name, value in _numbers(start):
@@ -176,8 +175,8 @@ def _refusal(function: Function, name: str, start: ast.Assign, sums: list[ast.st
     in_place = [s for s in sums if isinstance(s, ast.AugAssign)]
     own = {n for s in sums for n in walk(s)}
     loops = {n for s in in_place for loop in _around(function, s, start) for n in walk(loop)}
-    for node in function.nodes:
-        if not isinstance(node, ast.Name) or node.id != name or not isinstance(node.ctx, ast.Load) or node in own:
+    for node in function.of(ast.Name):
+        if node.id != name or not isinstance(node.ctx, ast.Load) or node in own:
             continue
         parent = file.parents[node]
         if isinstance(parent, ast.Call) and file.origin(parent.func) in ("range", "isinstance", "str"):

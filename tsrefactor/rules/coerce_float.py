@@ -226,8 +226,8 @@ class Model(nn.Module):
         yield from found.values()
 
     def _mend(self, given: _Given, diagnosis: Diagnosis | None) -> dict[ast.expr, Finding]:
-        value, type_ = given.value, given.function.type_of(given.value)
-        literal = _as_float(value)
+        value, literal = given.value, _as_float(given.value)
+        type_ = UNKNOWN if literal is not None else given.function.type_of(value)
         complained = diagnosis is not None and type_ == UNKNOWN and given.parameter not in _MAY_BE_NONE
         if literal is None and type_ not in _WHOLE and not complained:
             return {}

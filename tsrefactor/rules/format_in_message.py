@@ -62,8 +62,8 @@ class Model(nn.Module):
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         for function in file.functions:
-            for node in function.nodes:
-                if isinstance(node, ast.JoinedStr) and _is_formatted(node) and _in_message(function, node):
+            for node in function.of(ast.JoinedStr):
+                if _is_formatted(node) and _in_message(function, node):
                     edit = _as_call(function, node)
                     if edit is None:
                         continue

@@ -245,7 +245,7 @@ def _module_level(file: FileFacts) -> Iterator[ast.AST]:
 
 
 def _declared_global(file: FileFacts) -> set[str]:
-    return {name for f in file.all_functions for n in f.nodes if isinstance(n, ast.Global) for name in n.names}
+    return {name for f in file.all_functions for n in f.of(ast.Global) for name in n.names}
 
 
 def _imported(file: FileFacts, name: str) -> bool:
@@ -253,7 +253,7 @@ def _imported(file: FileFacts, name: str) -> bool:
 
 
 def _reads(function: Function, name: str) -> list[ast.expr]:
-    return [n for n in function.nodes if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)]
+    return [n for n in function.of(ast.Name) if n.id == name and isinstance(n.ctx, ast.Load)]
 
 
 def _literal(value: ast.expr) -> bool:

@@ -134,7 +134,7 @@ class Model(torch.nn.Module):
             return
         complained = {(d.place.line, d.names.get("attribute")) for d in self.diagnoses(file) if d.place is not None}
         for function in file.functions:
-            for call in [n for n in function.nodes if isinstance(n, ast.Call)]:
+            for call in function.of(ast.Call):
                 if any(k.arg is None for k in call.keywords):
                     continue
                 modern, presumed = _constructed(function, call), False

@@ -95,8 +95,8 @@ class Model(torch.nn.Module):
             return
         for function in file.functions:
             yield from self._decorator(function)
-            for node in function.nodes:
-                if isinstance(node, ast.withitem) and _never_grad(file, node.context_expr):
+            for node in function.of(ast.withitem):
+                if _never_grad(file, node.context_expr):
                     name, imports = file.spell(_NO_GRAD)
                     message = f"TorchScript knows no set_grad_enabled; write `{name}()`"
                     yield self.finding(
@@ -109,7 +109,7 @@ class Model(torch.nn.Module):
         if not origins or origins[-1] not in (_NO_GRAD, *_AUTOCASTS):
             return
         decorator = node.decorator_list[-1]
-        if any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in function.nodes) or (
+        if function.of(ast.Yield, ast.YieldFrom) or (
             origins[-1] in _AUTOCASTS and not isinstance(decorator, ast.Call)
         ):
             return

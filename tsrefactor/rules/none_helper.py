@@ -82,7 +82,7 @@ class Model(nn.Module):
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-        if "is not None" not in file.source.text and "is None" not in file.source.text:
+        if not file.mentions("is not None", "is None"):
             return
         helpers: dict[str, str] = {}
         for function in file.all_functions:

@@ -81,9 +81,9 @@ class ImportTable:
         """How this file writes ``origin`` (``typing.List``, ``torch.jit.annotate``), and the imports it needs."""
         module, _, name = origin.rpartition(".")
         best: tuple[str, str] | None = None  # (origin prefix, local spelling), the longest prefix that is bound
-        for local in self.certain:
-            bound = self.origins[local]
-            if (origin == bound or origin.startswith(bound + ".")) and (best is None or len(bound) > len(best[0])):
+        for local, bound in self.origins.items():  # in source order: of two names for one thing the first
+            within = local in self.certain and (origin == bound or origin.startswith(bound + "."))
+            if within and (best is None or len(bound) > len(best[0])):
                 best = bound, local
         if best is not None:
             return best[1] + origin[len(best[0]) :], frozenset()
