@@ -28,3 +28,19 @@ def is_elif(file: FileFacts, statement: ast.stmt) -> bool:
     if not isinstance(statement, ast.If) or not isinstance(parent, ast.If) or parent.orelse != [statement]:
         return False
     return file.source.segment(statement).startswith("elif")
+
+
+def only_eager(file: FileFacts, node: ast.AST) -> bool:
+    """Whether a node stands where TorchScript only parses: under ``if not torch.jit.is_scripting():``."""
+    while not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        parent = file.parents[node]
+        if isinstance(parent, (ast.IfExp, ast.If)):
+            test, negated = parent.test, False
+            if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+                test, negated = test.operand, True
+            if isinstance(test, ast.Call) and file.origin(test.func) == "torch.jit.is_scripting":
+                body = parent.body if isinstance(parent.body, list) else [parent.body]
+                if (node in body) == negated and node is not parent.test:
+                    return True
+        node = parent
+    return False

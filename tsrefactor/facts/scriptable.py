@@ -40,7 +40,26 @@ _SYNTAX: dict[type[ast.AST], str] = {
     ast.Starred: "it unpacks with `*`",
     ast.Delete: "it deletes a name",
 }
+_UNPARSED = (
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom),
+    *(ast.Try, ast.Lambda, ast.NamedExpr, ast.Set, ast.SetComp, ast.Global, ast.Match),
+)
 _GRAD_MODES = ("torch.no_grad", "torch.enable_grad")
+
+
+def unparsed(node: ast.AST) -> bool:
+    """Whether TorchScript refuses to parse it, wherever it stands: also in what it does not compile."""
+    if isinstance(node, (ast.For, ast.While)):
+        return bool(node.orelse)
+    if isinstance(node, ast.Dict):
+        return None in node.keys
+    if isinstance(node, ast.Call):
+        return any(k.arg is None for k in node.keywords)
+    if isinstance(node, ast.FormattedValue):
+        return node.conversion != -1 or node.format_spec is not None
+    if isinstance(node, (ast.ListComp, ast.DictComp, ast.GeneratorExp)):
+        return len(node.generators) > 1 or bool(node.generators[0].ifs)
+    return isinstance(node, _UNPARSED)
 
 
 def obstacle(function: Function, code: Iterable[ast.stmt]) -> str | None:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.placement import only_eager
 from tsrefactor.facts.types import TENSOR, TOP
 from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.vocabulary import Target
@@ -117,7 +118,7 @@ class Model(torch.nn.Module):
             return
         for function in file.functions:
             for call in function.calls("isinstance", "torch.is_tensor"):
-                if not call.keywords and not _already_guarded(file, call):
+                if not call.keywords and not only_eager(file, call):
                     yield from self._answer(function, call)
 
     def _answer(self, function: Function, call: ast.Call) -> Iterator[Finding]:
@@ -191,20 +192,3 @@ def _impossible(function: Function, value: ast.expr, origin: str) -> bool:
         type_ = function.file.annotated(declared[0])  # what TorchScript takes it for
     names = {t.name for t in (type_, *(type_.args if type_.name == "Union" else ()))}
     return type_.known and type_ != TOP and not names & {"List", "Dict", "Tuple", "str", "?"}
-
-
-def _already_guarded(file: FileFacts, call: ast.Call) -> bool:
-    """Whether the question stands where TorchScript does not look."""
-    node: ast.AST = call
-    while not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        parent = file.parents[node]
-        if isinstance(parent, (ast.IfExp, ast.If)):
-            test, negated = parent.test, False
-            if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-                test, negated = test.operand, True
-            if isinstance(test, ast.Call) and file.origin(test.func) == "torch.jit.is_scripting":
-                body = parent.body if isinstance(parent.body, list) else [parent.body]
-                if (node in body) == negated and node is not parent.test:
-                    return True
-        node = parent
-    return False

@@ -12,6 +12,7 @@ from tsrefactor.facts.file import FileFacts, Function
 from tsrefactor.facts.flow import leaves
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
+from tsrefactor.facts.scriptable import unparsed
 from tsrefactor.facts.signatures import function_at
 from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, Replace
 from tsrefactor.source.excerpt import excerpt, indent_of, indented
@@ -173,7 +174,7 @@ def _extent(block: ColdBlock, first: ast.stmt) -> list[ast.stmt]:
     """The statements of the block that must move. Raises NotMovable."""
     statements, flow = block.statements, block.function.flow
     start = statements.index(first)
-    bad = [i for i, s in enumerate(statements) if i >= start and any(map(_unparsed, walk(s)))]
+    bad = [i for i, s in enumerate(statements) if i >= start and any(map(unparsed, walk(s)))]
     end = max([start, *bad])
     while True:
         defined = flow.writes([s for s in statements[start : end + 1] if isinstance(s, _DEFINITIONS)])
@@ -202,22 +203,6 @@ def _lambdas(statement: ast.stmt) -> set[str]:
     if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Lambda):
         return {t.id for t in statement.targets if isinstance(t, ast.Name)}
     return set()
-
-
-def _unparsed(node: ast.AST) -> bool:
-    """Whether TorchScript refuses to parse it."""
-    if isinstance(node, (ast.For, ast.While)):
-        return bool(node.orelse)
-    if isinstance(node, ast.Dict):
-        return None in node.keys
-    if isinstance(node, ast.Call):
-        return any(k.arg is None for k in node.keywords)
-    if isinstance(node, ast.FormattedValue):
-        return node.conversion != -1 or node.format_spec is not None
-    if isinstance(node, (ast.ListComp, ast.DictComp, ast.GeneratorExp)):
-        return len(node.generators) > 1 or bool(node.generators[0].ifs)
-    kinds = (ast.Try, ast.Lambda, ast.NamedExpr, ast.Set, ast.SetComp, ast.Global, ast.Match, *_DEFINITIONS)
-    return isinstance(node, kinds)
 
 
 def _own(node: ast.AST) -> Iterator[ast.AST]:
