@@ -109,9 +109,7 @@ class Model(torch.nn.Module):
         if not origins or origins[-1] not in (_NO_GRAD, *_AUTOCASTS):
             return
         decorator = node.decorator_list[-1]
-        if function.of(ast.Yield, ast.YieldFrom) or (
-            origins[-1] in _AUTOCASTS and not isinstance(decorator, ast.Call)
-        ):
+        if function.of(ast.Yield, ast.YieldFrom) or (origins[-1] in _AUTOCASTS and not isinstance(decorator, ast.Call)):
             return
         message = f"TorchScript does not see `@{ast.unparse(decorator)}`"
         if isinstance(node, ast.AsyncFunctionDef):
