@@ -160,3 +160,32 @@ def test_nodes_of_a_class_come_from_an_index(document):
     assert list(function.of(ast.Try)) == list(function.of(ast.Try, ast.With)) == []
     assert [n.lineno for n in function.calls("h")] == [3, 5]
     assert [ast.unparse(n.func) for n in function.calls("h", "g", "k")] == ["g", "h", "h"]
+
+
+def test_function_that_another_stands_in_for_is_not_seen(document):
+    facts = FileFacts(
+        document(
+            """\
+            import torch
+
+            def _f_impl(x):
+                return torch.relu(x)
+
+            def f(x, **kwargs):
+                return _f_impl(x)
+
+            f.__wrapped__ = _f_impl
+
+            class Net(torch.nn.Module):
+                def _forward_impl(self, x):
+                    return f(x)
+
+                def forward(self, x, **kwargs):
+                    return self._forward_impl(x)
+
+                forward.__wrapped__ = _forward_impl
+            """
+        )
+    )
+    assert [f.qualname for f in facts.functions] == ["_f_impl", "Net._forward_impl"]
+    assert facts.class_named("Net").methods["forward"].stand_in == "_forward_impl"

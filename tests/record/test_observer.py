@@ -102,6 +102,7 @@ def test_passed_rest_arguments(make_module, seen):
     forward = seen(lambda: module.Inner()(torch.ones(1, 1), None, 1, 2.0, extra=3))["Inner.forward"]
     assert str(forward.arguments["rest"]) == "Tuple[int, float]"
     assert str(forward.arguments["named"]) == "Dict[str, int]"
+    assert str(forward.arguments["extra"]) == "int"
 
 
 def test_a_list_seen_empty_takes_the_type_of_what_comes(make_module, seen):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def case_of(path: Path, example: Example) -> ModelCase:
 
     def module():
         spec = importlib.util.spec_from_file_location("example_module", path)
-        loaded = importlib.util.module_from_spec(spec)
+        loaded = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # torch looks classes up there
         spec.loader.exec_module(loaded)
         return loaded
 

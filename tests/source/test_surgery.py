@@ -14,6 +14,7 @@ from tsrefactor.source.edits import (
     Piece,
     RemoveDecorator,
     Replace,
+    SpellOutParameters,
 )
 from tsrefactor.source.file import SourceFile
 from tsrefactor.source.surgery import EditRefused, Surgeon
@@ -264,3 +265,22 @@ def test_leaves_no_block_empty(tmp_path):
     file = source("def f():\n    b = 2\n", tmp_path)
     with pytest.raises(EditRefused, match="nothing is left of the block at line 2"):
         made(file, Replace([find(file, ast.Assign)], ""))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "positional", "keywords"),
+    [
+        ("self, x, *args, **kwargs", "self, x", (), ()),
+        ("self, *args, **kwargs", "self, a, b: int", ("a", "b: int"), ()),
+        ("x, *args, k=1, **kwargs", "x, a, k=1", ("a",), ()),
+        ("x, *, k=1, c", "x, c, k=1", (), ()),
+        ("x, n=2, *, k=1, c", "x, n=2, k=1, *, c", (), ()),
+        ("x, n=2, **kwargs", "x, n=2, m: int = 3", (), ("m: int = 3",)),
+        ("\n    x,\n    *,\n    k=1,\n    **kwargs,\n", "\n    x,\n    k=1,\n", (), ()),
+        ("*args", "", (), ()),
+    ],
+)
+def test_spells_out_parameters(before, after, positional, keywords, tmp_path):
+    file = source(f"def f({before}) -> int:  # noqa\n    pass\n", tmp_path)
+    edit = SpellOutParameters(find(file, ast.FunctionDef), positional, keywords)
+    assert made(file, edit) == f"def f({after}) -> int:  # noqa\n    pass\n"

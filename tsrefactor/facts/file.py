@@ -72,13 +72,24 @@ class Function:
     @cached_property
     def stand_in(self) -> str | None:
         """The name of the function beside it that TorchScript compiles in its place (``f.__wrapped__ = g``)."""
+        return self._stand_ins.get(self.name)
+
+    @cached_property
+    def stands_for(self) -> str | None:
+        """The name of the function beside it in whose place TorchScript compiles this one."""
+        return next((name for name, twin in self._stand_ins.items() if twin == self.name), None)
+
+    @cached_property
+    def _stand_ins(self) -> dict[str, str]:
         if "__wrapped__" not in self.file.source.text:
-            return None
-        block = self.file.tree.body if self.cls is None else self.cls.node.body
-        for node in (s for s in block if isinstance(s, ast.Assign) and isinstance(s.value, ast.Name)):
-            if [ast.unparse(t) for t in node.targets] == [f"{self.name}.__wrapped__"]:
-                return ast.unparse(node.value)
-        return None
+            return {}
+        found = {}
+        for node in self.file.tree.body if self.cls is None else self.cls.node.body:
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and len(node.targets) == 1:
+                name, _, attribute = ast.unparse(node.targets[0]).partition(".")
+                if attribute == "__wrapped__":
+                    found[name] = node.value.id
+        return found
 
     @cached_property
     def parameters(self) -> list[Parameter]:

@@ -58,7 +58,7 @@ class Reach:
         methods: dict[str, list[Function]] = {}
         for function in able:
             if function.cls is not None and not function.is_class_method:
-                methods.setdefault(function.name, []).append(function)
+                methods.setdefault(function.stands_for or function.name, []).append(function)
         reached = dict.fromkeys(f for f in able if self._is_entry(f))
         queue = list(reached)
         for function in queue:  # grows while it is walked
@@ -79,7 +79,7 @@ class Reach:
         if function.is_class_method:
             return False
         is_property = any(isinstance(d, ast.Name) and d.id == "property" for d in function.node.decorator_list)
-        return function.name in _ENTRIES or is_property or not self._has_forward(function.cls)
+        return (function.stands_for or function.name) in _ENTRIES or is_property or not self._has_forward(function.cls)
 
     def _has_forward(self, cls: Class) -> bool:
         """Whether the file shows what calls the methods of a class: a forward of its own, its bases' or its heirs'."""
@@ -103,7 +103,8 @@ class Reach:
     def _named(self, nodes: Iterable[ast.AST]) -> list[Function]:
         """The module-level functions that these nodes name."""
         named = (self.file.function_named(node.id) for node in nodes if isinstance(node, ast.Name))
-        return [f for f in named if f is not None and not f.skipped]
+        compiled = (f and self.file.function_named(f.stand_in or f.name) for f in named)
+        return [f for f in compiled if f is not None and not f.skipped]
 
 
 def _attributes(function: Function) -> Iterator[str]:

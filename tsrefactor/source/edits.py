@@ -107,8 +107,8 @@ class RemoveDecorator:
 class SpellOutParameters:
     """Takes ``*args``, a bare ``*`` and ``**kwargs`` out of a function's header.
 
-    ``positional`` (source of parameters) stands where ``*args`` stood, keyword-only parameters with defaults after it;
-    those without a default stay keyword-only, at the end, and ``keywords`` join them.
+    ``positional`` (source of parameters) stands where ``*args`` stood. Keyword-only parameters and ``keywords`` follow,
+    those without a default first; where a default already stands before them, these stay keyword-only, at the end.
     """
 
     function: ast.FunctionDef | ast.AsyncFunctionDef

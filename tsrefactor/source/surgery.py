@@ -373,11 +373,16 @@ class _Chunk:
         node = self.statement(edit.function)
         assert isinstance(node, cst.FunctionDef)
         old = node.params
-        new = [*old.params, *map(_parameter, edit.positional)]
-        new += [p for p in old.kwonly_params if p.default is not None]
-        required = [p for p in old.kwonly_params if p.default is None]
-        for parameter in map(_parameter, edit.keywords):
-            (required if parameter.default is None else new).append(parameter)
+        first = [*old.params, *map(_parameter, edit.positional)]
+        named = [*old.kwonly_params, *map(_parameter, edit.keywords)]
+        required = [p for p in named if p.default is None]
+        optional = [p for p in named if p.default is not None]
+        starred = bool(required) and any(p.default is not None for p in first)
+        if starred:
+            new = [*first, *optional]
+        else:  # each takes the comma, with the line break after it, of the one whose place it takes
+            places = zip([*required, *optional], named, strict=True)
+            new, required = [*first, *(p.with_changes(comma=place.comma) for p, place in places)], []
         every = [*old.posonly_params, *old.params, old.star_arg, *old.kwonly_params, old.star_kwarg]
         end = next(p for p in reversed(every) if isinstance(p, cst.Param))  # what stands before the parenthesis stays
         for group in (new, required):

@@ -1,0 +1,300 @@
+"""autograd-function."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from tsrefactor.facts.file import Class, FileFacts, Function, Parameter
+from tsrefactor.facts.names import fresh
+from tsrefactor.facts.nodes import walk
+from tsrefactor.facts.types import TENSOR, UNKNOWN
+from tsrefactor.source.edits import Edit, InsertAfter, Piece, Replace
+from tsrefactor.source.imports import Import
+from tsrefactor.vocabulary import Target
+
+from .base import Example, Finding, Rule, Settings, kept_arguments
+
+_BASES = ("torch.autograd.Function", "torch.autograd.function.Function")
+_KEPT_FOR_BACKWARD = ("save_for_backward", "save_for_forward", "mark_non_differentiable", "set_materialize_grads")
+_ERROR = "Could not export Python function call"
+
+
+class Refused(Exception):
+    """Why a Function's forward cannot stand for it."""
+
+
+class AutogradFunction(Rule):
+    """Compute an autograd Function's forward where TorchScript cannot save the call of it.
+
+    `Fn.apply(x)` compiles as a call back into Python, which cannot be saved. A function beside the class computes, when
+    scripted, what its `forward` does, without `ctx`; in eager it calls `Fn.apply` as before, so that eager keeps its
+    backward. Scripted, gradients are those of the operations in `forward`: a caveat that is always printed.
+
+    Left alone: a `forward` that writes to its inputs, reads back what it puts on `ctx`, takes `*args` or has decorators
+    other than `staticmethod`; `Fn.apply` that is held by an attribute.
+
+    Source: "Could not export Python function call", raised by torch/csrc/jit/serialization/python_print.cpp.
+    """
+
+    name = "autograd-function"
+    targets = frozenset({Target.SCRIPT})
+    answers = frozenset({"export-python-call"})
+    needs_diagnosis = True
+    examples = [
+        Example(
+            before="""\
+import torch
+from torch import nn
+from torch.autograd import Function
+
+
+class RoundSTE(Function):
+    @staticmethod
+    def forward(ctx, x, levels=2):
+        ctx.levels = levels
+        x = x * levels  # a step is one
+        return x.round() / levels
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        return RoundSTE.apply(x + 1) - 1
+""",
+            after="""\
+import torch
+from torch import nn
+from torch.autograd import Function
+
+
+class RoundSTE(Function):
+    @staticmethod
+    def forward(ctx, x, levels=2):
+        ctx.levels = levels
+        x = x * levels  # a step is one
+        return x.round() / levels
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output
+
+
+def _round_ste(x):
+    # scripted, without the backward of RoundSTE: TorchScript cannot save a call of it
+    if not torch.jit.is_scripting():
+        return RoundSTE.apply(x)
+    levels = 2
+    x = x * levels  # a step is one
+    return x.round() / levels
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        return _round_ste(x + 1) - 1
+""",
+            inputs="[(torch.rand(2, 4),), (torch.rand(3, 4),)]",
+            breaks=Target.SCRIPT,
+            outcome="pass",  # but it cannot be saved
+            error=_ERROR,
+        ),
+        Example(
+            before="""\
+import torch
+from torch import nn
+
+
+class Scale(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, factor):
+        ctx.save_for_backward(x)
+        return x * factor
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output, None
+
+
+scale = Scale.apply
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        return scale(x, 0.5)
+""",
+            after="""\
+import torch
+from torch import nn
+
+
+class Scale(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, factor):
+        ctx.save_for_backward(x)
+        return x * factor
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output, None
+
+
+def _scale(x, factor: float):
+    # scripted, without the backward of Scale: TorchScript cannot save a call of it
+    if not torch.jit.is_scripting():
+        return Scale.apply(x, factor)
+    return x * factor
+
+
+scale = _scale
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        return scale(x, 0.5)
+""",
+            inputs="[(torch.rand(2, 4),), (torch.rand(3, 4),)]",
+            breaks=Target.SCRIPT,
+            outcome="pass",  # but it cannot be saved
+            error=_ERROR,
+            recorded=True,
+        ),
+    ]
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        answered = {d.names["function"]: d for d in file.diagnoses if d.kind in self.answers and "function" in d.names}
+        for cls in file.classes if answered else ():
+            diagnosis = answered.get(cls.name)
+            if diagnosis is None or not any(b in _BASES for b in cls.foreign_bases):
+                continue
+            message = f"TorchScript cannot save a call of `{cls.name}`"
+            try:
+                edits, imports = _edits(file, cls)
+            except Refused as reason:
+                yield self.finding(cls.node, f"{message}, and {reason}", answers=diagnosis)
+                continue
+            caveat = f"scripted, gradients are those of `{cls.name}.forward`, not of its backward"
+            message += "; scripted, compute its forward"
+            yield self.finding(cls.node, message, *edits, imports=imports, caveat=caveat, answers=diagnosis)
+
+
+def _edits(file: FileFacts, cls: Class) -> tuple[list[Edit], frozenset[Import]]:
+    """The function beside the class, and the calls of it. Raises `Refused`."""
+    calls = [n for f in file.functions for n in f.nodes if isinstance(n, ast.Call) and _applies(file, cls, n.func)]
+    aliases = [s for s in file.tree.body if isinstance(s, ast.Assign) and _applies(file, cls, s.value)]
+    known = {t.id for alias in aliases for t in alias.targets if isinstance(t, ast.Name)}
+    named = [
+        n for n in walk(file.tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in known
+    ]
+    counts = {len(c.args) for c in (*calls, *named)}
+    if not counts:
+        raise Refused("no call of its `apply` is in sight")
+    if len(counts) > 1 or any(c.keywords or any(isinstance(a, ast.Starred) for a in c.args) for c in (*calls, *named)):
+        raise Refused("the calls of its `apply` differ in their arguments")
+    if cls.node not in file.tree.body:
+        raise Refused("it lies inside another class or function")
+    name = _snake(file, cls)
+    helper, pieces, imports = _helper(file, cls, name, counts.pop())
+    edits: list[Edit] = [InsertAfter(cls.node, "\n\n" + helper, pieces)]
+    edits += [Replace(alias.value, name) for alias in aliases]
+    for call in calls:
+        parts, kept = kept_arguments(call.args, [])
+        edits.append(Replace(call, f"{name}({', '.join(parts)})", kept))
+    return edits, imports
+
+
+def _applies(file: FileFacts, cls: Class, node: ast.expr) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "apply" and file.class_named(file.origin(node.value)) is cls
+
+
+def _snake(file: FileFacts, cls: Class) -> str:
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.name).lower().strip("_")
+    return fresh(file.module_names, f"_{words}")
+
+
+def _helper(
+    file: FileFacts, cls: Class, name: str, count: int
+) -> tuple[str, dict[str, Piece | ast.expr | list[ast.stmt] | str], frozenset[Import]]:
+    """The template of the function that stands for the class."""
+    forward = cls.method("forward")
+    if forward is None or [ast.unparse(d) for d in forward.node.decorator_list] != ["staticmethod"]:
+        raise Refused("it has no plain static `forward`")
+    parameters = list(forward.parameters)
+    ctx = parameters.pop(0).name if cls.method("setup_context") is None and parameters else None
+    if any(p.kind != "positional" for p in parameters) or len(parameters) < count:
+        raise Refused("its `forward` takes other than plain arguments")
+    own = {p.name for p in parameters}
+    body = [s for i, s in enumerate(forward.node.body) if not (i == 0 and _is_text(s))]
+    kept = [s for s in body if ctx is None or not _for_backward(s, ctx)]
+    for node in (n for s in kept for n in walk(s)):
+        if isinstance(node, ast.Name) and node.id == ctx:
+            raise Refused(f"its `forward` needs `{ctx}`")
+        if _writes_to(node, own, forward):
+            raise Refused("its `forward` writes to its input")
+    if not kept:
+        raise Refused("its `forward` is empty")
+    pieces: dict[str, Piece | ast.expr | list[ast.stmt] | str] = {"body": kept}
+    imports: frozenset[Import] = frozenset({Import("torch")})
+    header, first = [], ""
+    for parameter in parameters[:count]:
+        text, needed = _parameter(file, forward, parameter)
+        header.append(text)
+        imports |= needed
+    for i, parameter in enumerate(parameters[count:]):
+        if parameter.default is None:
+            raise Refused(f"its calls leave out `{parameter.name}`")
+        pieces[f"d{i}"] = parameter.default
+        first += f"    {parameter.name} = {{d{i}}}\n"
+    given = ", ".join(p.name for p in parameters[:count])
+    template = (
+        f"def {name}({', '.join(header)}):\n"
+        f"    # scripted, without the backward of {cls.name}: TorchScript cannot save a call of it\n"
+        f"    if not torch.jit.is_scripting():\n        return {cls.name}.apply({given})\n{first}    {{body}}\n"
+    )
+    return template, pieces, imports
+
+
+def _parameter(file: FileFacts, forward: Function, parameter: Parameter) -> tuple[str, frozenset[Import]]:
+    """A parameter as the function has it, with the type that runs or its default show."""
+    if parameter.annotation is not None:
+        return f"{parameter.name}: {ast.unparse(parameter.annotation)}", frozenset()
+    type_ = forward.observed.arguments.get(parameter.name, UNKNOWN) if forward.observed is not None else UNKNOWN
+    if type_ == UNKNOWN and parameter.default is not None:
+        type_ = forward.type_of(parameter.default)
+    if type_ == TENSOR or not type_.known:
+        return parameter.name, frozenset()
+    spelled, imports = file.spell_type(type_)
+    return f"{parameter.name}: {spelled}", imports
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _for_backward(statement: ast.stmt, ctx: str) -> bool:
+    """Whether a statement only keeps something for the backward: ``ctx.save_for_backward(x)``, ``ctx.n = n``."""
+
+    def on_ctx(node: ast.expr) -> bool:
+        return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == ctx
+
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        called = statement.value.func
+        return on_ctx(called) and isinstance(called, ast.Attribute) and called.attr in _KEPT_FOR_BACKWARD
+    if not isinstance(statement, ast.Assign) or not all(on_ctx(t) for t in statement.targets):
+        return False
+    return not any(isinstance(n, (ast.Call, ast.NamedExpr)) for n in walk(statement.value))
+
+
+def _writes_to(node: ast.AST, parameters: set[str], forward: Function) -> bool:
+    """Whether a node changes a parameter in place."""
+    if isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, ast.Store):
+        return isinstance(node.value, ast.Name) and node.value.id in parameters
+    if isinstance(node, ast.AugAssign):
+        return isinstance(node.target, ast.Name) and node.target.id in parameters
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        in_place = node.func.attr.endswith("_") and not node.func.attr.endswith("__")
+        return in_place and isinstance(node.func.value, ast.Name) and node.func.value.id in parameters
+    return False
