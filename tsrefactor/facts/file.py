@@ -16,7 +16,7 @@ from .diagnosis import Diagnosis
 from .nodes import children, parents_below, walk
 from .observations import ClassObservations, FunctionObservations, Observations
 from .types import Type, from_annotation, render
-from .visible import Reach, could_be_compiled
+from .visible import Reach, could_be_compiled, stand_ins
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 A = TypeVar("A", bound=ast.AST)
@@ -81,15 +81,7 @@ class Function:
 
     @cached_property
     def _stand_ins(self) -> dict[str, str]:
-        if "__wrapped__" not in self.file.source.text:
-            return {}
-        found = {}
-        for node in self.file.tree.body if self.cls is None else self.cls.node.body:
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and len(node.targets) == 1:
-                name, _, attribute = ast.unparse(node.targets[0]).partition(".")
-                if attribute == "__wrapped__":
-                    found[name] = node.value.id
-        return found
+        return stand_ins(self.file.tree.body if self.cls is None else self.cls.node.body)
 
     @cached_property
     def parameters(self) -> list[Parameter]:

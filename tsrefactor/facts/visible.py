@@ -42,6 +42,21 @@ def could_be_compiled(function: Function) -> bool:
     )
 
 
+def stand_ins(block: Iterable[ast.stmt]) -> dict[str, str]:
+    """Functions of a block → those that TorchScript compiles in their place (``f.__wrapped__ = g``)."""
+    found = {}
+    for node in block:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and len(node.targets) == 1:
+            target = node.targets[0]
+            if (
+                isinstance(target, ast.Attribute)
+                and target.attr == "__wrapped__"
+                and isinstance(target.value, ast.Name)
+            ):
+                found[target.value.id] = node.value.id
+    return found
+
+
 class Reach:
     """What the modules of a file, and the functions that are compiled by themselves, lead to."""
 

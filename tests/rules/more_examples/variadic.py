@@ -13,7 +13,7 @@ MARKS = """
 
 def example(before: str, after: str, inputs: str, model: str) -> Example:
     return Example(
-        HEAD + before, "import inspect\n" + HEAD + after, inputs, Target.SCRIPT, model=model, recorded=True,
+        HEAD + before, "import inspect\n\n" + HEAD + after, inputs, Target.SCRIPT, model=model, recorded=True,
         error="variable number of arguments",
     )  # fmt: skip
 
