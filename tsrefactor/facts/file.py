@@ -16,7 +16,7 @@ from .diagnosis import Diagnosis
 from .nodes import children, parents_below, walk
 from .observations import ClassObservations, FunctionObservations, Observations
 from .types import Type, from_annotation, render
-from .visible import Reach, could_be_compiled
+from .visible import Reach, could_be_compiled, stand_ins
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 A = TypeVar("A", bound=ast.AST)
@@ -72,13 +72,16 @@ class Function:
     @cached_property
     def stand_in(self) -> str | None:
         """The name of the function beside it that TorchScript compiles in its place (``f.__wrapped__ = g``)."""
-        if "__wrapped__" not in self.file.source.text:
-            return None
-        block = self.file.tree.body if self.cls is None else self.cls.node.body
-        for node in (s for s in block if isinstance(s, ast.Assign) and isinstance(s.value, ast.Name)):
-            if [ast.unparse(t) for t in node.targets] == [f"{self.name}.__wrapped__"]:
-                return ast.unparse(node.value)
-        return None
+        return self._stand_ins.get(self.name)
+
+    @cached_property
+    def stands_for(self) -> str | None:
+        """The name of the function beside it in whose place TorchScript compiles this one."""
+        return next((name for name, twin in self._stand_ins.items() if twin == self.name), None)
+
+    @cached_property
+    def _stand_ins(self) -> dict[str, str]:
+        return stand_ins(self.file.tree.body if self.cls is None else self.cls.node.body)
 
     @cached_property
     def parameters(self) -> list[Parameter]:

@@ -42,6 +42,21 @@ def could_be_compiled(function: Function) -> bool:
     )
 
 
+def stand_ins(block: Iterable[ast.stmt]) -> dict[str, str]:
+    """Functions of a block → those that TorchScript compiles in their place (``f.__wrapped__ = g``)."""
+    found = {}
+    for node in block:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and len(node.targets) == 1:
+            target = node.targets[0]
+            if (
+                isinstance(target, ast.Attribute)
+                and target.attr == "__wrapped__"
+                and isinstance(target.value, ast.Name)
+            ):
+                found[target.value.id] = node.value.id
+    return found
+
+
 class Reach:
     """What the modules of a file, and the functions that are compiled by themselves, lead to."""
 
@@ -58,11 +73,8 @@ class Reach:
         methods: dict[str, list[Function]] = {}
         for function in able:
             if function.cls is not None and not function.is_class_method:
-                methods.setdefault(function.name, []).append(function)
-        for function, other in self._stood_in:
-            methods.setdefault(function.name, []).append(other)
+                methods.setdefault(function.stands_for or function.name, []).append(function)
         reached = dict.fromkeys(f for f in able if self._is_entry(f))
-        reached |= dict.fromkeys(other for function, other in self._stood_in if self._is_entry(function))
         queue = list(reached)
         for function in queue:  # grows while it is walked
             found = [f for name in _attributes(function) for f in methods.get(name, ())]
@@ -70,18 +82,6 @@ class Reach:
             queue += [f for f in dict.fromkeys(found) if f not in reached]
             reached |= dict.fromkeys(found)
         return [f for f in able if f in reached] + [f for f in reached if f not in able]
-
-    @cached_property
-    def _stood_in(self) -> list[tuple[Function, Function]]:
-        """Functions that are not compiled, each with the one that stands in for it."""
-        found = []
-        for function in self.file.all_functions:
-            if function.stand_in is not None:
-                beside = self.file.function_named if function.cls is None else function.cls.methods.get
-                other = beside(function.stand_in)
-                if other is not None:
-                    found.append((function, other))
-        return found
 
     def _is_entry(self, function: Function) -> bool:
         """Whether a function is compiled though nothing in the file may call it."""
@@ -94,7 +94,7 @@ class Reach:
         if function.is_class_method:
             return False
         is_property = any(isinstance(d, ast.Name) and d.id == "property" for d in function.node.decorator_list)
-        return function.name in _ENTRIES or is_property or not self._has_forward(function.cls)
+        return (function.stands_for or function.name) in _ENTRIES or is_property or not self._has_forward(function.cls)
 
     def _has_forward(self, cls: Class) -> bool:
         """Whether the file shows what calls the methods of a class: a forward of its own, its bases' or its heirs'."""
@@ -120,8 +120,8 @@ class Reach:
     def _named(self, nodes: Iterable[ast.AST]) -> list[Function]:
         """The module-level functions that these nodes name."""
         named = (self.file.function_named(node.id) for node in nodes if isinstance(node, ast.Name))
-        other = dict(self._stood_in)
-        return [other.get(f, f) for f in named if f is not None and not f.skipped]
+        compiled = (f and self.file.function_named(f.stand_in or f.name) for f in named)
+        return [f for f in compiled if f is not None and not f.skipped]
 
 
 def _attributes(function: Function) -> Iterator[str]:

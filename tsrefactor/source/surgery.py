@@ -32,6 +32,7 @@ from .edits import (
 )
 from .excerpt import indent_of
 from .file import SourceFile
+from .parameters import spelled_out
 from .templates import Kept, fill_expression, fill_statements, needs_parentheses, split_pieces
 
 
@@ -372,28 +373,8 @@ class _Chunk:
     def spell_out(self, edit: SpellOutParameters) -> Splice:
         node = self.statement(edit.function)
         assert isinstance(node, cst.FunctionDef)
-        old = node.params
-        first = [*old.params, *map(_parameter, edit.positional)]
-        named = [*old.kwonly_params, *map(_parameter, edit.keywords)]
-        required = [p for p in named if p.default is None]
-        optional = [p for p in named if p.default is not None]
-        starred = bool(required) and any(p.default is not None for p in first)
-        if starred:
-            new = [*first, *optional]
-        else:  # each takes the comma, with the line break after it, of the one whose place it takes
-            places = zip([*required, *optional], named, strict=True)
-            new, required = [*first, *(p.with_changes(comma=place.comma) for p, place in places)], []
-        every = [*old.posonly_params, *old.params, old.star_arg, *old.kwonly_params, old.star_kwarg]
-        end = next(p for p in reversed(every) if isinstance(p, cst.Param))  # what stands before the parenthesis stays
-        for group in (new, required):
-            group[:-1] = [_with_comma(p) for p in group[:-1]]
-        if required and new:
-            new[-1] = _with_comma(new[-1])
-        if last := required or new:
-            last[-1] = last[-1].with_changes(comma=end.comma, whitespace_after_param=end.whitespace_after_param)
-        star = cst.ParamStar() if required else cst.MaybeSentinel.DEFAULT
-        changed = old.with_changes(params=new, star_arg=star, kwonly_params=required, star_kwarg=None)
-        return self._trimmed(old, changed)
+        changed = spelled_out(node.params, edit.positional, edit.keywords)
+        return self._trimmed(node.params, changed)
 
     # -- giving out ------------------------------------------------------------------------------------------------
 
@@ -453,18 +434,6 @@ class _Changer(cst.CSTTransformer):
 
     def on_leave(self, original_node, updated_node):
         return self.new.get(id(original_node), updated_node)
-
-
-def _parameter(text: str) -> cst.Param:
-    header = cst.parse_statement(f"def f({text}): pass")
-    assert isinstance(header, cst.FunctionDef)
-    return header.params.params[0]
-
-
-def _with_comma(parameter: cst.Param) -> cst.Param:
-    if isinstance(parameter.comma, cst.Comma):
-        return parameter
-    return parameter.with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
 
 
 def _kept_below(first: ast.stmt, edit: Replace, kept: dict[str, Kept]) -> list[cst.BaseStatement]:
