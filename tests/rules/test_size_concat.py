@@ -75,6 +75,11 @@ def test_a_list_that_would_change_results_is_advice(body, at, tmp_path):
     assert [f.fixable for f in found] == [False]
 
 
+def test_a_text_that_shows_the_size_in_another_way_has_a_caveat(tmp_path):
+    [found] = findings(RULE, source(tmp_path / "model.py", model("raise ValueError(f'{tuple(x.shape)}')")))
+    assert found.caveat == "the text shows `tuple(x.shape)` in another way"
+
+
 def test_list_for_an_unknown_callee_is_presumed(tmp_path):
     found = findings(RULE, source(tmp_path / "model.py", model("ts = [x]\nreturn self.layer(tuple(ts))")))
     assert [(f.fixable, f.presumed) for f in found] == [(True, True)]

@@ -162,7 +162,9 @@ class SizeConcat(Rule):
         message = f"TorchScript must know how many values {shown} gives; write `{preview(edit.template, edit.pieces)}`"
         method = isinstance(node.func, ast.Attribute) and not function.file.origin(node.func).startswith("torch.")
         presumed = method and function.type_of(node.func.value) == UNKNOWN  # type: ignore[attr-defined]
-        yield self.finding(node, message, edit, presumed=presumed, answers=answered)
+        shown = isinstance(parent, ast.FormattedValue)
+        caveat = f"the text shows `{ast.unparse(node)}` in another way" if shown else None
+        yield self.finding(node, message, edit, presumed=presumed, caveat=caveat, answers=answered)
 
     def _display(self, function: Function, node: ast.Tuple | ast.List, answered: Diagnosis | None) -> Iterator[Finding]:
         starred = [e.value for e in node.elts if isinstance(e, ast.Starred)]
