@@ -193,6 +193,26 @@ def test_helper_called_through_super_in_forward(tmp_path):
     assert "    def embed(self, x):\n        return self._embed_impl(x)\n" in after
 
 
+_VARIADIC = HEAD + (
+    "class A(nn.Module):\n    def _forward_impl(self, x, w):\n        return x * w\n\n"
+    "    def forward(self, x, w, **kwargs):\n        return self._forward_impl(x, w)\n\n\n"
+)
+
+
+def test_parent_that_drops_its_keyword_arguments(tmp_path):
+    text = _VARIADIC + "class B(A):\n    def forward(self, x):\n        return super().forward(x, w=x)\n"
+    after = rewritten(SuperCall(), source(tmp_path / "model.py", text))
+    assert after == text.replace("super().forward(x, w=x)", "self._forward_impl(x, w=x)")
+
+
+@pytest.mark.parametrize("given", ["x, w=x, more=1", "x, x, **kwargs", "*xs", "x, x, x"])
+def test_call_that_passes_more_than_the_shared_method_takes(given, tmp_path):
+    text = _VARIADIC + f"class B(A):\n    def forward(self, x):\n        return super().forward({given})\n"
+    [found] = findings(SuperCall(), source(tmp_path / "model.py", text))
+    assert not found.fixable
+    assert "passes more than `A._forward_impl` takes" in found.message
+
+
 def test_sequential_in_an_expression(tmp_path):
     before = HEAD + (
         "class Model(nn.Sequential):\n    def forward(self, x):\n"

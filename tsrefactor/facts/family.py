@@ -80,13 +80,15 @@ def _torch_class(origin: str) -> str:
 
 
 def delegate(method: Function) -> str | None:
-    """``name`` when the whole body is ``return self.name(…)`` over its own parameters."""
+    """``name`` when the whole body is ``return self.name(…)`` over its own parameters, but for ``*args`` and
+    ``**kwargs`` that the body drops.
+    """
     body = method.node.body[1:] if ast.get_docstring(method.node, clean=False) is not None else method.node.body
     if len(body) == 1 and isinstance(body[0], ast.Return) and isinstance(body[0].value, ast.Call):
         call = body[0].value
         named = [k.value.id for k in call.keywords if isinstance(k.value, ast.Name) and k.value.id == k.arg]
         given = [a.id for a in call.args if isinstance(a, ast.Name)] + named
-        if given == [p.name for p in method.parameters]:
+        if given == [p.name for p in method.parameters if p.kind not in ("args", "kwargs")]:
             return method.self_attribute(call.func)
     return None
 

@@ -160,6 +160,8 @@ class Model(nn.Sequential):
         owner = f"{parent.cls.name}.{parent.name}"
         shared = delegate(parent)
         if shared is not None and parent.cls.method(shared) is function.cls.method(shared) is not None:
+            if not _takes(parent, call):
+                return self._advice(call, f"it passes more than `{parent.cls.name}.{shared}` takes", answered)
             edits = [_call_to(function, call, shared)]
             return self.finding(call.node, f"TorchScript knows no super(); call `{shared}`", *edits, answers=answered)
         if parent.node.decorator_list:
@@ -229,6 +231,16 @@ def _shared_name(parent: Function) -> str:
 
 def _calls_super(method: Function | None) -> bool:
     return method is not None and any(c.method == method.name for c in parent_calls(method))
+
+
+def _takes(parent: Function, call: ParentCall) -> bool:
+    """Whether a call passes nothing in the parent's ``*args`` and ``**kwargs``, as far as it has them."""
+    if all(p.kind not in ("args", "kwargs") for p in parent.parameters):
+        return True
+    names = {p.name for p in parent.parameters if p.kind in ("positional", "keyword")}
+    positional = [p for p in parent.parameters if p.kind == "positional"]
+    plain = not any(isinstance(a, ast.Starred) for a in call.arguments)
+    return plain and len(call.arguments) <= len(positional) and all(k.arg in names for k in call.node.keywords)
 
 
 def _call_to(function: Function, call: ParentCall, shared: str) -> Replace:
