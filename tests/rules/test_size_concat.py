@@ -30,6 +30,8 @@ def model(body: str, parameters: str = "self, x") -> str:
         ("s = [1, *x.shape]\nreturn x.view(s)", "s = [1] + list(x.shape)\nreturn x.view(s)"),
         ("return x.sum(tuple([1, 2]))", "return x.sum([1, 2])"),
         ("return torch.cat(tuple(t * 2 for t in x.chunk(2)))", "return torch.cat([t * 2 for t in x.chunk(2)])"),
+        ("return x.permute(tuple(range(2)) + (2,))", "return x.permute(list(range(2)) + [2])"),
+        ("s = x.shape\nreturn x.view((1,) + tuple([1]) + s)", "s = x.shape\nreturn x.view([1] + [1] + list(s))"),
         ("return torch.cat((x, *x.chunk(2)))", "return torch.cat((x,) + x.chunk(2))"),
         ("return x * max(*x.shape[1:])", "return x * max(x.shape[1:])"),
         ("ts = [x, x]\nreturn torch.einsum('a,a->a', *ts)", "ts = [x, x]\nreturn torch.einsum('a,a->a', ts)"),
@@ -142,14 +144,14 @@ MORE = {
     "permute, repeat and ones": Example(
         before=model("""\
 order = [0] + list(range(2, x.dim())) + [1]
-y = x.permute(*order)
+y = x.permute(*order).permute(tuple(range(x.dim() - 1)) + (-1,))
 keep = y.new_zeros(y.size(0), *([1] * (y.dim() - 1)))
 y = y + keep + torch.ones(*y.shape[1:], dtype=y.dtype)
 return y.permute(0, *range(2, y.dim()), 1)
 """),
         after=model("""\
 order = [0] + list(range(2, x.dim())) + [1]
-y = x.permute(order)
+y = x.permute(order).permute(list(range(x.dim() - 1)) + [-1])
 keep = y.new_zeros([y.size(0)] + ([1] * (y.dim() - 1)))
 y = y + keep + torch.ones(y.shape[1:], dtype=y.dtype)
 return y.permute([0] + list(range(2, y.dim())) + [1])

@@ -69,7 +69,7 @@ class ModuleIndex(Rule):
 
     name = "module-index"
     targets = frozenset({Target.SCRIPT})
-    answers = frozenset({"integer-literal-index", "iterate-module", "reassign-module"})
+    answers = frozenset({"integer-literal-index", "iterate-module", "reassign-module", "missing-attribute"})
     examples = [
         _example(
             _LAYERS
@@ -194,7 +194,8 @@ class ModuleIndex(Rule):
 
     def _at(self, function: Function, node: ast.AST) -> Diagnosis | None:
         lines = range(getattr(node, "lineno", 0), (getattr(node, "end_lineno", 0) or 0) + 1)
-        return next((d for d in self.diagnoses(function.file) if d.place and d.place.line in lines), None)
+        here = (d for d in self.diagnoses(function.file) if d.place and d.place.line in lines)
+        return next((d for d in here if d.names.get("attribute", "__call__") == "__call__"), None)
 
     # -- for i in range(…) -----------------------------------------------------------------------------------------
 
@@ -261,7 +262,7 @@ class ModuleIndex(Rule):
         else:
             yield from self._zipped(loop)
             return
-        answered = self._at(loop.function, over)
+        answered = self._at(loop.function, node)  # the compiler points at the call in the loop
         if reason is not None or not isinstance(node.target, ast.Name):
             yield self.finding(node, f"{why}, and {reason or 'its target is no name'}", answers=answered)
         else:

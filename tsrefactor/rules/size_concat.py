@@ -220,6 +220,8 @@ class SizeConcat(Rule):
         answered: Diagnosis | None,
     ) -> Iterator[Finding]:
         """The finding for a tuple that TorchScript cannot count; a list in its place where any sequence will do."""
+        if becomes_list:
+            node, template, pieces = _with_its_sum(function, node, template, pieces)
         parent = function.file.parents[node]
         as_index = isinstance(parent, ast.Subscript) and parent.slice is node
         if becomes_list and (as_index or isinstance(parent, (ast.Return, ast.Compare))):
@@ -286,6 +288,32 @@ class SizeConcat(Rule):
         template = f"{', '.join([*names[:at], group, *names[at + several :]])} = {', '.join(values)}"
         message = f"TorchScript must know how many values a starred one gives; write `{preview(template, pieces)}`"
         yield self.finding(node, message, Replace([node], template, pieces), answers=answered)
+
+
+def _with_its_sum(function: Function, node: ast.expr, template: str, pieces: Pieces) -> tuple[ast.expr, str, Pieces]:
+    """The whole sum that a tuple stands in: lists are only joined with lists."""
+    whole, parents = node, function.file.parents
+    while isinstance(parent := parents[whole], ast.BinOp) and isinstance(parent.op, ast.Add):
+        whole = parent
+    if whole is node:
+        return node, template, pieces
+    parts, kept = [], dict(pieces)
+    for i, part in enumerate(_summands(whole)):
+        if part is node:
+            parts.append(template)
+        elif isinstance(part, ast.Tuple) and not any(isinstance(e, ast.Starred) for e in part.elts):
+            kept |= {f"e{i}_{j}": e for j, e in enumerate(part.elts)}
+            parts.append(f"[{', '.join(f'{{e{i}_{j}}}' for j in range(len(part.elts)))}]")
+        else:
+            kept[f"s{i}"] = part
+            parts.append(f"{{s{i}}}" if sort_of(function, part) == LIST else f"list({{s{i}}})")
+    return whole, " + ".join(parts), kept
+
+
+def _summands(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return [*_summands(node.left), *_summands(node.right)]
+    return [node]
 
 
 def _takes_a_sequence(function: Function, call: ast.Call) -> bool:
