@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tsrefactor.facts.nodes import children, parents_below, walk
+from tsrefactor.facts.nodes import Tree, children, walk
 
 SHARED = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
 SOURCES = {
@@ -26,4 +26,4 @@ def test_the_same_nodes_in_source_order(source: str):
     assert len(list(walk(tree))) == len(wanted)
     for node in wanted:
         assert children(node) == [n for n in ast.iter_child_nodes(node) if not isinstance(n, SHARED)]
-    assert parents_below(tree) == {child: node for node in wanted for child in children(node)}
+    assert Tree(tree).parents == {child: node for node in wanted for child in children(node)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ from tsrefactor.source.file import SourceFile
 from tsrefactor.source.imports import Import, ImportTable
 
 from .diagnosis import Diagnosis
-from .nodes import children, parents_below, walk
+from .nodes import Tree, walk
 from .observations import ClassObservations, FunctionObservations, Observations
 from .types import Type, from_annotation, render
 from .visible import Reach, could_be_compiled, stand_ins
@@ -22,7 +23,6 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 A = TypeVar("A", bound=ast.AST)
 B = TypeVar("B", bound=ast.AST)
 C = TypeVar("C", bound=ast.AST)
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _JIT_SKIPS = {"torch.jit.ignore", "torch.jit.unused"}
 
 
@@ -106,21 +106,14 @@ class Function:
     @cached_property
     def nodes(self) -> list[ast.AST]:
         """Every node of the body (not the header), without those of nested functions, classes and lambdas."""
-        found: list[ast.AST] = []
-        stack: list[ast.AST] = list(reversed(self.node.body))
-        while stack:
-            node = stack.pop()
-            found.append(node)
-            if not isinstance(node, _SCOPES):
-                stack += reversed(children(node))
-        return found
+        return self.file.positions.bodies[self.node]
 
     @cached_property
     def _places(self) -> dict[type[ast.AST], list[int]]:
         """Class → where its nodes are in `nodes`."""
-        found: dict[type[ast.AST], list[int]] = {}
+        found: dict[type[ast.AST], list[int]] = defaultdict(list)
         for place, node in enumerate(self.nodes):
-            found.setdefault(node.__class__, []).append(place)
+            found[node.__class__].append(place)
         return found
 
     @overload
@@ -428,15 +421,19 @@ class FileFacts:
     # -- structure -------------------------------------------------------------------------------------------------
 
     @cached_property
+    def positions(self) -> Tree:
+        return Tree(self.tree)
+
+    @property
     def parents(self) -> dict[ast.AST, ast.AST]:
         """Every node's parent, the nodes in source order."""
-        return parents_below(self.tree)
+        return self.positions.parents
 
     @cached_property
     def _by_class(self) -> dict[type[ast.AST], list[ast.AST]]:
-        found: dict[type[ast.AST], list[ast.AST]] = {}
+        found: dict[type[ast.AST], list[ast.AST]] = defaultdict(list)
         for node in self.parents:
-            found.setdefault(node.__class__, []).append(node)
+            found[node.__class__].append(node)
         return found
 
     def of(self, class_: type[A]) -> Sequence[A]:

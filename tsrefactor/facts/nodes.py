@@ -58,16 +58,33 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
             stack += below
 
 
-def parents_below(root: ast.AST) -> dict[ast.AST, ast.AST]:
-    """Every node below one → its parent, in source order."""
-    parents: dict[ast.AST, ast.AST] = {}
-    stack = [(root, root)]
-    while stack:
-        node, parent = stack.pop()
-        parents[node] = parent
-        if _getters[node.__class__] is not None:
+class Tree:
+    """Where the nodes of a file stand, found in one walk over it.
+
+    ``parents`` holds every node's parent, the nodes in source order; ``bodies`` the nodes of every function's body,
+    without what is inside nested functions, classes and lambdas.
+    """
+
+    def __init__(self, root: ast.AST):
+        self.parents: dict[ast.AST, ast.AST] = {}
+        self.bodies: dict[ast.AST, list[ast.AST]] = {}
+        parents = self.parents
+        nowhere: list[ast.AST] = []
+        stack: list[tuple[ast.AST, ast.AST, list[ast.AST]]] = [(root, root, nowhere)]
+        while stack:
+            node, parent, around = stack.pop()
+            parents[node] = parent
+            around.append(node)
+            kind = node.__class__
+            if _getters[kind] is None:
+                continue
             below = children(node)
             below.reverse()
-            stack += [(child, node) for child in below]
-    del parents[root]
-    return parents
+            if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
+                body = self.bodies[node] = []
+                inside = set(node.body)  # type: ignore[attr-defined]
+                stack += [(child, node, body if child in inside else nowhere) for child in below]
+            else:
+                around = nowhere if kind is ast.ClassDef or kind is ast.Lambda else around
+                stack += [(child, node, around) for child in below]
+        del parents[root]
