@@ -162,9 +162,7 @@ class SizeConcat(Rule):
         message = f"TorchScript must know how many values {shown} gives; write `{preview(edit.template, edit.pieces)}`"
         method = isinstance(node.func, ast.Attribute) and not function.file.origin(node.func).startswith("torch.")
         presumed = method and function.type_of(node.func.value) == UNKNOWN  # type: ignore[attr-defined]
-        shown = isinstance(parent, ast.FormattedValue)
-        caveat = f"the text shows `{ast.unparse(node)}` in another way" if shown else None
-        yield self.finding(node, message, edit, presumed=presumed, caveat=caveat, answers=answered)
+        yield self.finding(node, message, edit, presumed=presumed, answers=answered)
 
     def _display(self, function: Function, node: ast.Tuple | ast.List, answered: Diagnosis | None) -> Iterator[Finding]:
         starred = [e.value for e in node.elts if isinstance(e, ast.Starred)]
@@ -232,7 +230,9 @@ class SizeConcat(Rule):
         edit = Replace(node, template, pieces)
         same = not becomes_list and all(is_plain_tuple(function, v) for v in starred)
         presumed = not same and not any_sequence_will_do(function, node, size=not becomes_list)
-        yield self.finding(node, message, edit, presumed=presumed, answers=answered)
+        shown = isinstance(parent, ast.FormattedValue)
+        caveat = f"the text shows `{ast.unparse(node)}` in another way" if shown else None
+        yield self.finding(node, message, edit, presumed=presumed, caveat=caveat, answers=answered)
 
     def _unpack(self, function: Function, node: ast.Assign, answered: Diagnosis | None) -> Iterator[Finding]:
         """``b, *rest = x.shape``; ``b, n, device = *x.shape, x.device``."""
