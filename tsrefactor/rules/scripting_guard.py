@@ -156,7 +156,7 @@ class Model(torch.nn.Module):
         caveats = [c for s in run if (c := _caveat(s)) is not None]
         return self.finding(
             first,
-            "it computes nothing that TorchScript needs; leave it out there",
+            f"it computes nothing that TorchScript needs; put it under `if not {name}():`",
             Replace(run, f"if not {name}():\n    {{body}}", {"body": run}),
             imports=imports,
             caveat="; ".join(dict.fromkeys(caveats)) or None,
