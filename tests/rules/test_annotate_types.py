@@ -134,6 +134,13 @@ def test_recorded_calls_and_default_join(write, recorded, default, annotated):
     assert f"(self, x, {annotated})" in file.text()
 
 
+@pytest.mark.parametrize(("base", "presumed"), [("nn.Module", False), ("Elsewhere", True), ("nn.Conv2d", True)])
+def test_an_annotation_that_may_hide_those_of_an_unseen_base_is_presumed(write, base, presumed):
+    body = forward("x: torch.Tensor", "self.g.append(x.size(0))\nreturn x", "self.g = []")
+    file = write(f"from elsewhere import Elsewhere\n\n{body}".replace("nn.Module", base))
+    assert [f.presumed for f in file.findings() if "'g'" in f.message] == [presumed]
+
+
 def test_none_with_nothing_known_is_only_presumed(write):
     (found,) = write(forward("x, m=None")).findings()
     assert found.presumed

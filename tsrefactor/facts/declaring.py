@@ -53,6 +53,14 @@ def declare_in_class(cls: Class, types: Mapping[str, str], values: Mapping[str, 
     return edits
 
 
+def hides_unseen(cls: Class) -> bool:
+    """Whether a first annotation in the class body may hide some of a base class that is not in this file."""
+    related = (cls, *cls.ancestors)
+    return not any(c.annotations for c in related) and any(
+        base not in ("torch.nn.Module", "object") for base in cls.foreign_bases
+    )
+
+
 def _assigned(cls: Class, texts: dict[str, str], finals: list[str]) -> list[Edit]:
     """The same where the file's annotations are strings; nothing where that would take away what is declared."""
     types = {n: t for n, t in texts.items() if n not in finals}

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from tsrefactor.facts.attributes import Attributes, Declaration
-from tsrefactor.facts.declaring import declared
+from tsrefactor.facts.declaring import declared, hides_unseen
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import Class, FileFacts, Function
 from tsrefactor.facts.signatures import (
@@ -367,7 +367,7 @@ class Model(nn.Module):
         for cls, declarations in by_class.items():
             message = "; ".join(f"'{d.name}' must be declared in the class: {d.why}" for d in declarations)
             edits, imports = declared(cls, declarations)
-            presumed = any(d.presumed for d in declarations)
+            presumed = any(d.presumed for d in declarations) or hides_unseen(cls)
             added = [e.template for e in edits if isinstance(e, AddToClass) and e.cls is cls.node]
             if added:
                 code = "\n".join(line for line in added[0].splitlines() if not line.startswith("#"))
