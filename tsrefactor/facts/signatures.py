@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -98,6 +99,20 @@ def has_type_comment(file: FileFacts, node: ast.FunctionDef | ast.AsyncFunctionD
     """Whether the author types the function by comments (``# type: (Tensor, int) -> Tensor``)."""
     lines = file.source.lines[node.lineno - 1 : node.body[0].lineno]
     return any("# type:" in line and "# type: ignore" not in line for line in lines)
+
+
+def written_header(function: Function) -> str:
+    """A function's header as the author wrote it, from ``def`` to the colon."""
+    node, depth = function.node, 0
+    lines = function.file.source.lines[node.lineno - 1 : node.body[0].lineno]
+    indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
+    lines = [line.removeprefix(indent) for line in lines]
+    for token in tokenize.generate_tokens(iter(lines).__next__):
+        depth += (token.string in ("(", "[", "{")) - (token.string in (")", "]", "}"))
+        if token.string == ":" and not depth:
+            row, column = token.end
+            return "".join([*lines[: row - 1], lines[row - 1][:column]])
+    raise AssertionError("a header ends in a colon")
 
 
 class Signatures:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import tokenize
 from collections.abc import Iterator
 
 from tsrefactor.facts.family import members
 from tsrefactor.facts.file import FileFacts, Function, Parameter
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
-from tsrefactor.facts.signatures import has_type_comment
+from tsrefactor.facts.signatures import has_type_comment, written_header
 from tsrefactor.facts.types import NONE, TENSOR, UNKNOWN, Type, optional
 from tsrefactor.source.edits import Edit, InsertAfter, RenameFunction, Replace, SpellOutParameters
 from tsrefactor.source.imports import Import
@@ -448,7 +447,7 @@ class _Form:
             f"{comment}\n{function.name}.__signature__ = {signature}({function.name})\n"
             f"{function.name}.__wrapped__ = {name}\n"
         )
-        pieces: dict[str, object] = {"header": self._header()}
+        pieces: dict[str, object] = {"header": written_header(function)}
         if unread:
             owner = f"{function.self_name}." if function.self_name else ""
             arguments = ", ".join(
@@ -463,19 +462,6 @@ class _Form:
         gap = "\n" if function.cls is not None else "\n\n"
         eager = InsertAfter(node, f"{gap}{{header}}\n    {body}\n{gap}{{marks}}", {**pieces, "marks": marks})  # type: ignore[dict-item]
         return [RenameFunction(node, name), *self.explicit(), eager], imports | self.imports
-
-    def _header(self) -> str:
-        """The function's header as it is written, from ``def`` to the colon."""
-        node, depth = self.function.node, 0
-        lines = self.file.source.lines[node.lineno - 1 : node.body[0].lineno]
-        indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
-        lines = [line.removeprefix(indent) for line in lines]
-        for token in tokenize.generate_tokens(iter(lines).__next__):
-            depth += (token.string in ("(", "[", "{")) - (token.string in (")", "]", "}"))
-            if token.string == ":" and not depth:
-                row, column = token.end
-                return "".join([*lines[: row - 1], lines[row - 1][:column]])
-        raise AssertionError("a header ends in a colon")
 
     def caveat(self) -> str | None:
         """What a user of the scripted module must know."""
