@@ -119,7 +119,7 @@ class Model(nn.Module):
             new = f"{gap}{written_header(function)}\n{comment}\n{text}\n"
             yield self.finding(
                 function.node,
-                message,
+                f"{message}; write out what it does, around `{name}`",
                 RenameFunction(function.node, name),
                 RemoveDecorator(decorator),
                 InsertAfter(function.node, "{new}", {"new": new}),
