@@ -40,8 +40,8 @@ class ScriptingGuard(Rule):
     Refused: what TorchScript cannot even parse (a lambda, a set, `f'{x:.2f}'`).
 
     Source: "attribute lookup is not defined on python value of type 'Logger'", "print doesn't accept any keyword
-    arguments" and others, raised by torch/csrc/jit/frontend/ir_emitter.cpp; torch.nn.utils.rnn and torchvision guard
-    their own code in the same way.
+    arguments" and others, raised by torch/csrc/jit/frontend/ir_emitter.cpp; torch/nn/modules/rnn.py and torchvision
+    guard their own code in the same way.
     """
 
     name = "scripting-guard"
