@@ -110,7 +110,7 @@ def test_a_branch_on_data_is_baked_on_other_values():
 def test_a_shape_loop_is_baked_without_a_warning():
     result = examined(ShapeLoop, Inputs(X), target="trace", thorough=True)
     assert outcome(result) == "baked" and result.warnings == ()
-    assert result.verdicts["trace"].file is None
+    assert result.verdicts["trace"].line == line_of(__file__, "for i in range(1, x.shape[0])")
 
 
 def test_the_cases_own_inputs_find_it_in_the_quick_attempt():

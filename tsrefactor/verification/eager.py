@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import random
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +18,13 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from ..cases import Inputs, ModelCase
 from ..workers.seeding import seed
+from .endless import ending
 from .errors import raised, unusable
 from .state import ModuleState, modes_of
 from .values import Leaf, copied, digest, holds_mapping, leaves, sizes_of, walk
 
 EXAMPLE = "example"
+PATIENCE = 1.0  # seconds that a run on a generated input may always take
 EXAMPLE_CALLS = 3  # the profiling executor specialises after the first ones
 
 
@@ -99,6 +103,7 @@ class EagerModel:
         self.module = module
         self.training = module.training
         self._state: ModuleState | None = None
+        self._seconds = 0.0  # the longest run on given inputs
 
     def materialise(self, example: Inputs) -> None:
         """Lets lazy modules see their first input; until then they have neither sizes nor a state."""
@@ -106,8 +111,15 @@ class EagerModel:
         if any(torch.nn.parameter.is_lazy(p) for p in parameters):
             call(self.module, example)
 
+    def warm_up(self, example: Inputs) -> None:
+        """Calls the model once; from now on every observation meets it as that call left it."""
+        self._enter(example, self.training)
+        call(self.module, example)
+        self._state = ModuleState(self.module)
+
     def observe(self, wanted: Call, training: bool, quiet: bool = False) -> Observation:
-        """Raises whatever the model raises. ``quiet``: with its dropout modules off."""
+        """Raises whatever the model raises, and EndlessError on a generated input that takes far longer than those
+        given. ``quiet``: with its dropout modules off."""
         self._enter(wanted.inputs, training)
         if quiet:
             silence(self.module)
@@ -120,7 +132,11 @@ class EagerModel:
             inputs = copied(wanted.inputs)
             seed()
             generator = generators()
-            result = self.module(*inputs.args, **inputs.kwargs)
+            began = time.process_time()
+            with ending(PATIENCE + 20 * self._seconds) if wanted.generated else nullcontext():
+                result = self.module(*inputs.args, **inputs.kwargs)
+            if not wanted.generated:
+                self._seconds = max(self._seconds, time.process_time() - began)
             drawn = drawn or generators() != generator
             mapping = mapping or holds_mapping(result)
             outputs.append(leaves(result))

@@ -39,10 +39,12 @@ class ModuleState:
 
     def changed(self) -> bool:
         """Whether anything of it is another object or value than it was; an equal new object counts as another."""
-        return (
-            any(not _same_items(m.__dict__, attributes) for m, attributes in self._attributes)
-            or any(not _same_items(container, content) for container, content in self._containers)
-            or any(not torch.equal(tensor, value) for tensor, value in self._values)
+        return self.rebound() or any(not torch.equal(tensor, value) for tensor, value in self._values)
+
+    def rebound(self) -> bool:
+        """Whether an attribute, or an item of a container, is another object than it was."""
+        return any(not _same_items(m.__dict__, attributes) for m, attributes in self._attributes) or any(
+            not _same_items(container, content) for container, content in self._containers
         )
 
     def restore(self) -> None:

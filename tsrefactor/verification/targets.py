@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import io
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 
 from .. import diagnose as diagnosing
-from ..cases import Inputs
-from ..facts.diagnosis import Diagnosis, Place
+from ..facts.diagnosis import Diagnosis
 from ..vocabulary import Outcome, Target, Verdict
-from ..workers.seeding import seed
 from ..workers.task import out_of_memory
 from .eager import EXAMPLE, EagerModel, Observation, call, silence
 from .errors import short
 from .state import ModuleState, set_modes
-from .values import copied, difference, leaves
+from .tracing import Warned, traced, tracer_warnings
+from .values import difference, leaves
 
 GENERATED_SECONDS = 8.0  # of target runs on generated inputs
 PASS = Verdict(Outcome.PASS)
@@ -63,21 +59,23 @@ class Program:
 
 @dataclass
 class Attempt:
-    """One target's program and what became of it; ``program`` is None where it does not pass.
+    """One target's program and what became of it; ``program`` is None where there is none.
 
-    ``values_only``: the verdict is a mismatch, and structure, shapes and dtypes agree.
+    ``values_only``: the verdict is a mismatch, and structure, shapes and dtypes agree. ``seen``: what eager gave where
+    the program gives something else.
     """
 
     verdict: Verdict
     diagnosis: Diagnosis | None = None
     program: Program | None = None
     values_only: bool = False
+    seen: Observation | None = None
 
 
 class Prover:
     """Holds TorchScript programs against eager's observations of modules that ``build`` builds the same way.
 
-    ``notes`` and ``warnings`` (the tracer's in user files: message, file, line) grow as targets are tried.
+    ``notes`` and ``warnings`` (the tracer's) grow as targets are tried.
     """
 
     def __init__(
@@ -93,7 +91,7 @@ class Prover:
         self._build = build
         self._quiet: EagerModel | None = None
         self.notes: list[str] = []
-        self.warnings: list[tuple[str, str, int]] = []
+        self.warnings: list[Warned] = []
 
     def script(self) -> Attempt:
         module = self._build().module
@@ -106,20 +104,21 @@ class Prover:
         program = Program(Target.SCRIPT, code, _Draws(lambda: code), copied=code is not module)
         return self._compare(program, self._observations)
 
-    def trace(self) -> Attempt:
-        module = self._build().module
-        example = self._observations[0].call.inputs
+    def trace(self, model: EagerModel | None = None) -> Attempt:
+        """A trace on the example, compared. ``model``: as it is now, instead of one newly built."""
+        module = (model or self._build()).module
+        example = self._observations[0]
         state = ModuleState(module)  # tracing runs the module: its buffers must start anew
-        try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                code = _traced(module, example, self._observations[0])
-        except Exception as error:
-            return self._failed(Outcome.COMPILE_ERROR, error)
-        finally:
-            state.restore()
-            self._keep(caught)
-        return self._compare(Program(Target.TRACE, code, _Draws(self._quietly_traced)), self._observations)
+        with tracer_warnings(self._is_user_file) as warned:
+            try:
+                code = traced(module, example.call.inputs, example.mapping)
+            except Exception as error:
+                return self._failed(Outcome.COMPILE_ERROR, error)
+            finally:
+                state.restore()
+                self.warnings += [w for w in warned if w not in self.warnings]
+        program = Program(Target.TRACE, code, _Draws(self._quietly_traced))
+        return Attempt(PASS, program=program) if model is not None else self._compare(program, self._observations)
 
     def further(self, passed: Attempt, observations: Sequence[Observation]) -> Attempt:
         """Holds the program that ``passed`` against more of what eager gave."""
@@ -151,28 +150,24 @@ class Prover:
             if seen.call.generated and time.monotonic() > until:
                 continue
             left -= seen.call.generated
-            runner = program.fresh()
-            set_modes(runner, seen.modes)
-            failure = self._check(program.target.value, runner, seen, times=seen.call.times)
-            if failure is not None and failure.values_only and seen.training and seen.random:
-                failure = self._judge_draws(program, seen, failure)
+            failure = self.failure(program, seen)
             if failure is not None:
-                return self._baked(failure) if program.target is Target.TRACE else failure
+                return failure
         if left:
             done = f"{len(generated) - left} of {len(generated)}"
             self.notes.append(f"{program.target.value} was compared on {done} variations: out of time")
         return Attempt(PASS, program=program)
 
-    def _baked(self, failure: Attempt) -> Attempt:
-        """A trace's failure on other inputs than the traced ones: baked, with the tracer's first warning to blame."""
-        failed = failure.verdict
-        if failed.input in (None, EXAMPLE):
-            return failure
-        _, file, line = next(iter(self.warnings), (None, failed.file, failed.line))
-        verdict = Verdict(Outcome.BAKED, failed.message, file, line, failed.input)
-        place = Place(file, line) if file and line else None
-        text = failure.diagnosis.text if failure.diagnosis else verdict.message
-        return Attempt(verdict, Diagnosis("baked", verdict.message, text, place))
+    def failure(self, program: Program, seen: Observation) -> Attempt | None:
+        """What is wrong with a program on the inputs of ``seen``; None where it gives what eager gave."""
+        runner = program.fresh()
+        set_modes(runner, seen.modes)
+        failure = self._check(program.target.value, runner, seen, times=seen.call.times)
+        if failure is not None and failure.values_only and seen.training and seen.random:
+            failure = self._judge_draws(program, seen, failure)
+        if failure is not None:
+            failure.program, failure.seen = program, seen
+        return failure
 
     def _check(self, target: str, runner: Any, seen: Observation, times: int) -> Attempt | None:
         """The first failure of ``times`` calls; None when all agree. One in values only gives way to any other."""
@@ -215,12 +210,12 @@ class Prover:
             label = f"{program.target.value} with dropout off"
             failing = self._check(label, runner, expected, times=expected.call.times)
             if failing is None:
-                self._note(f"{DRAWS}compared with dropout modules off where they differ")
+                self.note(f"{DRAWS}compared with dropout modules off where they differ")
                 return None
             if not (example and expected.random and failing.values_only):
                 return failing
             draws.shapes_only = True
-        self._note(f"{DRAWS}compared in shape and dtype where they differ")
+        self.note(f"{DRAWS}compared in shape and dtype where they differ")
         return None
 
     def _without_dropout(self, draws: _Draws, seen: Observation) -> tuple[Any, Observation] | None:
@@ -238,9 +233,8 @@ class Prover:
         silence(module)
         example = self._observations[0]
         state = ModuleState(module)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            program = _traced(module, example.call.inputs, example)
+        with tracer_warnings(self._is_user_file):
+            program = traced(module, example.call.inputs, example.mapping)
         state.restore()
         return program
 
@@ -258,24 +252,6 @@ class Prover:
         file, line = (place.file, place.line) if place else (None, None)
         return Attempt(Verdict(outcome, diagnosis.message or short(error), file, line, label), diagnosis)
 
-    def _keep(self, caught: list[warnings.WarningMessage]) -> None:
-        for warning in caught:
-            known = (" ".join(str(warning.message).split()), warning.filename, warning.lineno)
-            tracer = issubclass(warning.category, torch.jit.TracerWarning)
-            if tracer and known not in self.warnings and self._is_user_file(warning.filename):
-                self.warnings.append(known)
-
-    def _note(self, note: str) -> None:
+    def note(self, note: str) -> None:
         if note not in self.notes:
             self.notes.append(note)
-
-
-def _traced(module: nn.Module, example: Inputs, seen: Observation) -> Any:
-    example = copied(example)
-    strict = not seen.mapping
-    seed()
-    if not example.kwargs:
-        return torch.jit.trace(module, example.args, check_trace=False, strict=strict)
-    # trace takes positional or named examples, never both
-    named = dict(inspect.signature(module.forward).bind(*example.args, **example.kwargs).arguments)
-    return torch.jit.trace(module, example_kwarg_inputs=named, check_trace=False, strict=strict)

@@ -26,26 +26,26 @@ class Variation:
 
 
 @dataclass(frozen=True)
-class _Argument:
+class Argument:
     name: str
     tensor: torch.Tensor
 
 
-def _arguments(example: Inputs) -> list[_Argument]:
+def arguments_of(example: Inputs) -> list[Argument]:
     """The example's plain strided tensors, each once, by the name a user knows: `argument 2[0]`, `argument mask`."""
-    found: dict[int, _Argument] = {}
+    found: dict[int, Argument] = {}
     named = [(f"argument {i}", a) for i, a in enumerate(example.args, 1)]
     for name, value in [*named, *((f"argument {k}", v) for k, v in example.kwargs.items())]:
         for leaf in walk(value):
             t = leaf.value
             if isinstance(t, torch.Tensor) and t.layout is torch.strided and not t.is_quantized and not t.is_meta:
-                found.setdefault(id(t), _Argument(name + leaf.path, t))
+                found.setdefault(id(t), Argument(name + leaf.path, t))
     return list(found.values())
 
 
 def size_of(inputs: Inputs) -> int:
     """How many numbers its tensors hold: what a run costs grows with it."""
-    return sum(a.tensor.numel() for a in _arguments(inputs))
+    return sum(a.tensor.numel() for a in arguments_of(inputs))
 
 
 def variations(example: Inputs) -> list[list[Variation]]:
@@ -55,13 +55,15 @@ def variations(example: Inputs) -> list[list[Variation]]:
     drawn anew between their least and greatest; booleans flipped. Sizes: every dim that has content, alone; dim 0 of
     all tensors; their last two dims doubled; equal last dims, equal last but one, and all dims of one size together.
     """
-    arguments = _arguments(example)
+    arguments = arguments_of(example)
     values = [[v] for v in _values(example, arguments)]
-    sizes = _together(example, arguments) + _alone(example, arguments)
+    sizes = [_growths(example, dims) for dims in together(arguments)]
+    sizes[1:1] = [_doubled(example, arguments)]
+    sizes += [_growths(example, dims) for dims in alone(arguments)]
     return [group for pair in zip_longest(values, sizes) for group in pair if group]
 
 
-def _values(example: Inputs, arguments: list[_Argument]) -> list[Variation]:
+def _values(example: Inputs, arguments: list[Argument]) -> list[Variation]:
     generator = torch.Generator().manual_seed(7)
 
     def rand(t: torch.Tensor) -> torch.Tensor:
@@ -97,11 +99,11 @@ def _values(example: Inputs, arguments: list[_Argument]) -> list[Variation]:
     for label, applies, change in kinds:
         changed = {id(a.tensor): change(a.tensor.detach()) for a in arguments if applies(a.tensor)}
         if any(not torch.equal(a.tensor, changed[id(a.tensor)]) for a in arguments if id(a.tensor) in changed):
-            found.append(Variation(f"example {label}", _with(example, changed)))
+            found.append(Variation(f"example {label}", with_tensors(example, changed)))
     return found
 
 
-def _with(example: Inputs, changed: dict[int, torch.Tensor]) -> Inputs:
+def with_tensors(example: Inputs, changed: dict[int, torch.Tensor]) -> Inputs:
     def change(t: torch.Tensor) -> torch.Tensor:
         return changed.get(id(t), t).detach().clone().requires_grad_(t.requires_grad)
 
@@ -115,7 +117,7 @@ def _resized(t: torch.Tensor, sizes: dict[int, int]) -> torch.Tensor:
     return t
 
 
-def _resizing(label: str, example: Inputs, plan: dict[int, dict[int, int]], tensors: dict[int, torch.Tensor]):
+def resizing(label: str, example: Inputs, plan: dict[int, dict[int, int]], tensors: dict[int, torch.Tensor]):
     """The variation that gives the dims of tensors (by id) in ``plan`` new sizes; None where it would be too large."""
     changed = {}
     for key, sizes in plan.items():
@@ -125,58 +127,72 @@ def _resizing(label: str, example: Inputs, plan: dict[int, dict[int, int]], tens
         if numel > LARGEST:
             return None
         changed[key] = _resized(tensors[key].detach(), sizes)
-    return Variation(f"example {label}", _with(example, changed), resized=True)
+    return Variation(f"example {label}", with_tensors(example, changed), resized=True)
 
 
-def _growths(label: str, example: Inputs, dims: list[tuple[_Argument, int]]) -> list[Variation]:
-    """The named dims one longer; failing that (a stride, a head count that must divide), twice as long."""
+Dims = tuple[str, list[tuple[Argument, int]]]
+"""Dims that change together, with a name for them."""
+
+
+def resized(example: Inputs, dims: Dims, resize: Callable[[int], int]) -> Variation | None:
+    """The variation with ``resize`` of each of the dims; None where that changes none, or would be too large."""
+    label, places = dims
+    plan: dict[int, dict[int, int]] = {}
+    for argument, dim in places:
+        plan.setdefault(id(argument.tensor), {})[dim] = resize(argument.tensor.shape[dim])
+    sizes = sorted({(old, new) for a, d in places if (new := resize(old := a.tensor.shape[d])) != old})
+    if not sizes:
+        return None
+    change = ", ".join(f"from {old} to {new}" for old, new in sizes)
+    return resizing(f"with {label} {change}", example, plan, {id(a.tensor): a.tensor for a, _ in places})
+
+
+def _growths(example: Inputs, dims: Dims) -> list[Variation]:
+    """The dims one longer; failing that (a stride, a head count that must divide), twice as long."""
     found: list[Variation] = []
     for grow in (lambda n: n + 1, lambda n: 2 * n):
-        plan: dict[int, dict[int, int]] = {}
-        for argument, dim in dims:
-            plan.setdefault(id(argument.tensor), {})[dim] = grow(argument.tensor.shape[dim])
-        sizes = sorted({(a.tensor.shape[d], grow(a.tensor.shape[d])) for a, d in dims})
-        change = ", ".join(f"from {old} to {new}" for old, new in sizes)
-        tensors = {id(a.tensor): a.tensor for a, _ in dims}
-        variation = _resizing(f"with {label} {change}", example, plan, tensors)
+        variation = resized(example, dims, grow)
         if variation is not None and all(variation.label != v.label for v in found):
             found.append(variation)
     return found
 
 
-def _together(example: Inputs, arguments: list[_Argument]) -> list[list[Variation]]:
-    groups, seen = [], set()
+def _doubled(example: Inputs, arguments: list[Argument]) -> list[Variation]:
+    images = [a for a in arguments if a.tensor.dim() >= 3 and a.tensor.numel()]
+    plan = {id(a.tensor): {d % a.tensor.dim(): 2 * a.tensor.shape[d] for d in (-1, -2)} for a in images}
+    tensors = {id(a.tensor): a.tensor for a in images}
+    doubled = resizing("with the last two dims doubled", example, plan, tensors) if images else None
+    return [doubled] if doubled else []
 
-    def add(label: str, dims: list[tuple[_Argument, int]]) -> None:
+
+def together(arguments: list[Argument]) -> list[Dims]:
+    """Dims of several tensors, or several dims of one, that may have to change together."""
+    found: list[Dims] = []
+    seen = set()
+
+    def add(label: str, dims: list[tuple[Argument, int]]) -> None:
         dims = [(a, d % a.tensor.dim()) for a, d in dims if a.tensor.shape[d] > 0]
         key = frozenset((id(a.tensor), d) for a, d in dims)
         if len(dims) > 1 and key not in seen:
             seen.add(key)
-            groups.append(_growths(label, example, dims))
+            found.append((label, dims))
 
     add("dim 0 of all arguments", [(a, 0) for a in arguments if a.tensor.dim()])
-    images = [a for a in arguments if a.tensor.dim() >= 3 and a.tensor.numel()]
-    if images:
-        plan = {id(a.tensor): {d % a.tensor.dim(): 2 * a.tensor.shape[d] for d in (-1, -2)} for a in images}
-        doubled = _resizing("with the last two dims doubled", example, plan, {id(a.tensor): a.tensor for a in images})
-        groups.append([doubled] if doubled else [])
     for back in (-1, -2):
         for size in sorted({a.tensor.shape[back] for a in arguments if a.tensor.dim() >= 2}):
             dims = [(a, back) for a in arguments if a.tensor.dim() >= 2 and a.tensor.shape[back] == size]
             add(f"dim {back} of {_names(dims, arguments)}", dims)
     for size in sorted({n for a in arguments for n in a.tensor.shape}):
         add("every dim of that size", [(a, d) for a in arguments for d, n in enumerate(a.tensor.shape) if n == size])
-    return groups
+    return found
 
 
-def _names(dims: list[tuple[_Argument, int]], arguments: list[_Argument]) -> str:
+def _names(dims: list[tuple[Argument, int]], arguments: list[Argument]) -> str:
     return "all arguments" if len(dims) == len(arguments) else ", ".join(a.name for a, _ in dims)
 
 
-def _alone(example: Inputs, arguments: list[_Argument]) -> list[list[Variation]]:
+def alone(arguments: list[Argument]) -> list[Dims]:
+    """Every dim of every tensor that holds something."""
     return [
-        _growths(f"dim {dim} of {a.name}", example, [(a, dim)])
-        for a in arguments
-        for dim in range(a.tensor.dim())
-        if a.tensor.numel()
+        (f"dim {dim} of {a.name}", [(a, dim)]) for a in arguments for dim in range(a.tensor.dim()) if a.tensor.numel()
     ]

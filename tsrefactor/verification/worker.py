@@ -11,6 +11,7 @@ from ..cases import ModelCase
 from ..vocabulary import Target
 from .eager import EagerModel, Observation
 from .errors import EagerError, user_files
+from .generality import Generality
 from .observing import EagerRuns
 from .results import Examination, Fingerprint
 from .targets import Attempt, Prover
@@ -51,12 +52,18 @@ def _prove(case: ModelCase, target: Target, thorough: bool, is_user_file: Callab
     failure: Attempt | None = None
     passed_as = None
     more: list[Observation] | None = None
+    searched = ""
     ways = [Target.SCRIPT, Target.TRACE] if target is Target.ANY else [target]
     for way in ways:
         attempt = prover.script() if way is Target.SCRIPT else prover.trace()
         if attempt.verdict.passed and thorough:
             more = runs.extend() if more is None else more
             attempt = prover.further(attempt, more)
+        if way is Target.TRACE:
+            generality = Generality(prover, runs.observations, is_user_file, build)
+            attempt = generality.proven(attempt) if attempt.verdict.passed and thorough else attempt
+            attempt = generality.judged(attempt)
+            searched = generality.coverage
         verdicts[way.value] = attempt.verdict
         if attempt.verdict.passed:
             passed_as = way.value
@@ -70,8 +77,8 @@ def _prove(case: ModelCase, target: Target, thorough: bool, is_user_file: Callab
         fingerprint=runs.fingerprint(),
         passed_as=passed_as,
         notes=tuple(runs.notes + prover.notes),
-        coverage=runs.coverage,
-        warnings=tuple(prover.warnings),
+        coverage="; ".join(filter(None, [runs.coverage, searched])),
+        warnings=tuple((w.message, w.file, w.line) for w in prover.warnings),
         thorough=more is not None,
     )
 
