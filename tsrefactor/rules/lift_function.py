@@ -13,6 +13,7 @@ from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.types import TENSOR, Type
 from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, Piece, Pieces, Replace
+from tsrefactor.source.excerpt import comments_above
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
 
@@ -170,7 +171,9 @@ class _Nested:
         taken.add(name)
         called = f"{function.self_name}.{name}" if self.is_method else name
         edits: list[Edit] = [self._call(use, called) for use in uses]
-        header = "".join(f"@{ast.unparse(d)}\n" for d in self.node.decorator_list) + self._comment()
+        header = "".join(f"@{ast.unparse(d)}\n" for d in self.node.decorator_list) + comments_above(
+            file.source, self.node
+        )
         own = [function.self_name or ""] if self.is_method else []
         returns = f" -> {ast.unparse(self.node.returns)}" if self.node.returns is not None else ""
         template = f"{{header}}def {name}({{parameters}}){{returns}}:\n    {{body}}"
@@ -181,17 +184,6 @@ class _Nested:
         else:
             edits.append(InsertBefore(file.top_level_of(function.node), template, pieces))
         return [*edits, Replace([self.node], "")], self.imports
-
-    def _comment(self) -> str:
-        """The comment lines right above it."""
-        lines, first = (
-            self.function.file.source.lines,
-            min([self.node.lineno, *(d.lineno for d in self.node.decorator_list)]),
-        )
-        start = first - 1
-        while lines[start - 1].strip().startswith("#"):
-            start -= 1
-        return "".join(f"{line.strip()}\n" for line in lines[start : first - 1])
 
     # -- may it move? ------------------------------------------------------------------------------------------------
 

@@ -55,6 +55,14 @@ def trailing_comment(source: SourceFile, statement: ast.stmt) -> str:
     return rest if rest.startswith("#") else ""
 
 
+def comments_above(source: SourceFile, statement: ast.stmt) -> str:
+    """The comment lines right above a statement, at the left margin, each ending in ``\\n``."""
+    first = start = _first_line(statement)
+    while start > 1 and source.lines[start - 2].strip().startswith("#"):
+        start -= 1
+    return "".join(f"{line.strip()}\n" for line in source.lines[start - 1 : first - 1])
+
+
 def _line_end(source: SourceFile, statement: ast.stmt) -> int:
     """Where the line that the statement ends on ends, without its line break."""
     line = statement.end_lineno or statement.lineno

@@ -33,7 +33,7 @@ from .edits import (
 from .excerpt import indent_of
 from .file import SourceFile
 from .parameters import spelled_out
-from .templates import Kept, fill_expression, fill_statements, needs_parentheses, split_pieces
+from .templates import Kept, comments_before, fill_expression, fill_statements, needs_parentheses, split_pieces
 
 
 class EditRefused(Exception):
@@ -261,6 +261,8 @@ class _Chunk:
             new[0] = new[0].with_changes(leading_lines=lines[:split])
         elif new:
             new[0] = _carry(old[0], new[0])
+            lines = [*_leading_lines(new[0]), *comments_before(edit.template, texts, kept)]
+            new[0] = new[0].with_changes(leading_lines=lines)
         block, body, at = self._place(old[0], statements[0])
         if [id(n) for n in body[at : at + len(old)]] != [id(n) for n in old]:
             raise EditRefused(f"the statements at line {statements[0].lineno} do not follow one another")

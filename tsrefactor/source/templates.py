@@ -38,6 +38,11 @@ def fill_statements(template: str, texts: Mapping[str, str], kept: Mapping[str, 
     return body
 
 
+def comments_before(template: str, texts: Mapping[str, str], kept: Mapping[str, Kept]) -> list[cst.EmptyLine]:
+    """The comment lines before a template's first statement."""
+    return [line for line in _parse(_substitute(template, texts, kept)).header if line.comment is not None]
+
+
 def fill_expression(template: str, texts: Mapping[str, str], kept: Mapping[str, Kept]) -> cst.BaseExpression:
     """The expression of a template."""
     statements = fill_statements(f"_({template})\n", texts, kept)

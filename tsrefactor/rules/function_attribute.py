@@ -1,0 +1,372 @@
+"""function-attribute."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tsrefactor.facts.call_forms import LITERALS, Declared, NotNameable
+from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.flow import root_name
+from tsrefactor.facts.held import UNREADABLE, Held, HeldFunctions
+from tsrefactor.facts.kept import NotKept, is_stored_once, kept_values
+from tsrefactor.facts.names import fresh
+from tsrefactor.facts.nodes import walk
+from tsrefactor.facts.operations import is_operation
+from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, Piece, Replace
+from tsrefactor.vocabulary import Target
+
+from .base import Example, Finding, Rule, Settings
+
+_HEAD = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+"""
+
+
+def _example(before: str, after: str, model: str = "Model()", imports: str = "") -> Example:
+    inputs = "[(torch.rand(2, 4, 6, 6),), (torch.rand(3, 4, 8, 8),)]"
+    head = imports + _HEAD
+    error = "failed to compile it|failed to convert Python type|single top-level function"
+    return Example(head + before, head + after, inputs, Target.SCRIPT, error=error, model=model, recorded=True)
+
+
+class FunctionAttribute(Rule):
+    """Give a lambda or a partial that a module holds and calls a `def` of its own.
+
+    TorchScript compiles functions that a module holds, but none without a definition that it can read: no lambda, no
+    `functools.partial`, and of `torch.nn.functional` not `interpolate` and the max pools. They become functions of the
+    file, in front of the class; `lambda x: x` becomes `nn.Identity()`, `lambda x: F.silu(x)` becomes `F.silu`. Those
+    that read `self` or values of the constructor become methods of the class, and what they read is kept on `self`.
+    Lambdas are also found where the file hands them to the constructor: as an argument, a default, or in a table.
+
+    Refused: functions that must be methods although other branches, instances or classes set the attribute to
+    something else; `*args` and `**kwargs`; calls of unlike forms; values of the constructor that change later or are
+    no plain numbers, strings and lists of these.
+
+    Source: "This function exists as an attribute on the Python module, but we failed to compile it" and "failed to
+    convert Python type: 'functools.partial'", raised by torch/csrc/jit/python/python_sugared_value.cpp.
+    """
+
+    name = "function-attribute"
+    targets = frozenset({Target.SCRIPT})
+    answers = frozenset(
+        {"function-attribute-failed", "unconvertible-attribute", "lambda-function", "variable-arguments"}
+    )
+    examples = [
+        _example(
+            """\
+class Model(nn.Module):
+    def __init__(self, act="shifted", skip=False):
+        super().__init__()
+        if act == "shifted":
+            self.act = lambda x: F.elu(x) + 1  # always positive
+        else:
+            self.act = lambda x: F.silu(x)
+        self.pool = nn.MaxPool2d(2) if skip else lambda x: x
+
+    def forward(self, x):
+        return self.act(self.pool(x))
+""",
+            """\
+def _act(x):
+    return F.elu(x) + 1
+
+
+class Model(nn.Module):
+    def __init__(self, act="shifted", skip=False):
+        super().__init__()
+        if act == "shifted":
+            self.act = _act  # always positive
+        else:
+            self.act = F.silu
+        self.pool = nn.MaxPool2d(2) if skip else nn.Identity()
+
+    def forward(self, x):
+        return self.act(self.pool(x))
+""",
+        ),
+        _example(
+            """\
+class Model(nn.Module):
+    def __init__(self, scale=2.0, flow=nn.Tanh()):
+        super().__init__()
+        self.flow = flow
+        self.slope = lambda x: 1 - self.flow(x * scale) ** 2
+
+    def forward(self, x):
+        return x * self.slope(x)
+""",
+            """\
+class Model(nn.Module):
+    def __init__(self, scale=2.0, flow=nn.Tanh()):
+        super().__init__()
+        self.flow = flow
+        self.scale = scale
+
+    def slope(self, x):
+        return 1 - self.flow(x * self.scale) ** 2
+
+    def forward(self, x):
+        return x * self.slope(x)
+""",
+        ),
+        _example(
+            """\
+def shrink(x, by: float, bias: float = 0.0):
+    return x * by + bias
+
+
+class Model(nn.Module):
+    def __init__(self, by: float, down: bool):
+        super().__init__()
+        self.shrink = partial(shrink, by=by)
+        if down:
+            self.resize = partial(F.interpolate, scale_factor=0.5)
+        else:
+            self.resize = partial(F.max_pool2d, kernel_size=1, stride=2)
+
+    def forward(self, x):
+        return self.shrink(self.resize(x), bias=1.0)
+""",
+            """\
+def shrink(x, by: float, bias: float = 0.0):
+    return x * by + bias
+
+
+def _max_pool2d(x):
+    return F.max_pool2d(x, kernel_size=1, stride=2)
+
+
+def _interpolate(x):
+    return F.interpolate(x, scale_factor=0.5)
+
+
+class Model(nn.Module):
+    def __init__(self, by: float, down: bool):
+        super().__init__()
+        self.by = by
+        if down:
+            self.resize = _interpolate
+        else:
+            self.resize = _max_pool2d
+
+    def shrink(self, x, bias: float = 0.0):
+        return shrink(x, by=self.by, bias=bias)
+
+    def forward(self, x):
+        return self.shrink(self.resize(x), bias=1.0)
+""",
+            model="Model(0.5, True)",
+            imports="from functools import partial\n\n",
+        ),
+    ]
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        if not file.mentions("lambda", "partial", "interpolate", "max_pool", "upsample"):
+            return
+        held = HeldFunctions(file)
+        taken: set[str] = set()
+        seen: set[ast.AST] = set()
+        for cls, name in held.called():
+            values = held.values(cls, name)
+            for value in values:
+                message = _refused(file, value.node, alone=len(values) == 1)
+                if message and value.node not in seen:
+                    seen.add(value.node)
+                    yield self._mended(_Anonymous(held, value, len(values), taken), message)
+
+    def _mended(self, anonymous: _Anonymous, message: str) -> Finding:
+        node = anonymous.node
+        try:
+            written, edits = anonymous.mended()
+        except (NotNameable, NotKept) as reason:
+            return self.finding(node, f"{message}, and {reason}")
+        return self.finding(node, f"{message}; write `{written}`", *edits, imports=anonymous.form.imports)
+
+
+def _refused(file: FileFacts, node: ast.expr, alone: bool) -> str | None:
+    """What keeps TorchScript from compiling a function that a module holds; None where nothing of this rule does."""
+    if isinstance(node, ast.Lambda):
+        return "TorchScript compiles no lambda that a module holds"
+    if isinstance(node, ast.Call) and file.origin(node.func) == "functools.partial" and node.args:
+        return "TorchScript compiles no partial that a module holds"
+    if not alone and file.origin(node) in UNREADABLE:
+        return f"TorchScript compiles `{ast.unparse(node)}` only where it is called by this name"
+    return None
+
+
+@dataclass
+class _Anonymous:
+    """A function without a definition that TorchScript could read, and what the file does with it."""
+
+    held: HeldFunctions
+    value: Held
+    alternatives: int
+    taken: set[str]
+
+    def __post_init__(self) -> None:
+        self.node, self.around, self.file = self.value.node, self.value.around, self.held.file
+        self.form = self.held.form(self.value.cls, self.value.attribute)
+
+    def mended(self) -> tuple[str, list[Edit]]:
+        """What is written in its place, and the edits. Raises NotNameable, NotKept."""
+        self._check_scope()
+        if not self.form.is_plain:
+            raise NotNameable("it is called with `*` or `**`")
+        if not isinstance(self.node, ast.Lambda):
+            return self._defined(*self._partial())
+        if plain := self._plain(self.node):
+            return plain, [Replace(self.node, plain)]
+        return self._defined(self.form.of_lambda(self.node), "{body}", {"body": self.node.body})
+
+    def _check_scope(self) -> None:
+        """Names in it must be those of the function around it, or of the file."""
+        inside: ast.AST = self.node
+        while not isinstance(inside, ast.Module):
+            outer = self.file.parents[inside]
+            if isinstance(outer, ast.Lambda) or (
+                isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef))
+                and outer is not (self.around.node if self.around is not None else None)
+                and inside is not outer.args
+            ):
+                raise NotNameable("it stands in a function inside a function")
+            inside = outer
+
+    # -- what needs no definition ------------------------------------------------------------------------------------
+
+    def _plain(self, node: ast.Lambda) -> str | None:
+        """What a lambda is, when it does no more than pass its arguments on."""
+        names, body = [p.arg for p in node.args.args], node.body
+        if ast.unparse(node.args) != ", ".join(names) or self.form.keywords:
+            return None
+        if isinstance(body, ast.Name) and [body.id] == names and self._may_be_a_module():
+            spelled, imports = self.file.spell("torch.nn")
+            self.form.imports |= imports
+            return f"{spelled}.Identity()"
+        passed_on = isinstance(body, ast.Call) and [ast.unparse(v) for v in body.args] == names and not body.keywords
+        if passed_on and isinstance(body, ast.Call) and self._is_of_file(body.func):
+            origin = self.file.origin(body.func)
+            if (is_operation(origin) and origin not in UNREADABLE) or self.file.function_named(origin) is not None:
+                return self.file.source.segment(body.func)
+        return None
+
+    def _may_be_a_module(self) -> bool:
+        """Whether the attribute may hold a layer as well: `__init__` sets it, and nothing looks at the layers."""
+        around, store = self.around, self.value.store
+        if around is None or store is None or around.name != "__init__" or self.form.counts != {1}:
+            return False
+        ready = [c for c in around.of(ast.Call) if c.lineno < store.lineno and ast.unparse(c.func).endswith("__init__")]
+        looks = ("children", "named_children", "modules", "named_modules", "_modules")
+        family = (self.value.cls, *self.value.cls.ancestors, *self.value.cls.subclasses)
+        looked = any(name in m.self_attributes for c in family for m in c.methods.values() for name in looks)
+        return bool(ready) and not looked and self.held.only_called(self.value.cls, self.value.attribute)
+
+    # -- its definition ----------------------------------------------------------------------------------------------
+
+    def _captured(self, expressions: Iterable[ast.expr], own: set[str]) -> list[str]:
+        """Names of the function around that the new one reads, `self` too, in the order of the text."""
+        if self.around is None:
+            return []
+        names = [n for e in expressions for n in walk(e) if isinstance(n, ast.Name)]
+        read = set().union(*(self.around.flow.reads(ast.Expr(e)) for e in expressions)) - own
+        captured = [n for n in dict.fromkeys(n.id for n in names) if n in read & self.around.flow.local_names]
+        if any(n.id in captured and not isinstance(n.ctx, ast.Load) for n in names):
+            raise NotNameable("a name in it is bound again inside it")
+        return captured
+
+    def _is_of_file(self, node: ast.expr) -> bool:
+        """Whether it is a (dotted) name that means the same everywhere in the file."""
+        root = root_name(node)
+        return bool(self.file.origin(node)) and not (self.around and root in self.around.flow.local_names)
+
+    def _defined(self, parameters: list[Declared], body: str, parts: dict[str, ast.expr]) -> tuple[str, list[Edit]]:
+        captured = self._captured(parts.values(), {p.name for p in parameters})
+        header = ", ".join(p.written for p in parameters)
+        if captured:
+            return self._method(header, body, parts, captured)
+        name = fresh(self.file.module_names | self.taken, f"_{self._wanted()}")
+        self.taken.add(name)
+        definition = f"def {name}({header}):\n    return {body}"
+        before = self.file.top_level_of(self.node)
+        return name, [InsertBefore(before, definition, parts), Replace(self.node, name)]
+
+    def _wanted(self) -> str:
+        """The attribute's name; the key under which it stands in a table; what it calls where it is one of several."""
+        table, wanted = self.file.parents[self.node], self.value.attribute
+        if self.alternatives > 1 and not isinstance(self.node, ast.Lambda):
+            called = self.node.args[0] if isinstance(self.node, ast.Call) else self.node
+            wanted = self.file.origin(called).rpartition(".")[2]
+        if isinstance(table, ast.Dict):
+            key = table.keys[table.values.index(self.node)]
+            if isinstance(key, ast.Constant) and isinstance(key.value, str) and key.value.isidentifier():
+                wanted = key.value
+        return wanted.strip("_")
+
+    def _method(
+        self, header: str, body: str, parts: dict[str, ast.expr], captured: list[str]
+    ) -> tuple[str, list[Edit]]:
+        """Its form as a method under the attribute's name, when it is all that the attribute ever holds."""
+        init, store, cls, name = self.around, self.value.store, self.value.cls, self.value.attribute
+        if init is None or init.name != "__init__":
+            raise NotNameable(f"it reads `{captured[0]}` of the function around it")
+        if store is None or len(store.targets) != 1 or store.value is not self.node or self._is_repeated(store):
+            raise NotNameable(f"it reads `{captured[0]}`, and is not all that the attribute holds")
+        if store not in init.node.body and self.file.mentions(f"'{name}'", f'"{name}"'):
+            raise NotNameable(f"it reads `{captured[0]}`, and the file asks whether there is a `{name}`")
+        shared = any(name in c.methods or name in c.annotations for c in (cls, *cls.ancestors, *cls.subclasses))
+        if self.alternatives != 1 or shared or not is_stored_once(cls, name):
+            raise NotNameable(f"it reads `{captured[0]}`, and `{name}` may hold something else")
+        kept = kept_values(init, [n for n in captured if n != init.self_name], self.node)
+        pieces = {
+            key: Piece(
+                part, {n: kept.written[n.id] for n in walk(part) if isinstance(n, ast.Name) and n.id in kept.written}
+            )
+            for key, part in parts.items()
+        }
+        parameters = f"{init.self_name}, {header}" if header else init.self_name
+        edits: list[Edit] = [Replace([store], "\n".join(kept.stores)), *(Replace([s], "") for s in kept.idle)]
+        edits.append(InsertAfter(init.node, f"\ndef {name}({parameters}):\n    return {body}", pieces))
+        return f"def {name}({parameters})", edits
+
+    def _is_repeated(self, store: ast.stmt) -> bool:
+        """Whether it stands in anything but branches of the constructor."""
+        outer = self.file.parents[store]
+        while isinstance(outer, ast.If):
+            outer = self.file.parents[outer]
+        return not isinstance(outer, ast.FunctionDef)
+
+    def _partial(self) -> tuple[list[Declared], str, dict[str, ast.expr]]:
+        """Parameters, body and the author's pieces of the function that stands for a partial."""
+        node = self.node
+        called, bound, keywords = node, [], []
+        if isinstance(node, ast.Call):
+            called, *bound = node.args
+            keywords = node.keywords
+        if any(isinstance(v, ast.Starred) for v in bound) or not all(k.arg for k in keywords):
+            raise NotNameable("it is made with `*` or `**`")
+        origin = self.file.origin(called)
+        if not self._is_of_file(called) or origin.rpartition(".")[2][:1].isupper():
+            raise NotNameable(f"`{ast.unparse(called)}` is no function of the file or of torch")
+        self._check_bound([*bound, *(k.value for k in keywords)])
+        target = self.file.function_named(origin)
+        named = {k.arg or "": k.value for k in keywords}
+        parameters = self.form.of_target(target, len(bound), named) if target is not None else self.form.of_calls(named)
+        parts = {"f": called} | {f"b{i}": v for i, v in enumerate(bound)} | {f"k_{n}": v for n, v in named.items()}
+        given = [f"{{b{i}}}" for i in range(len(bound))]
+        given += [p.passed for p in parameters if "=" not in p.passed]
+        given += [f"{n}={{k_{n}}}" for n in named] + [p.passed for p in parameters if "=" in p.passed]
+        return parameters, f"{{f}}({', '.join(given)})", parts
+
+    def _check_bound(self, values: Iterable[ast.expr]) -> None:
+        """A partial computes its arguments once: they must be the same whenever they are computed."""
+        for value in values:
+            simple = self._is_of_file(value) or isinstance(value, ast.Name)
+            attribute = self.around.self_attribute(value) if self.around is not None else None
+            literal = all(isinstance(n, LITERALS) for n in walk(value))
+            if not simple and not literal and not (attribute and is_stored_once(self.value.cls, attribute)):
+                raise NotNameable(f"`{ast.unparse(value)}` is computed once, where it is made")
