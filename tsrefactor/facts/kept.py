@@ -52,14 +52,21 @@ def kept_values(init: Function, names: Iterable[str], inside: ast.AST) -> Kept:
             if not [n for n in outside if n not in set(walk(inside))]:
                 kept.idle.append(alias)
             continue
-        type_ = init.type_of(ast.Name(name, ast.Load()))
-        if not type_.known or not type_.names() <= _PLAIN:
-            raise NotKept(f"`{name}` is not known to be a plain value, which a module can keep")
+        check_plain(init, name)
         attribute = fresh(taken, name, f"_{name}")
         taken.add(attribute)
         kept.written[name] = f"{init.self_name}.{attribute}"
         kept.stores.append(f"{init.self_name}.{attribute} = {name}")
     return kept
+
+
+def check_plain(function: Function, name: str) -> None:
+    """Raises NotKept where a local name is bound again, or not known to hold what a module can keep for TorchScript."""
+    if _bindings(function, name) != 1:
+        raise NotKept(f"`{name}` is bound again")
+    type_ = function.type_of(ast.Name(name, ast.Load()))
+    if not type_.known or not type_.names() <= _PLAIN:
+        raise NotKept(f"`{name}` is not known to be a plain value, which a module can keep")
 
 
 def is_stored_once(cls: Class, attribute: str) -> bool:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from tsrefactor.facts.anonymous import Anonymous
 from tsrefactor.facts.call_forms import LITERALS, Declared, NotNameable
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.facts.flow import root_name
-from tsrefactor.facts.held import UNREADABLE, Held, HeldFunctions
-from tsrefactor.facts.kept import NotKept, is_stored_once, kept_values
+from tsrefactor.facts.held import UNREADABLE, HeldFunctions
+from tsrefactor.facts.kept import NotKept, check_plain, is_stored_once, kept_values
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.operations import is_operation
@@ -41,11 +40,12 @@ class FunctionAttribute(Rule):
     TorchScript compiles functions that a module holds, but none without a definition that it can read: no lambda, no
     `functools.partial`, and of `torch.nn.functional` not `interpolate` and the max pools. They become functions of the
     file, in front of the class; `lambda x: x` becomes `nn.Identity()`, `lambda x: F.silu(x)` becomes `F.silu`. Those
-    that read `self` or values of the constructor become methods of the class, and what they read is kept on `self`.
-    Lambdas are also found where the file hands them to the constructor: as an argument, a default, or in a table.
+    that read `self` or values of the constructor become methods, and what they read is kept on `self`; where the
+    attribute holds other functions, too, and they do not read `self`, they become small layers. Lambdas are also found
+    where the file hands them to the constructor: as an argument, a default, or in a table.
 
-    Refused: functions that must be methods although other branches, instances or classes set the attribute to
-    something else; `*args` and `**kwargs`; calls of unlike forms; values of the constructor that change later or are
+    Refused: functions that read `self` although other branches, instances or classes set the attribute to something
+    else; `*args` and `**kwargs`; calls of unlike forms; values of the constructor that change later or are
     no plain numbers, strings and lists of these.
 
     Source: "This function exists as an attribute on the Python module, but we failed to compile it" and "failed to
@@ -164,6 +164,60 @@ class Model(nn.Module):
             model="Model(0.5, True)",
             imports="from functools import partial\n\n",
         ),
+        _example(
+            """\
+class Apply(nn.Module):
+    def __init__(self, fn):
+        super().__init__()
+        self.fn = fn
+
+    def forward(self, x):
+        return self.fn(x)
+
+
+class Model(nn.Module):
+    def __init__(self, channels=2, stride=2):
+        super().__init__()
+        self.shortcut = Apply(lambda x: F.pad(x[:, :, ::stride, ::stride], (0, 0, 0, 0, channels, channels)))
+        self.flat = nn.Sequential(nn.ReLU(), Apply(lambda x: x.flatten(1)))
+
+    def forward(self, x):
+        return self.flat(self.shortcut(x))
+""",
+            """\
+class Apply(nn.Module):
+    def __init__(self, fn):
+        super().__init__()
+        self.fn = fn
+
+    def forward(self, x):
+        return self.fn(x)
+
+
+class _Shortcut(nn.Module):
+    def __init__(self, stride, channels):
+        super().__init__()
+        self.stride = stride
+        self.channels = channels
+
+    def forward(self, x):
+        return F.pad(x[:, :, ::self.stride, ::self.stride], (0, 0, 0, 0, self.channels, self.channels))
+
+
+def _fn(x):
+    return x.flatten(1)
+
+
+class Model(nn.Module):
+    def __init__(self, channels=2, stride=2):
+        super().__init__()
+        self.shortcut = Apply(_Shortcut(stride, channels))
+        self.flat = nn.Sequential(nn.ReLU(), Apply(_fn))
+
+    def forward(self, x):
+        return self.flat(self.shortcut(x))
+""",
+        ),
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
@@ -178,9 +232,9 @@ class Model(nn.Module):
                 message = _refused(file, value.node, alone=len(values) == 1)
                 if message and value.node not in seen:
                     seen.add(value.node)
-                    yield self._mended(_Anonymous(held, value, len(values), taken), message)
+                    yield self._mended(_Mend(held, value, len(values), taken), message)
 
-    def _mended(self, anonymous: _Anonymous, message: str) -> Finding:
+    def _mended(self, anonymous: _Mend, message: str) -> Finding:
         node = anonymous.node
         try:
             written, edits = anonymous.mended()
@@ -200,22 +254,12 @@ def _refused(file: FileFacts, node: ast.expr, alone: bool) -> str | None:
     return None
 
 
-@dataclass
-class _Anonymous:
-    """A function without a definition that TorchScript could read, and what the file does with it."""
-
-    held: HeldFunctions
-    value: Held
-    alternatives: int
-    taken: set[str]
-
-    def __post_init__(self) -> None:
-        self.node, self.around, self.file = self.value.node, self.value.around, self.held.file
-        self.form = self.held.form(self.value.cls, self.value.attribute)
+class _Mend(Anonymous):
+    """What takes the place of a function that TorchScript cannot read."""
 
     def mended(self) -> tuple[str, list[Edit]]:
         """What is written in its place, and the edits. Raises NotNameable, NotKept."""
-        self._check_scope()
+        self.check_scope()
         if not self.form.is_plain:
             raise NotNameable("it is called with `*` or `**`")
         if not isinstance(self.node, ast.Lambda):
@@ -224,19 +268,6 @@ class _Anonymous:
             return plain, [Replace(self.node, plain)]
         return self._defined(self.form.of_lambda(self.node), "{body}", {"body": self.node.body})
 
-    def _check_scope(self) -> None:
-        """Names in it must be those of the function around it, or of the file."""
-        inside: ast.AST = self.node
-        while not isinstance(inside, ast.Module):
-            outer = self.file.parents[inside]
-            if isinstance(outer, ast.Lambda) or (
-                isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef))
-                and outer is not (self.around.node if self.around is not None else None)
-                and inside is not outer.args
-            ):
-                raise NotNameable("it stands in a function inside a function")
-            inside = outer
-
     # -- what needs no definition ------------------------------------------------------------------------------------
 
     def _plain(self, node: ast.Lambda) -> str | None:
@@ -244,68 +275,65 @@ class _Anonymous:
         names, body = [p.arg for p in node.args.args], node.body
         if ast.unparse(node.args) != ", ".join(names) or self.form.keywords:
             return None
-        if isinstance(body, ast.Name) and [body.id] == names and self._may_be_a_module():
+        if isinstance(body, ast.Name) and [body.id] == names and self._may_be_identity:
             spelled, imports = self.file.spell("torch.nn")
             self.form.imports |= imports
             return f"{spelled}.Identity()"
         passed_on = isinstance(body, ast.Call) and [ast.unparse(v) for v in body.args] == names and not body.keywords
-        if passed_on and isinstance(body, ast.Call) and self._is_of_file(body.func):
+        if passed_on and isinstance(body, ast.Call) and self.is_of_file(body.func):
             origin = self.file.origin(body.func)
             if (is_operation(origin) and origin not in UNREADABLE) or self.file.function_named(origin) is not None:
                 return self.file.source.segment(body.func)
         return None
 
-    def _may_be_a_module(self) -> bool:
-        """Whether the attribute may hold a layer as well: `__init__` sets it, and nothing looks at the layers."""
-        around, store = self.around, self.value.store
-        if around is None or store is None or around.name != "__init__" or self.form.counts != {1}:
-            return False
-        ready = [c for c in around.of(ast.Call) if c.lineno < store.lineno and ast.unparse(c.func).endswith("__init__")]
-        looks = ("children", "named_children", "modules", "named_modules", "_modules")
-        family = (self.value.cls, *self.value.cls.ancestors, *self.value.cls.subclasses)
-        looked = any(name in m.self_attributes for c in family for m in c.methods.values() for name in looks)
-        return bool(ready) and not looked and self.held.only_called(self.value.cls, self.value.attribute)
+    @property
+    def _may_be_identity(self) -> bool:
+        return self.value.store is not None and self.form.counts == {1} and self.may_be_a_module
 
     # -- its definition ----------------------------------------------------------------------------------------------
 
-    def _captured(self, expressions: Iterable[ast.expr], own: set[str]) -> list[str]:
-        """Names of the function around that the new one reads, `self` too, in the order of the text."""
-        if self.around is None:
-            return []
-        names = [n for e in expressions for n in walk(e) if isinstance(n, ast.Name)]
-        read = set().union(*(self.around.flow.reads(ast.Expr(e)) for e in expressions)) - own
-        captured = [n for n in dict.fromkeys(n.id for n in names) if n in read & self.around.flow.local_names]
-        if any(n.id in captured and not isinstance(n.ctx, ast.Load) for n in names):
-            raise NotNameable("a name in it is bound again inside it")
-        return captured
-
-    def _is_of_file(self, node: ast.expr) -> bool:
-        """Whether it is a (dotted) name that means the same everywhere in the file."""
-        root = root_name(node)
-        return bool(self.file.origin(node)) and not (self.around and root in self.around.flow.local_names)
-
     def _defined(self, parameters: list[Declared], body: str, parts: dict[str, ast.expr]) -> tuple[str, list[Edit]]:
-        captured = self._captured(parts.values(), {p.name for p in parameters})
+        captured = self.captured(parts.values(), {p.name for p in parameters})
         header = ", ".join(p.written for p in parameters)
         if captured:
-            return self._method(header, body, parts, captured)
-        name = fresh(self.file.module_names | self.taken, f"_{self._wanted()}")
+            return self._reading(header, body, parts, captured)
+        name = fresh(self.file.module_names | self.taken, f"_{self.wanted}")
         self.taken.add(name)
         definition = f"def {name}({header}):\n    return {body}"
         before = self.file.top_level_of(self.node)
         return name, [InsertBefore(before, definition, parts), Replace(self.node, name)]
 
-    def _wanted(self) -> str:
-        """The attribute's name; the key under which it stands in a table; what it calls where it is one of several."""
-        table, wanted = self.file.parents[self.node], self.value.attribute
-        if self.alternatives > 1 and not isinstance(self.node, ast.Lambda):
-            called = self.node.args[0] if isinstance(self.node, ast.Call) else self.node
-            wanted = self.file.origin(called).rpartition(".")[2]
-        if isinstance(table, ast.Dict):
-            key = table.keys[table.values.index(self.node)]
-            if isinstance(key, ast.Constant) and isinstance(key.value, str) and key.value.isidentifier():
-                wanted = key.value
-        return wanted.strip("_")
+    def _reading(
+        self, header: str, body: str, parts: dict[str, ast.expr], captured: list[str]
+    ) -> tuple[str, list[Edit]]:
+        """Its form as a method, or, where the attribute holds others too and it does not read `self`, as a layer."""
+        try:
+            return self._method(header, body, parts, captured)
+        except NotNameable:
+            if self.around is None or self.around.self_name in captured or not self.may_be_a_module:
+                raise
+        return self._layer(header, body, parts, captured)
+
+    def _layer(self, header: str, body: str, parts: dict[str, ast.expr], captured: list[str]) -> tuple[str, list[Edit]]:
+        """Its form as a layer that keeps what it reads."""
+        assert self.around is not None
+        for name in captured:
+            check_plain(self.around, name)
+        words = "".join(word.capitalize() for word in self.owner.split("_"))
+        name = fresh(self.file.module_names | self.taken, f"_{words}")
+        self.taken.add(name)
+        module, imports = self.file.spell("torch.nn")
+        self.form.imports |= imports
+        stores = "\n        ".join(f"self.{n} = {n}" for n in captured)
+        parameters = f"self, {header}" if header else "self"
+        template = (
+            f"class {name}({module}.Module):\n    def __init__(self, {', '.join(captured)}):\n"
+            f"        super().__init__()\n        {stores}\n\n"
+            f"    def forward({parameters}):\n        return {body}"
+        )
+        pieces = _written(parts, {n: f"self.{n}" for n in captured})
+        made = f"{name}({', '.join(captured)})"
+        return made, [InsertBefore(self.file.top_level_of(self.node), template, pieces), Replace(self.node, made)]
 
     def _method(
         self, header: str, body: str, parts: dict[str, ast.expr], captured: list[str]
@@ -314,7 +342,7 @@ class _Anonymous:
         init, store, cls, name = self.around, self.value.store, self.value.cls, self.value.attribute
         if init is None or init.name != "__init__":
             raise NotNameable(f"it reads `{captured[0]}` of the function around it")
-        if store is None or len(store.targets) != 1 or store.value is not self.node or self._is_repeated(store):
+        if store is None or len(store.targets) != 1 or store.value is not self.node or self.is_repeated:
             raise NotNameable(f"it reads `{captured[0]}`, and is not all that the attribute holds")
         if store not in init.node.body and self.file.mentions(f"'{name}'", f'"{name}"'):
             raise NotNameable(f"it reads `{captured[0]}`, and the file asks whether there is a `{name}`")
@@ -322,23 +350,11 @@ class _Anonymous:
         if self.alternatives != 1 or shared or not is_stored_once(cls, name):
             raise NotNameable(f"it reads `{captured[0]}`, and `{name}` may hold something else")
         kept = kept_values(init, [n for n in captured if n != init.self_name], self.node)
-        pieces = {
-            key: Piece(
-                part, {n: kept.written[n.id] for n in walk(part) if isinstance(n, ast.Name) and n.id in kept.written}
-            )
-            for key, part in parts.items()
-        }
+        pieces = _written(parts, kept.written)
         parameters = f"{init.self_name}, {header}" if header else init.self_name
         edits: list[Edit] = [Replace([store], "\n".join(kept.stores)), *(Replace([s], "") for s in kept.idle)]
         edits.append(InsertAfter(init.node, f"\ndef {name}({parameters}):\n    return {body}", pieces))
         return f"def {name}({parameters})", edits
-
-    def _is_repeated(self, store: ast.stmt) -> bool:
-        """Whether it stands in anything but branches of the constructor."""
-        outer = self.file.parents[store]
-        while isinstance(outer, ast.If):
-            outer = self.file.parents[outer]
-        return not isinstance(outer, ast.FunctionDef)
 
     def _partial(self) -> tuple[list[Declared], str, dict[str, ast.expr]]:
         """Parameters, body and the author's pieces of the function that stands for a partial."""
@@ -350,7 +366,7 @@ class _Anonymous:
         if any(isinstance(v, ast.Starred) for v in bound) or not all(k.arg for k in keywords):
             raise NotNameable("it is made with `*` or `**`")
         origin = self.file.origin(called)
-        if not self._is_of_file(called) or origin.rpartition(".")[2][:1].isupper():
+        if not self.is_of_file(called) or origin.rpartition(".")[2][:1].isupper():
             raise NotNameable(f"`{ast.unparse(called)}` is no function of the file or of torch")
         self._check_bound([*bound, *(k.value for k in keywords)])
         target = self.file.function_named(origin)
@@ -365,8 +381,16 @@ class _Anonymous:
     def _check_bound(self, values: Iterable[ast.expr]) -> None:
         """A partial computes its arguments once: they must be the same whenever they are computed."""
         for value in values:
-            simple = self._is_of_file(value) or isinstance(value, ast.Name)
+            simple = self.is_of_file(value) or isinstance(value, ast.Name)
             attribute = self.around.self_attribute(value) if self.around is not None else None
             literal = all(isinstance(n, LITERALS) for n in walk(value))
             if not simple and not literal and not (attribute and is_stored_once(self.value.cls, attribute)):
                 raise NotNameable(f"`{ast.unparse(value)}` is computed once, where it is made")
+
+
+def _written(parts: dict[str, ast.expr], names: dict[str, str]) -> dict[str, Piece]:
+    """The author's code with other source for some names."""
+    return {
+        key: Piece(part, {n: names[n.id] for n in walk(part) if isinstance(n, ast.Name) and n.id in names})
+        for key, part in parts.items()
+    }

@@ -131,7 +131,7 @@ class Model(nn.Module):
         return squared(result, 0.5)
 """,
             "Model()",
-            "undefined value",
+            "function cannot be used as a value",
         ),
         _example(
             """\
