@@ -203,6 +203,16 @@ def test_in_a_branch_of_the_constructor(tmp_path):
     assert "        if k:\n            self.k = k\n\n    def f(self, x, w):\n" in after
 
 
+def test_one_function_for_the_same_lambdas(tmp_path):
+    text = module(
+        "self.f = lambda x: x + 1\nself.g = lambda x: x + 1\nself.h = lambda x: x + 2", "self.f(self.g(self.h(x)))"
+    )
+    [same, other] = findings(FunctionAttribute(), source(tmp_path / "model.py", text))
+    assert len(same.edits) == 3 and len(other.edits) == 2
+    after = rewritten(FunctionAttribute(), source(tmp_path / "model.py", text))
+    assert "self.f = _f\n        self.g = _f\n        self.h = _h\n" in after
+
+
 def test_no_layer_where_layers_are_looked_at(tmp_path):
     text = module("self.f = lambda x: x", "len(list(self.children())) * self.f(x)")
     after = rewritten(FunctionAttribute(), source(tmp_path / "model.py", text))

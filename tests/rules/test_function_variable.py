@@ -78,6 +78,7 @@ def test_what_stays(body, reason, tmp_path):
         "f = y if c else F.relu\nreturn f(x)",
         "f = self.table[0] if c else F.relu\nreturn f(x)",
         "f = lambda a: a\nreturn f(x)",
+        "f = torch.LongTensor if c else torch.FloatTensor\nreturn f(x)",
         "n = len(x)\nlen_ = n\nreturn len_",
     ],
 )

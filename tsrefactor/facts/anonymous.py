@@ -20,13 +20,15 @@ class Anonymous:
     """A lambda, a partial, or a function that TorchScript takes only by its name, and what the file does with it.
 
     ``alternatives``: how many values the attribute may hold, as far as the file shows them. ``taken``: names that were
-    given away already.
+    given away already. ``given``: those of functions, by what the functions are; ``key``: what this one is.
     """
 
     held: HeldFunctions
     value: Held
     alternatives: int
     taken: set[str]
+    given: dict[tuple[str, ...], str]
+    key: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         self.node, self.around, self.file = self.value.node, self.value.around, self.held.file

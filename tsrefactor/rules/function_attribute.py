@@ -224,23 +224,33 @@ class Model(nn.Module):
         if not file.mentions("lambda", "partial", "interpolate", "max_pool", "upsample"):
             return
         held = HeldFunctions(file)
+        given: dict[tuple[str, ...], str] = {}
+        found: dict[object, tuple[_Mend, str, str, list[Edit]]] = {}
+        for mend, message in self._unread(held, given):
+            try:
+                written, edits = mend.mended()
+            except (NotNameable, NotKept) as reason:
+                yield self.finding(mend.node, f"{message}, and {reason}")
+                continue
+            key = mend.key or mend.node
+            if key in found:  # the same function once more
+                found[key][3].extend(edits)
+            else:
+                found[key] = mend, message, written, edits
+        for mend, message, written, edits in found.values():
+            yield self.finding(mend.node, f"{message}; write `{written}`", *edits, imports=mend.form.imports)
+
+    def _unread(self, held: HeldFunctions, given: dict[tuple[str, ...], str]) -> Iterator[tuple[_Mend, str]]:
+        """What TorchScript cannot read of the functions that modules hold and call, in the order of the text."""
+        found: dict[ast.expr, tuple[_Mend, str]] = {}
         taken: set[str] = set()
-        seen: set[ast.AST] = set()
         for cls, name in held.called():
             values = held.values(cls, name)
             for value in values:
-                message = _refused(file, value.node, alone=len(values) == 1)
-                if message and value.node not in seen:
-                    seen.add(value.node)
-                    yield self._mended(_Mend(held, value, len(values), taken), message)
-
-    def _mended(self, anonymous: _Mend, message: str) -> Finding:
-        node = anonymous.node
-        try:
-            written, edits = anonymous.mended()
-        except (NotNameable, NotKept) as reason:
-            return self.finding(node, f"{message}, and {reason}")
-        return self.finding(node, f"{message}; write `{written}`", *edits, imports=anonymous.form.imports)
+                message = _refused(held.file, value.node, alone=len(values) == 1)
+                if message:
+                    found.setdefault(value.node, (_Mend(held, value, len(values), taken, given), message))
+        yield from sorted(found.values(), key=lambda m: (m[0].node.lineno, m[0].node.col_offset))
 
 
 def _refused(file: FileFacts, node: ast.expr, alone: bool) -> str | None:
@@ -297,7 +307,10 @@ class _Mend(Anonymous):
         header = ", ".join(p.written for p in parameters)
         if captured:
             return self._reading(header, body, parts, captured)
-        name = fresh(self.file.module_names | self.taken, f"_{self.wanted}")
+        self.key = header, body, *map(ast.dump, parts.values())
+        if self.key in self.given:
+            return self.given[self.key], [Replace(self.node, self.given[self.key])]
+        name = self.given[self.key] = fresh(self.file.module_names | self.taken, f"_{self.wanted}")
         self.taken.add(name)
         definition = f"def {name}({header}):\n    return {body}"
         before = self.file.top_level_of(self.node)

@@ -223,7 +223,8 @@ class _Variable:
             return self._is_callable(node.args[0])
         if isinstance(node, ast.Lambda):
             return True
-        return _is_dotted(node) and self._is_steady(node)
+        makes = self.file.origin(node).rpartition(".")[2][:1].isupper()  # a class: what it makes is for other rules
+        return _is_dotted(node) and self._is_steady(node) and not makes
 
     def _is_steady(self, node: ast.expr) -> bool:
         """Whether a (dotted) name means the same wherever the function calls it."""
