@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tsrefactor.facts.file import FileFacts, Function
 from tsrefactor.facts.flow import leaves, root_name
 from tsrefactor.facts.nodes import walk
-from tsrefactor.source.edits import Edit, InsertAfter, Piece, Replace
+from tsrefactor.source.edits import Edit, InsertAfter, Piece, Pieces, Replace
 from tsrefactor.source.excerpt import comments_above
 from tsrefactor.vocabulary import Target
 
@@ -242,7 +242,7 @@ class _Variable:
             assert chain is not None
             return self._pushed(chain, calls)
         self._check_steady(value)
-        edits = [Replace(call, "{call}", {"call": self._text(value, call)}) for call in calls]
+        edits: list[Edit] = [Replace(call, "{call}", {"call": self._text(value, call)}) for call in calls]
         return [*edits, Replace([chain or self.stores[0]], "")]
 
     def shown(self) -> str:
@@ -319,7 +319,7 @@ class _Variable:
             if isinstance(store.value, ast.IfExp):
                 raise NotWritable("an arm chooses once more")
             call = Piece(after, {calls[0]: self._text(store.value, calls[0])})
-            pieces = {"call": call, "comment": "" if edits else comments_above(self.file.source, after[0])}
+            pieces: Pieces = {"call": call, "comment": "" if edits else comments_above(self.file.source, after[0])}
             if arm[-1] is store:
                 edits.append(Replace([store], "{comment}{call}", pieces))
             else:
