@@ -46,6 +46,7 @@ _PLAIN_CALLS = {
     "torch.jit.is_scripting": BOOL, "torch.jit.is_tracing": BOOL, "torch.is_tensor": BOOL,
     "torch.tensor": TENSOR, "torch.as_tensor": TENSOR, "torch.from_numpy": TENSOR,
 }  # fmt: skip
+_EINOPS = frozenset(f"einops.{name}" for name in ("rearrange", "repeat", "reduce", "einsum"))  # of arrays, too
 _OF_UNKNOWNS = frozenset({"size", "dim", "numel", "permute", "unsqueeze", "contiguous"})
 _NUMBERS = {INT, FLOAT, BOOL}
 _RETURNED: WeakKeyDictionary[Function, Type] = WeakKeyDictionary()
@@ -193,6 +194,8 @@ class Expressions:
         if origin in ("max", "min", "abs", "sum") and node.args:
             types = [self._of(a) for a in node.args]
             return self._all(types) if len(types) > 1 or origin == "abs" else self._element(types[0])
+        if origin in _EINOPS and node.args:
+            return TENSOR if self._of(node.args[0]) in (TENSOR, list_of(TENSOR)) else UNKNOWN
         if origin == "torch.jit.annotate" and len(node.args) == 2:
             return file.annotated(node.args[0])
         keywords = frozenset(k.arg for k in node.keywords if k.arg)
