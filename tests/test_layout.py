@@ -13,7 +13,9 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "tsrefactor"
 
 BOTTOM = ("errors", "vocabulary", "cases", "config")
-ORDER = "source facts rules rewrite diagnose workers record verification migration report commands cli __main__".split()
+ORDER = (
+    "source facts rules rewrite diagnose workers record verification migration testing report commands cli __main__"
+).split()
 TOP = "__init__"
 """The package itself: its functions load the commands when they are called, and its classes are those of `cases`."""
 

@@ -288,6 +288,25 @@ def migrate(
     _leave(work)
 
 
+@app.command()
+def scaffold_tests(
+    cases: Cases,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The test file to write.")],
+    target: TargetFlag = None,
+    init: Init = None,
+    input: InputFlag = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+) -> None:
+    """Write a pytest file that checks every case as your own test."""
+
+    def work() -> int:
+        from .commands import scaffold_tests as command
+
+        return command.scaffold_tests(cases, output, _word("--target", target, Target), init, input or [], force)
+
+    _leave(work)
+
+
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def record(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where the recording goes.")],

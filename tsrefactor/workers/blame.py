@@ -48,10 +48,13 @@ def what(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {text}".split()).removesuffix(":")
 
 
-def tell_of_stack() -> None:
-    """Lets this process, and those forked from it, print their stack when they crash and when `ASK` asks for it."""
-    faulthandler.enable(2)  # not sys.stderr, which may be anything by now
-    faulthandler.register(ASK, 2, all_threads=False)
+def tell_of_stack(file: int = 2) -> None:
+    """Lets this process, and those forked from it, print their stack when they crash and when `ASK` asks for it.
+
+    ``file`` is a descriptor; standard error by default, and not sys.stderr, which may be anything by now.
+    """
+    faulthandler.enable(file)
+    faulthandler.register(ASK, file, all_threads=False)
 
 
 def place_in_stack(printed: str) -> tuple[str | None, int | None]:

@@ -8,6 +8,7 @@ import os
 import pickle
 import resource
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from ..cases import ModelCase
@@ -28,20 +29,21 @@ def perform(request: int, result: int, cases: dict[str, ModelCase] | None) -> No
     """
     asked: Request = wire.read_pickle(request)
     tell_of_stack()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _limit_memory(asked.task.memory_gib)
     before = set(sys.modules)
-    outcome = _outcome(asked, cases)
+    outcome = outcome_of(asked.task, lambda: _call(asked.spec, asked.task, cases))
     modules = [name for name in list(sys.modules) if name not in before and installed_module(name)]
     wire.write(result, pickle.dumps((outcome, modules)))
 
 
-def _outcome(asked: Request, cases: dict[str, ModelCase] | None) -> bytes:
+def outcome_of(task: Task, work: Callable[[], Any]) -> bytes:
+    """Does the ``work`` of a task, within its memory; (value, failure, message, file, line), pickled."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit_memory(task.memory_gib)
     try:
-        return pickle.dumps((_call(asked.spec, asked.task, cases), None, "", None, None))
+        return pickle.dumps((work(), None, "", None, None))
     except SystemExit as exit_:
         told = f"the code called sys.exit({'' if exit_.code is None else repr(exit_.code)})"
-        answer = (None, "crash", told + (KEEP_ALIVE if asked.task.case else ""), *place(exit_))
+        answer = (None, "crash", told + (KEEP_ALIVE if task.case else ""), *place(exit_))
     except UserError as error:
         answer = (None, "error", str(error), None, None)
     except BaseException as error:  # whatever user code raises is the task's outcome

@@ -12,22 +12,21 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import UserError
-from . import wire
+from . import ending, wire
 from .blame import place_in_stack
 from .link import KEPT, Output, Reactor, Server, start_pristine
 from .messages import Load, Loaded, Request
 from .spec import CaseSpec
-from .task import KEEP_ALIVE, Failure, Result, Task, speaks_of_memory
+from .task import Result, Task
 
 _TORCH_SECONDS = 300.0
 _SILENT_SECONDS = 10.0  # an import of CASES that takes longer is told
 _MORE_IMPORT_TIME = "or raise `import-timeout` in [tool.tsrefactor]"
-_MORE_TIME = "; raise `timeout` in [tool.tsrefactor], or give the case smaller inputs"
 _ANSWER_SECONDS = 0.3  # for a process that is late to print where it is
 _GRACE = 5.0  # seconds that the servers have to kill their children
 
@@ -170,7 +169,7 @@ class Workers:
         self._reactor.poll(min([now + 1.0, *(running.deadline for running in self._running.values())]) - now)
         for number, running in list(self._running.items()):
             if running.server.closed:
-                self._end(number, "crash", "the process that it was forked from ended")
+                self._end(number, Result(failure="crash", message="the process that it was forked from ended"))
             elif time.monotonic() > running.deadline:
                 running.server.send({"do": "kill" if running.late else "ask", "id": number})
                 running.deadline = math.inf if running.late else time.monotonic() + _ANSWER_SECONDS
@@ -188,32 +187,21 @@ class Workers:
             return
         running = self._running[number]
         running.output.close()
+        printed = running.output.text(KEPT)
         if running.late:
-            remedy = _MORE_TIME if running.task.case else ""
-            told = f"no end within {running.task.seconds:g} s{remedy}"
-            self._end(number, "timeout", told, place=place_in_stack(running.output.text(KEPT)))
+            self._end(number, ending.late(running.task, printed))
             return
         answer = wire.read_pickle(running.result) if status == 0 else None
-        if answer is None:
-            if speaks_of_memory(running.output.text()):
-                self._end(number, "memory", f"out of memory: {_how(status)}")
-            else:
-                told = _how(status) + (KEEP_ALIVE if running.task.case else "")
-                self._end(number, "crash", told, place=place_in_stack(running.output.text(KEPT)))
-        else:
-            outcome, modules = answer
-            value, failure, text, *place = pickle.loads(outcome)
-            self._imported.update(dict.fromkeys(modules))
-            self._end(number, failure, text, value, place)
+        outcome, modules = answer or (None, [])
+        self._imported.update(dict.fromkeys(modules))
+        self._end(number, ending.ended(running.task, status, outcome, printed))
 
-    def _end(
-        self, number: int, failure: Failure | None, message: str, value: Any = None, place: Sequence[Any] = (None, None)
-    ) -> None:
+    def _end(self, number: int, result: Result) -> None:
         running = self._running.pop(number)
         running.output.close()
         os.close(running.result)
         seconds = time.monotonic() - running.start
-        self._done[number] = Result(value, failure, message, seconds, running.output.text(), *place)
+        self._done[number] = replace(result, seconds=seconds, output=running.output.text())
 
     # Servers
 
@@ -321,14 +309,7 @@ class Workers:
             return UserError(message, f"let it do less on import, {_MORE_IMPORT_TIME}", place or file, line)
         server.output.close()
         printed = server.output.last_line()
-        message = f"importing it ended the process: {_how(server.status)}" + (f", after {printed!r}" if printed else "")
+        message = f"importing it ended the process: {ending.how(server.status)}" + (
+            f", after {printed!r}" if printed else ""
+        )
         return UserError(message, "let it import without that", file=file)
-
-
-def _how(status: int) -> str:
-    """What an exit status says, where a process ended before its work was done."""
-    if status >= 0:
-        return f"the code ended the process with exit status {status}, as os._exit({status}) does"
-    name = signal.Signals(-status).name if -status in signal.valid_signals() else str(-status)
-    hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
-    return f"the process was ended by {name}{hint}"
