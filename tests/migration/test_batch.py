@@ -274,3 +274,50 @@ def test_a_branch_that_no_run_reached_may_raise_and_the_case_is_partial(migrated
     report = case_report(a, {change.file: Document(SourceFile.read(change.file))})
     assert [place.line for place in report.raises_at] == [12]
     assert [(edit.rule, edit.verified) for edit in report.edits] == [("cold-branch", False)]
+
+
+def test_a_case_is_diagnosed_on_the_text_that_earlier_cases_left(migrated):
+    cases, text = migrated(
+        """
+        class A(nn.Module):
+            def forward(self, x, mask=None):
+                return x if mask is None else x * mask
+
+        class B(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.aux = False
+
+            def forward(self, x):
+                if self.aux:
+                    return x, x
+                return x
+        """,
+        "yield case('a', 'A', x)\nyield case('b', 'B', x)\n",
+    )
+    assert {n: c.status for n, c in cases.items()} == {"a": Status.MIGRATED, "b": Status.MIGRATED}
+    assert "aux: Final[bool]" in text
+
+
+def test_none_that_ran_as_a_tensor_is_told_though_the_code_then_does_not_compile_at_once(migrated):
+    cases, text = migrated(
+        """
+        class A(nn.Module):
+            def double(self, y):
+                if y.dim() > 1:
+                    return y * 2
+                return y
+
+            def forward(self, x, y=None):
+                z = None
+                if y is not None:
+                    z = self.double(y)
+                if z is not None:
+                    x = x + z
+                return x
+        """,
+        "yield case('a', 'A', x)\n",
+    )
+    assert cases["a"].status is Status.MIGRATED
+    assert "y: Optional[torch.Tensor] = None" in text
+    assert "z: Optional[torch.Tensor] = None" in text

@@ -87,14 +87,25 @@ class CaseLoop:
 
         The attempts are quick until the quick proof holds; when the thorough one does not, its diagnosis is the next.
         """
-        base, examination = draft, before
+        starts = [(draft, before)]
         proactive = None if before.passed else self._with_proactive(draft)
         if proactive is not None:
             [result] = yield [self.attempt(proactive)]
             later = self._examined(result)
             self.rounds += 1
-            if self._better(later, examination, {_signature(examination, draft)}, proactive):
-                draft, examination = proactive, later
+            if self._better(later, before, {_signature(before, draft)}, proactive):
+                starts = [(proactive, later)]
+            elif _stage(later, self.target) == _STAGES[Outcome.COMPILE_ERROR]:
+                starts.insert(0, (proactive, later))  # an Optional must be refined, an unseen None ran
+        outcomes = Outcomes(before, draft, [], self.rounds, self.notes)
+        for start, examination in starts:
+            outcomes = yield from self._from(draft, start, examination)
+            if outcomes.examination.passed_as is not None:
+                break
+        return outcomes
+
+    def _from(self, base: Draft, draft: Draft, examination: Examination) -> Steps:
+        """Mends, makes smaller and proves a draft; what comes back for a failure is the base."""
         while True:
             draft, examination = yield from self._mended(draft, examination)
             if examination.passed_as is None:
