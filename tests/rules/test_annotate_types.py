@@ -216,7 +216,9 @@ def test_type_comment_is_the_authors_annotation(write):
     ("annotation", "recorded", "expected"),
     [
         ("n: torch.Size", "List[int]", "n: List[int]"),
-        ("n: Tuple[int, ...]", "Tuple[int, int]", "n: Tuple[int, int]"),
+        ("n: Tuple[int, ...]", "Tuple[int, int]", "n: List[int]"),
+        ("n: Optional[Iterable[int]] = None", "None", "n: Optional[List[int]] = None"),
+        ("n: Callable", "None", "n: None"),
         ("n: Any = 3", "float", "n: Union[float, int] = 3"),
         ("n: list", "List[Tensor]", "n: List[torch.Tensor]"),
         ("n: torch.Tensor = None", "None", "n: Optional[torch.Tensor] = None"),
@@ -225,7 +227,8 @@ def test_type_comment_is_the_authors_annotation(write):
 )
 def test_the_authors_annotation_is_corrected_only_where_it_is_rejected(write, annotation, recorded, expected):
     file = write(forward(f"x, {annotation}"))
-    assert file.text() == file.document.source.text, "without evidence it stays"
+    if not any(told in annotation for told in ("Size", "...", "Iterable")):
+        assert file.text() == file.document.source.text, "without evidence it stays"
     file.record("Model.forward", x="Tensor", n=recorded)
     assert f"(self, x, {expected})" in file.text()
     assert all("is annotated" in f.message for f in file.findings())
@@ -398,9 +401,30 @@ def test_return_of_two_kinds_of_numbers(write):
     assert "def f(x) -> Union[float, int]:" in file.text()
 
 
-def test_returns_that_no_type_covers_stay(write):
-    body = "def f(x):\n    if x.sum() > 0:\n        return x, x\n    return x\n"
+MIXED = "def f(x):\n    if x.sum() > 0:\n        return x, x\n    return x\n"
+
+
+@pytest.mark.parametrize("caller", ["", "\n\ndef g(x):\n    return f(x)\n"])
+def test_returns_that_no_type_covers_are_a_union_of_theirs(write, caller):
+    file = write(MIXED + caller).diagnose(
+        "mixed-return", "    return x\n", expected="Tuple[Tensor, Tensor]", found="Tensor"
+    )
+    assert "def f(x) -> Union[torch.Tensor, Tuple[torch.Tensor, torch.Tensor]]:" in file.text()
+
+
+@pytest.mark.parametrize("use", ["f(x) + 1", "torch.relu(f(x))", "f(x)[0]"])
+def test_returns_that_a_caller_computes_with_are_no_union(write, use):
+    body = MIXED + f"\n\ndef g(x):\n    return {use}\n"
     file = write(body).diagnose("mixed-return", "    return x", expected="Tuple[Tensor, Tensor]", found="Tensor")
+    assert file.text() == file.document.source.text
+
+
+@pytest.mark.parametrize(
+    "annotation", ["Foreign", "Optional[Tensor]", "'Tensor'", "Any", "Union[Tensor, List[Tensor]]", "T"]
+)
+def test_annotations_that_torchscript_takes_or_that_mean_nothing_to_it_stay(write, annotation):
+    head = "from typing import Any, List, Optional, TypeVar, Union\nfrom torch import Tensor\nfrom a import Foreign\n"
+    file = write(f"{head}T = TypeVar('T')\ndef f(x: {annotation}):\n    return x\n")
     assert file.text() == file.document.source.text
 
 

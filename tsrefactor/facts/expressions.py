@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from .bindings import Bindings, Element, buffers
+from .callees import layer_returns
 from .nodes import walk
 from .operations import (
     DTYPE,
@@ -206,7 +207,7 @@ class Expressions:
         if isinstance(node.func, ast.Attribute):
             attribute = self.function.self_attribute(node.func)
             if attribute is not None:
-                return self._of_self_call(attribute)
+                return self._of_self_call(node, attribute)
             receiver = self._of(node.func.value)
             if receiver == TENSOR:
                 return method_returns(node.func.attr, len(node.args), keywords)
@@ -218,16 +219,20 @@ class Expressions:
             return UNKNOWN
         return UNKNOWN
 
-    def _of_self_call(self, attribute: str) -> Type:
+    def _of_self_call(self, node: ast.Call, attribute: str) -> Type:
         cls = self.function.cls
         assert cls is not None
         method = cls.method(attribute)
         if method is not None:
             return _returned(method)
-        return TENSOR if self._layer(attribute) else UNKNOWN
+        if self._layer(attribute):
+            return TENSOR
+        several = layer_returns(self.function, attribute)
+        return several if several != UNKNOWN and node.args and self._of(node.args[0]) == TENSOR else UNKNOWN
 
     def _of_binop(self, node: ast.BinOp) -> Type:
-        left, right = self._of(node.left), self._of(node.right)
+        # None has no arithmetic: where an Optional is computed with, it holds its content.
+        left, right = (t.element if t.optional else t for t in map(self._of, (node.left, node.right)))
         if STR in (left, right):
             return STR if left == STR and (right == STR or isinstance(node.op, ast.Mod)) else UNKNOWN
         if TENSOR in (left, right):

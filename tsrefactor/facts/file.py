@@ -416,7 +416,13 @@ class FileFacts:
 
     def annotated(self, node: ast.expr) -> Type:
         """The type that an annotation of this file denotes."""
-        return from_annotation(node, self.imports.origin)
+        return from_annotation(node, self.imports.origin, self.alias)
+
+    def alias(self, name: str) -> ast.expr | None:
+        """What a name stands for that the file binds once, at its top level, to a name or type from elsewhere."""
+        values = self.assigned.get(name, ())
+        value = values[0] if len(values) == 1 and name not in self.imports.origins else None
+        return value if isinstance(value, (ast.Name, ast.Attribute, ast.Subscript, ast.BinOp)) else None
 
     # -- structure -------------------------------------------------------------------------------------------------
 

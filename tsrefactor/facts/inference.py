@@ -6,6 +6,7 @@ import ast
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from .annotations import meant
 from .expressions import Expressions
 from .nodes import walk
 from .operations import (
@@ -158,6 +159,7 @@ class Inference(Expressions):
         known = recorded
         if parameter.annotation is not None:
             known = self.function.file.annotated(parameter.annotation)
+            known = meant(self.function.file, parameter.annotation) if known == TOP else known
             if self.bindings.tested.get(name, False) and known == TENSOR and recorded != TENSOR:
                 return UNKNOWN
         if known == UNKNOWN and parameter.default is not None:

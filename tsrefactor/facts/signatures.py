@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from .annotations import meant, presumed, rejected
+from .callees import asked_of, passed_on
 from .diagnosis import Diagnosis
 from .file import FileFacts, Function, Parameter
-from .nodes import walk
 from .types import (
     COMPLEX,
     FLOAT,
@@ -166,16 +167,64 @@ class Signatures:
                 yield function, argument, given
 
     @cached_property
-    def _calls(self) -> dict[Function, list[tuple[Function, ast.Call]]]:
-        """Function or method of the file → the calls of it by name or on self, and the functions they stand in."""
+    def _asked(self) -> dict[tuple[Function, str], Type]:
+        """Parameters that are passed on where the compiler asks for another type than None and what they are."""
+        found: dict[tuple[Function, str], Type] = {}
+        for diagnosis in self.file.diagnoses:
+            expected, given = (found_type(diagnosis.names.get(role, "")) for role in ("expected", "found"))
+            call = self.file.node_at(diagnosis, ast.Call)
+            inside = function_at(self.file, call.lineno) if isinstance(call, ast.Call) else None
+            if inside is None or not (expected.optional and expected.known) or not (given.optional or given == NONE):
+                continue
+            assert isinstance(call, ast.Call)
+            named = [k.value for k in call.keywords if k.arg == diagnosis.names.get("argument")]
+            own = {p.name for p in inside.parameters}
+            passed = {a.id for a in named or call.args if isinstance(a, ast.Name) and a.id in own}
+            of_type = {n for n in passed if accepts(given, inside.types.of_name(n))}
+            if len(of_type) == 1:
+                found[inside, of_type.pop()] = expected
+        return found
+
+    def _asked_by(self, function: Function, name: str, above: frozenset[Function] = frozenset()) -> Type:
+        """What the functions and layers that a parameter is passed on to take; `UNKNOWN` where they tell nothing."""
+        found = asked_of(function, name)
+        if found != UNKNOWN or function in above:
+            return found
+        for call, argument in passed_on(function, name):
+            called = self._called(function, call)
+            parameter = _parameter_of(called, call, argument) if called is not None else None
+            if called is None or parameter is None:
+                continue
+            if parameter.annotation is not None:
+                asked = self.file.annotated(parameter.annotation)
+            else:
+                asked = self._asked_by(called, parameter.name, above | {function})
+            found = join(found, asked if asked.known else UNKNOWN)
+        return found if found.known else UNKNOWN
+
+    def _called(self, caller: Function, call: ast.Call) -> Function | None:
+        """The function of the file that a call runs: by its name, a method of self, or the forward of a submodule."""
+        attribute = caller.self_attribute(call.func)
+        if attribute is None:
+            return self.file.function_named(call.func.id) if isinstance(call.func, ast.Name) else None
+        assert caller.cls is not None
+        method = caller.cls.method(attribute)
+        if method is not None:
+            return method
+        made = {
+            self.file.class_named(self.file.origin(v.func)) if isinstance(v, ast.Call) else None
+            for c in (caller.cls, *caller.cls.ancestors) for _, v in c.assigned.get(attribute, ())
+        }  # fmt: skip
+        cls = made.pop() if len(made) == 1 else None
+        return cls.method("forward") if cls is not None else None
+
+    @cached_property
+    def calls(self) -> dict[Function, list[tuple[Function, ast.Call]]]:
+        """Function of the file → the calls of it, as `_called` tells them, and the functions they stand in."""
         found: dict[Function, list[tuple[Function, ast.Call]]] = {}
         for caller in self.file.functions:
             for node in caller.of(ast.Call):
-                method = caller.self_attribute(node.func)
-                if method is not None and caller.cls is not None:
-                    called = caller.cls.method(method)
-                else:
-                    called = self.file.function_named(node.func.id) if isinstance(node.func, ast.Name) else None
+                called = self._called(caller, node)
                 if called is not None:
                     found.setdefault(called, []).append((caller, node))
         return found
@@ -184,7 +233,7 @@ class Signatures:
         """What the calls in this file pass; unknown as soon as one of them is."""
         positions = [p.name for p in function.parameters if p.kind == "positional"]
         types = []
-        for caller, call in self._calls.get(function, ()):
+        for caller, call in self.calls.get(function, ()):
             if any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords):
                 return UNKNOWN
             given = dict(zip(positions, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
@@ -211,7 +260,9 @@ class Signatures:
             return None
         total, presumed = widen(default, seen), False
         if total in (NONE, UNKNOWN):
-            used, why = function.types.used_as(parameter.name), "its uses ask for"
+            used, why = self._asked_by(function, parameter.name), "what it is passed on to takes"
+            if used == UNKNOWN:
+                used, why = function.types.used_as(parameter.name), "its uses ask for"
             if used == UNKNOWN and total == NONE:
                 assigned = function.types.assigned(parameter.name)
                 used, presumed = (assigned, False) if assigned.known and assigned != NONE else (TENSOR, True)
@@ -233,27 +284,50 @@ class Signatures:
         """What the author's annotation must become, where TorchScript rejects it and evidence shows the type."""
         assert parameter.annotation is not None
         declared = self.file.annotated(parameter.annotation)
-        if seen == UNKNOWN:
+        asked = self._asked.get((function, parameter.name), UNKNOWN)
+        if asked != UNKNOWN and asked != declared and accepts(asked, join(default, seen)):
+            return Wanted(asked, f"what it is passed on to takes {asked}", replaces=parameter.annotation)
+        if rejected(self.file, parameter.annotation):
+            total = self._instead(parameter.annotation, widen(default, seen))
+            why = "TorchScript rejects this annotation"
+        elif seen == UNKNOWN or (declared == TOP and _told_apart(function, parameter.name)):
             return None
-        if declared == TOP or self._names_size(parameter.annotation):
-            total, why = widen(default, seen), "TorchScript rejects this annotation"
+        elif declared == TOP and widen(default, seen) != NONE:
+            total, why = widen(default, seen), "TorchScript computes with one type"
         elif complained != UNKNOWN and not accepts(declared, complained):
             total, why = widen(declared, complained), f"the compiler finds {complained}"
         elif default == NONE and not declared.optional:
             total, why = optional(declared), "its default is None"
         else:
             return None
+        if total == UNKNOWN:
+            return None
         against = obstacle(self.file, total, function.node.lineno, _told_apart(function, parameter.name))
         return Wanted(None if against else total, against or why, replaces=parameter.annotation)
 
-    def _names_size(self, annotation: ast.expr) -> bool:
-        names = [n for n in walk(annotation) if isinstance(n, (ast.Name, ast.Attribute))]
-        return any(self.file.origin(n) == "torch.Size" for n in names)
+    def _instead(self, annotation: ast.expr, evidence: Type) -> Type:
+        """What a rejected annotation means, joined with what is known of the values."""
+        says = meant(self.file, annotation)
+        if evidence == NONE and says == UNKNOWN:
+            return optional(presumed(self.file, annotation))
+        total = widen(says, evidence)
+        return evidence if total == TOP and evidence != UNKNOWN else total
 
     def _mutable(self, default: ast.expr) -> bool:
         if isinstance(default, ast.Call):
             return self.file.origin(default.func) in _MUTABLE_CALLS
         return isinstance(default, (ast.List, ast.Dict, ast.Set))
+
+
+def _parameter_of(function: Function, call: ast.Call, argument: ast.expr) -> Parameter | None:
+    """The parameter that a call gives an argument to."""
+    if argument not in call.args:
+        named = next((k.arg for k in call.keywords if k.value is argument), None)
+        return next((p for p in function.parameters if p.name == named), None)
+    place = call.args.index(argument)
+    positional = [p for p in function.parameters if p.kind == "positional"]
+    starred = any(isinstance(a, ast.Starred) for a in call.args[:place])
+    return positional[place] if place < len(positional) and not starred else None
 
 
 def _told_apart(function: Function, name: str) -> bool:

@@ -45,6 +45,7 @@ UNKNOWN, TOP, NONE = Type("?"), Type("!"), Type("None")
 TENSOR, INT, FLOAT, BOOL, STR, COMPLEX = (Type(n) for n in ("Tensor", "int", "float", "bool", "str", "complex"))
 DEVICE, MODULE = Type("torch.device"), Type("Module")
 SCALARS = frozenset({INT, FLOAT, BOOL, COMPLEX})
+Alias = Callable[[str], "ast.expr | None"]
 
 
 def list_of(element: Type) -> Type:
@@ -104,7 +105,7 @@ def accepts(declared: Type, value: Type) -> bool:
     return same_shape and all(map(accepts, declared.args, value.args))
 
 
-def parse(text: str, resolve: Callable[[str], str] = lambda name: name) -> Type:
+def parse(text: str, resolve: Callable[[str], str] = lambda name: name, alias: Alias = lambda name: None) -> Type:
     """Reads ``str(type)``, or an annotation's source with ``resolve`` mapping a dotted name as written to its origin.
 
     What TorchScript does not take (``Any``, ``Tuple[T, ...]``, ``Callable``) gives the top.
@@ -115,13 +116,13 @@ def parse(text: str, resolve: Callable[[str], str] = lambda name: name) -> Type:
         node = ast.parse(text.strip(), mode="eval").body
     except SyntaxError:
         return TOP
-    return from_annotation(node, resolve)
+    return from_annotation(node, resolve, alias)
 
 
 _SPELLINGS = {
     "__unknown__": UNKNOWN, "__top__": TOP, "torch.Tensor": TENSOR, "torch.nn.Parameter": TENSOR,
     "torch.nn.parameter.Parameter": TENSOR, "torch.Size": list_of(INT), "torch.nn.Module": TOP,
-    "torch.nn.modules.module.Module": TOP,
+    "torch.nn.modules.module.Module": TOP, "torch.autograd.Variable": TOP, "torch.autograd.variable.Variable": TOP,
 }  # fmt: skip
 _GENERICS = {
     "List": "List",
@@ -133,39 +134,32 @@ _GENERICS = {
     "Optional": "Optional",
     "Union": "Union",
 }
-_REFUSED = {
-    "Any",
-    "object",
-    "Callable",
-    "Sequence",
-    "Iterable",
-    "list",
-    "dict",
-    "tuple",
-    "List",
-    "Dict",
-    "Tuple",
-    "set",
-    "Set",
-    "Optional",
-    "Union",
-}
+_REFUSED = frozenset(
+    "Any object Callable Sequence MutableSequence Iterable Iterator Generator Collection Mapping MutableMapping"
+    " list dict tuple List Dict Tuple set Set FrozenSet frozenset Optional Union Type type Text AnyStr Hashable"
+    " numbers.Number numbers.Real torch.layout torch.memory_format".split()
+)
 
 
-def from_annotation(node: ast.expr, resolve: Callable[[str], str] = lambda name: name) -> Type:
-    """The type an annotation denotes; the top when TorchScript has none for it."""
+def from_annotation(
+    node: ast.expr, resolve: Callable[[str], str] = lambda name: name, alias: Alias = lambda name: None
+) -> Type:
+    """The type an annotation denotes; the top when TorchScript has none for it.
+
+    ``alias`` gives the annotation that a name stands for, if it is one.
+    """
     if isinstance(node, ast.Constant):
         if node.value is None:
             return NONE
-        return parse(node.value, resolve) if isinstance(node.value, str) else TOP
+        return parse(node.value, resolve, alias) if isinstance(node.value, str) else TOP
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return join(from_annotation(node.left, resolve), from_annotation(node.right, resolve))
+        return join(from_annotation(node.left, resolve, alias), from_annotation(node.right, resolve, alias))
     if isinstance(node, ast.Subscript):
         name = resolve(ast.unparse(node.value)).removeprefix("typing.")
         if name in ("Final", "torch.jit.Final"):
-            return from_annotation(node.slice, resolve)
+            return from_annotation(node.slice, resolve, alias)
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        args = tuple(from_annotation(p, resolve) for p in parts)
+        args = tuple(from_annotation(p, resolve, alias) for p in parts)
         generic = _GENERICS.get(name)
         if generic is None or TOP in args:
             return TOP
@@ -173,10 +167,14 @@ def from_annotation(node: ast.expr, resolve: Callable[[str], str] = lambda name:
             return optional(args[0]) if generic == "Optional" else join_all(args)
         return Type(generic, args) if len(args) == {"List": 1, "Dict": 2}.get(generic, len(args)) else TOP
     if isinstance(node, (ast.Name, ast.Attribute)):
+        meaning = alias(node.id) if isinstance(node, ast.Name) else None
+        if meaning is not None:
+            return from_annotation(meaning, resolve, alias)
         name = resolve(ast.unparse(node)).removeprefix("typing.").removeprefix("builtins.")
+        name = name.removeprefix("collections.abc.")
         if name in _SPELLINGS:
             return _SPELLINGS[name]
-        return TOP if name in _REFUSED else Type(name)
+        return TOP if name in _REFUSED or name.startswith("numpy.") else Type(name)
     return TOP
 
 

@@ -9,6 +9,7 @@ from tsrefactor.facts.attributes import Attributes, Declaration
 from tsrefactor.facts.declaring import declared, hides_unseen
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import Class, FileFacts, Function
+from tsrefactor.facts.returns import complained_return, rejected_return, taken_apart
 from tsrefactor.facts.signatures import (
     Signatures,
     Wanted,
@@ -52,12 +53,16 @@ class AnnotateTypes(Rule):
       annotations of their own get it too;
     - bool attributes that decide a branch which cannot compile for some instances: `flag: Final[bool]` lets
       TorchScript drop the branch. Only a real bool that nothing but `__init__` sets;
-    - returns, where two of them differ: `Union[int, float]`.
+    - returns, where two of them differ: `Union[int, float]`, `Union[Tensor, Tuple[Tensor, Tensor]]`. Where other code
+      of the file computes with such a value, it would have to tell the types apart first: then it is left alone.
 
     Under `from __future__ import annotations` a class-body annotation is a string, which TorchScript does not read;
     there the class gets `__constants__` and `__annotations__` instead.
 
-    What the author annotated stays, unless TorchScript rejects it and a recorded run or the compiler shows the type.
+    A parameter that is only ever None gets the type that the layer or function takes to which it is passed on.
+
+    What the author annotated stays, unless TorchScript rejects it: then the nearest type that it takes is written
+    (`List[Tensor]` for `Sequence[Tensor]` and `Tuple[Tensor, ...]`, `Tensor` for `Variable`), as runs show it.
     Not annotated: what holds modules, or values of several types that TorchScript cannot compute with; keyword-only
     parameters with defaults, `*args` and `**kwargs`, which it refuses as such; functions with type comments.
 
@@ -246,15 +251,18 @@ class Model(nn.Module):
         for function in signatures.functions:
             if not has_type_comment(file, function.node):
                 yield from self._parameters(file, signatures, function)
+                yield from self._returns(file, function)
             yield from self._variables(file, function)
-        yield from self._attributes(file)
+        attributes = list(self._attributes(file))
+        yield from attributes
         for diagnosis in self.diagnoses(file):
             assert diagnosis.place is not None
             inside = function_at(file, diagnosis.place.line)
             if inside is None:
                 continue
             if diagnosis.kind in ("mixed-return", "return-type"):
-                yield from self._return(file, inside, diagnosis)
+                decided = any(function_at(file, f.line) is inside for f in attributes)  # by a flag that becomes Final
+                yield from () if decided else self._mixed(signatures, inside, diagnosis)
             elif diagnosis.kind in ("reassign-type", "branch-type"):
                 yield from self._reassigned(file, inside, diagnosis)
 
@@ -337,16 +345,28 @@ class Model(nn.Module):
 
     # -- returns ---------------------------------------------------------------------------------------------------
 
-    def _return(self, file: FileFacts, function: Function, diagnosis: Diagnosis) -> Iterator[Finding]:
-        expected, found = (found_type(diagnosis.names[r]) for r in ("expected", "found"))
-        recorded = function.observed.returns if function.observed is not None else UNKNOWN
-        type_ = join(recorded, join(expected, found))
-        if diagnosis.kind == "return-type" and not type_.known:  # what is annotated is plainly wrong
-            type_ = join(recorded, found)
+    def _returns(self, file: FileFacts, function: Function) -> Iterator[Finding]:
+        """A return annotation that TorchScript rejects."""
+        type_ = rejected_return(function)
+        if type_ == UNKNOWN or obstacle(file, type_, function.node.lineno) is not None:
+            return
+        assert function.node.returns is not None
+        text, imports = file.spell_type(type_)
+        written = ast.unparse(function.node.returns)
+        message = f"TorchScript rejects `-> {written}`; write `-> {text}`"
+        yield self.finding(function.node, message, AnnotateReturn(function.node, text), imports=imports)
+
+    def _mixed(self, signatures: Signatures, function: Function, diagnosis: Diagnosis) -> Iterator[Finding]:
+        """Returns that differ from one another, or from what is annotated."""
+        file, type_ = signatures.file, complained_return(function, diagnosis)
         empty = any(_is_empty(n.value) for n in function.of(ast.Return))
         if (empty and diagnosis.kind == "mixed-return") or has_type_comment(file, function.node):
             return
-        if obstacle(file, type_, function.node.lineno) is not None or type_ == TENSOR == expected:
+        if obstacle(file, type_, function.node.lineno, tested=True) is not None:
+            return
+        if type_ == TENSOR == found_type(diagnosis.names["expected"]):
+            return
+        if type_.name == "Union" and not number_union(type_) and taken_apart(signatures, function):
             return
         text, imports = file.spell_type(type_)
         edit = AnnotateReturn(function.node, text)

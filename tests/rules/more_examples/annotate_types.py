@@ -13,6 +13,121 @@ def _example(before: str, after: str, inputs: str, error: str, typing: str = "",
 
 
 MORE = {
+    # A parameter that is only ever None is what the layer takes that it is passed on to, at any remove.
+    "passed on": _example(
+        before='''
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.LSTM(4, 4)
+
+    def forward(self, x, state=None):
+        return self.rnn(x, state)
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = Encoder()
+
+    def forward(self, x, hidden=None):
+        out, hidden = self.encoder(x, hidden)
+        return out, hidden
+''',
+        after='''
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.LSTM(4, 4)
+
+    def forward(self, x, state: Optional[Tuple[torch.Tensor, torch.Tensor]] = None):
+        return self.rnn(x, state)
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = Encoder()
+
+    def forward(self, x, hidden: Optional[Tuple[torch.Tensor, torch.Tensor]] = None):
+        out, hidden = self.encoder(x, hidden)
+        return out, hidden
+''',
+        typing="Optional, Tuple",
+        inputs="[(torch.rand(3, 2, 4),)]",
+        error="default value|Tensor",
+    ),
+    # Annotations that TorchScript has no type for: what they mean, as far as it can say that.
+    "rejected annotations": _example(
+        before='''from typing import Dict, List, Literal, Optional, Sequence, Tuple
+from torch.autograd import Variable
+
+
+def joined(parts: Sequence[torch.Tensor], dims: Tuple[int, ...] = (0,)) -> Variable:
+    return torch.cat(parts, 0).sum(dims)
+
+
+class Model(nn.Module):
+    def sizes(self, x) -> Tuple[int, ...]:
+        return x.size(0), x.size(1)
+
+    def forward(self, x: Variable, info: dict = None, by: Literal["a", "b"] = "a") -> torch.Tensor:
+        n, m = self.sizes(x)
+        return joined((x, x, x)) * n / m
+''',
+        after='''from typing import Dict, List, Literal, Optional, Sequence, Tuple
+from torch.autograd import Variable
+
+
+def joined(parts: List[torch.Tensor], dims: List[int] = (0,)) -> torch.Tensor:
+    return torch.cat(parts, 0).sum(dims)
+
+
+class Model(nn.Module):
+    def sizes(self, x) -> Tuple[int, int]:
+        return x.size(0), x.size(1)
+
+    def forward(self, x: torch.Tensor, info: Optional[Dict[str, torch.Tensor]] = None, by: str = "a") -> torch.Tensor:
+        n, m = self.sizes(x)
+        return joined((x, x, x)) * n / m
+''',
+        inputs="[(torch.rand(3, 4),), (torch.rand(2, 5),)]",
+        error="Unknown type|type expression",
+    ),
+    # Branches that return differently: whoever calls the model gets what eager gives.
+    "mixed returns": _example(
+        before='''
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x, features=False):
+        y = self.head(x)
+        if features:
+            return y, x
+        return y
+''',
+        after='''
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x, features: bool = False) -> Union[torch.Tensor, Tuple[torch.Tensor, torch.Tensor]]:
+        y = self.head(x)
+        if features:
+            return y, x
+        return y
+''',
+        typing="Tuple, Union",
+        inputs="[(torch.rand(3, 4),), (torch.rand(2, 4), True)]",
+        error="default value|Previous return",
+    ),
     # Recorded calls: a number of either kind, a list, a tuple.
     "recorded calls": _example(
         before='''
