@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from .bindings import Bindings, Element, buffers
 from .callees import layer_returns
+from .fields import recorded_field
 from .nodes import walk
 from .operations import (
     DTYPE,
@@ -102,6 +103,8 @@ class Expressions:
         name = self.function.self_attribute(node)
         if name is not None:
             return self.of_self(name)
+        if (field := recorded_field(self.function, node)) is not None:
+            return field
         value = self._of(node.value)
         if value == TENSOR or node.attr in ("shape", "device", "requires_grad", "is_cuda"):
             table = {
@@ -180,6 +183,8 @@ class Expressions:
 
     def _of_call(self, node: ast.Call) -> Type:
         file = self.function.file
+        if (field := recorded_field(self.function, node)) is not None:
+            return field
         origin = file.origin(node.func)
         if self.bindings.shadows(origin):
             called = file.function_named(origin)
@@ -263,6 +268,8 @@ class Expressions:
         return self._all((self._of(node.body), self._of(node.orelse)))
 
     def _of_subscript(self, node: ast.Subscript) -> Type:
+        if (field := recorded_field(self.function, node)) is not None:
+            return field
         value = self._of(node.value)
         if value == TENSOR:
             return TENSOR

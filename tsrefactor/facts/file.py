@@ -14,7 +14,7 @@ from tsrefactor.source.file import SourceFile
 from tsrefactor.source.imports import Import, ImportTable
 
 from .diagnosis import Diagnosis
-from .nodes import Tree, walk
+from .nodes import Tree, assigned_pairs, walk
 from .observations import ClassObservations, FunctionObservations, Observations
 from .types import Type, from_annotation, render
 from .visible import Reach, could_be_compiled, stand_ins
@@ -300,8 +300,7 @@ class Class:
             for node in method.of(ast.Assign, ast.AnnAssign, ast.AugAssign):
                 pairs: list[tuple[ast.expr, ast.expr | None]] = []
                 if isinstance(node, ast.Assign):
-                    pairs = [(t, node.value) for t in node.targets]
-                    pairs += [(e, None) for t in node.targets if isinstance(t, (ast.Tuple, ast.List)) for e in t.elts]
+                    pairs = [pair for t in node.targets for pair in assigned_pairs(t, node.value)]
                 elif isinstance(node, (ast.AnnAssign, ast.AugAssign)):
                     pairs = [(node.target, node.value if isinstance(node, ast.AnnAssign) else None)]
                 for target, value in pairs:

@@ -58,6 +58,17 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
             stack += below
 
 
+def assigned_pairs(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr | None]]:
+    """What an assignment gives to each of its targets, of those in a tuple, too; None where no expression tells it."""
+    if not isinstance(target, (ast.Tuple, ast.List)):
+        return [(target, value)]
+    given = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
+    starred = any(isinstance(e, ast.Starred) for e in (*target.elts, *given))
+    if starred or len(given) != len(target.elts):
+        return [(one, None) for one in target.elts]
+    return list(zip(target.elts, given, strict=True))
+
+
 class Tree:
     """Where the nodes of a file stand, found in one walk over it.
 

@@ -44,7 +44,8 @@ class FunctionObservations:
 class ClassObservations:
     """What was seen of one nn.Module class, over its instances after the run.
 
-    ``attributes``: plain attributes (not parameters, buffers or submodules' own) by name, joined. ``children``:
+    ``attributes``: plain attributes (not parameters, buffers or submodules' own) by name, joined; what the objects
+    among them hold stands there by its path (``cfg.width``, see `step`). ``children``:
     submodule attribute → qualified names of the classes seen there. ``absent``: attributes that some instances have
     and others lack. ``mro``: qualified names, the class itself first.
     """
@@ -136,6 +137,11 @@ class Observations:
             )
             result.classes[shown.file, shown.qualname] = shown
         return result
+
+
+def step(name: str) -> str:
+    """What a path of fields takes on for one more, an attribute or a key: ``.width``; ``['a-b']`` for no identifier."""
+    return f".{name}" if name.isidentifier() else f"[{name!r}]"
 
 
 def _texts(types: dict[str, Type]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from .file import FileFacts
+from .file import FileFacts, Function
 
 
 def lazy_place(file: FileFacts, node: ast.AST, statement: ast.stmt) -> ast.AST | None:
@@ -44,3 +44,20 @@ def only_eager(file: FileFacts, node: ast.AST) -> bool:
                     return True
         node = parent
     return False
+
+
+def always_evaluated(function: Function, node: ast.AST) -> bool:
+    """Whether every call of the function that returns evaluates a node; loops are taken to run at least once."""
+    parents, inside = function.file.parents, node
+    while inside is not function.node:
+        outer = parents[inside]
+        match outer:
+            case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test) if inside is not test:
+                return False
+            case ast.BoolOp(values=[first, *_]) if inside is not first:
+                return False
+            case ast.Lambda() | ast.ExceptHandler() | ast.Assert():
+                return False
+        inside = outer
+    line = function.file.statement_of(node).lineno
+    return not any(n.lineno < line for n in function.of(ast.Return))

@@ -12,6 +12,7 @@ from tsrefactor.facts.observations import ClassObservations, Observations
 from tsrefactor.facts.types import NONE, TENSOR, UNKNOWN, Type, join
 
 from .describe import describe
+from .fields import fields
 from .sources import Sources
 
 _PRIVATE = frozenset(vars(torch.nn.Module()))
@@ -20,9 +21,9 @@ _PRIVATE = frozenset(vars(torch.nn.Module()))
 def classes_of(module: torch.nn.Module, source: Sequence[str]) -> Observations:
     """One record per class of `module` and its submodules that is defined under `source`.
 
-    ``attributes`` holds the plain ones and, as Tensor or None, parameters and buffers; ``children`` the classes of
-    submodules, ``None`` for one registered as None. An instance of a class made on the fly (a parametrization) counts
-    for its first base under `source`.
+    ``attributes`` holds the plain ones, the fields of objects among them, and, as Tensor or None, parameters and
+    buffers; ``children`` the classes of submodules, ``None`` for one registered as None. An instance of a class made
+    on the fly (a parametrization) counts for its first base under `source`.
     """
     sources, result = Sources(source), Observations()
     for instance in submodules(module):
@@ -74,6 +75,7 @@ def _observe(instance: torch.nn.Module, sources: Sources) -> ClassObservations |
     for name, value in vars(instance).items():
         if name not in _PRIVATE:
             seen.attributes[name] = describe(value)
+            seen.attributes.update(fields(value, name))
     for registry in ("_parameters", "_buffers"):
         for name, value in _registered(instance, registry).items():
             held: Type = NONE if value is None else TENSOR
