@@ -49,6 +49,15 @@ def container_kind(function: Function, node: ast.expr) -> str | None:
     return None
 
 
+def holds_containers(function: Function, base: ast.expr) -> bool:
+    """Whether ``self.attribute`` is built of nothing but containers of modules."""
+    attribute, cls = function.self_attribute(base), function.cls
+    if attribute is None or cls is None or container_kind(function, base) is None:
+        return False
+    made = [(c, e) for c in (cls, *cls.ancestors) for e in _elements(c, attribute)]
+    return bool(made) and all(isinstance(e, ast.Call) and c.file.origin(e.func) in CONTAINERS for c, e in made)
+
+
 def _iterated(function: Function, name: str) -> ast.expr | None:
     """What the loop goes over whose variable is ``name``: ``a`` in ``for i, name in enumerate(a)``."""
     for loop in function.of(ast.For):
