@@ -50,8 +50,8 @@ class SizeConcat(Rule):
     stays one in eager; a list is joined as a list.
 
     Left alone: `*` in calls of functions that do not take a sequence instead, and a tuple of unknown length that is
-    returned, since a list in its place would change the model's results. A tuple that becomes a list, or a
-    `torch.Size`, where nothing shows that any sequence will do there is presumed harmless; a case must prove it.
+    returned (tuple-of-list), since a list in its place would change the model's results. A tuple that becomes a list,
+    or a `torch.Size`, where nothing shows that any sequence will do there is presumed harmless; a case must prove it.
 
     Source: "cannot statically infer the expected size of a list in this context", raised by
     torch/csrc/jit/python/python_sugared_value.cpp and torch/csrc/jit/frontend/sugared_value.cpp.
