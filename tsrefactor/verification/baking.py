@@ -40,12 +40,11 @@ class Blame:
 
     def of(self, wrong: Observation, warned: Sequence[Warned]) -> Baked | None:
         """What makes the trace wrong on ``wrong``: by the recordings, else the courses of eager, else the tracer."""
-        difference = self.difference(wrong)
+        difference, parting = self.difference(wrong), self._parting(wrong)
         if difference is not None and difference.constants is not None:
             frames = self._users(difference.first)
-            if frames:
+            if frames and (difference.alike or parting is None):
                 return _constant(frames[-1], difference.constants, warned)
-        parting = self._parting(wrong)
         if difference is not None:
             found = self._fork(self._users(difference.first), self._users(difference.second), parting)
             if found is not None:
@@ -137,9 +136,12 @@ def _constant(place: Frame, constants: tuple[str, str], warned: Sequence[Warned]
     here = [w.line for w in warned if w.file == file and w.direct]
     origin = max((n for n in feeding(_tree(file), line) if n in here), default=line)
     kept, other = constants
-    if kept.startswith("tensor ") or len(kept) + len(other) > 80:
-        return Baked(file, origin, "the trace keeps a tensor that was computed from the example")
-    return Baked(file, origin, f"the trace keeps {kept}, which the example gave; here it is {other}")
+    told = f"{kept} of the example, where this input gives {other}"
+    if kept.startswith("tensor "):
+        told = "a tensor that was computed from the example"
+    elif "input " in kept or len(told) > 100:
+        told = "a list as long as the example made it"
+    return Baked(file, origin, f"the trace keeps {told}")
 
 
 def feeding(tree: ast.Module, line: int) -> set[int]:

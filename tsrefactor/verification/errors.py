@@ -27,7 +27,7 @@ def user_files(source: tuple[str, ...]) -> Callable[[str], bool]:
     def is_user_file(file: str) -> bool:
         if file not in known:
             real = os.path.realpath(file)
-            known[file] = real.startswith(roots) and not installed(real)
+            known[file] = real.startswith(roots) and not installed(real) and not file.startswith("<")
         return known[file]
 
     return is_user_file

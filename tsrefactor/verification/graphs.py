@@ -30,11 +30,15 @@ class Operation:
 
 @dataclass(frozen=True)
 class Difference:
-    """Where two recordings part: the operations there (None: one has ended), and the constants that differ."""
+    """Where two recordings part: the operations there (None: one has ended), and the constants that differ.
+
+    ``alike``: from there on, too, both hold operations of the same kinds from the same lines.
+    """
 
     first: Operation | None
     second: Operation | None
-    constants: tuple[str, str] | None = None
+    constants: tuple[str, str] | None
+    alike: bool
 
 
 def operations(program: Any) -> list[Operation]:
@@ -52,7 +56,8 @@ def first_difference(first: list[Operation], second: list[Operation]) -> Differe
         a, b = (ops[i] if i < len(ops) else None for ops in (first, second))
         if a is not None and b is not None and (a.kind, a.operands) == (b.kind, b.operands):
             continue
-        return Difference(a, b, _constants(a, b))
+        alike = [(o.kind, o.frames) for o in first[i:]] == [(o.kind, o.frames) for o in second[i:]]
+        return Difference(a, b, _constants(a, b), alike)
     return None
 
 
