@@ -1,9 +1,13 @@
 import ast
 import textwrap
+from pathlib import Path
 
 import pytest
 
 from tests.facts.test_flow import function
+from tsrefactor.facts.file import FileFacts
+from tsrefactor.source.document import Document
+from tsrefactor.source.file import SourceFile
 
 HEAD = "def f(x: torch.Tensor, n: int, m=None):"
 
@@ -97,3 +101,75 @@ def test_compiled_functions_and_what_only_they_call():
     )
     compiled = {g.name for g in f.file.functions if g.dependence.is_compiled}
     assert compiled == {"f", "g"}
+
+
+METHODS = """
+import torch
+from torch import nn
+
+
+def rows(x):
+    return x.shape[0]
+
+
+def grid(x):
+    h, w = x.shape[-2:]
+    return x * 2, h // 2
+
+
+def again(x, depth):
+    return again(x, depth - 1) if depth else x.max().item()
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.depth = 3
+        self.width = 0
+
+    def prepare(self, x):
+        self.width = x.shape[1]
+
+    def peak(self, x):
+        return x.max().item()
+
+    def scaled(self, x, beta, gain):
+        if beta < 0.1:
+            x = x + 1
+        if gain < 0.1:
+            x = x + 1
+        return x
+
+    def turns(self, x, n, m):
+        for _ in range(n):
+            x = x + 1
+        for _ in range(m):
+            x = x + 1
+        return x
+
+    def forward(self, x: torch.Tensor):
+        n = rows(x)
+        y, half = grid(x)
+        p = self.peak(x)
+        q = again(x, 3)
+        r = self.turns(self.scaled(x, self.depth, x.mean()), n, self.depth)
+        if self.width > 3:
+            x = x + 1
+        if self.depth > 3:
+            x = x + 1
+        return x
+"""
+
+
+def test_numbers_are_followed_between_functions():
+    file = FileFacts(Document(SourceFile(Path("m.py"), METHODS, "utf-8", False, "\n")))
+    methods = {f.name: f for f in file.all_functions}
+    forward = methods["forward"].dependence
+    assert forward.sized_names == {"n", "half"} and forward.extracted_names == {"p", "q"}
+    left, fixed = (s.test for s in forward.function.node.body if isinstance(s, ast.If))
+    assert forward.freezes(left) and not forward.freezes(fixed)
+    given, plain = (s for s in methods["turns"].node.body if isinstance(s, ast.For))
+    assert methods["turns"].dependence.freezes_loop(given) and not methods["turns"].dependence.freezes_loop(plain)
+    number, tensor = (s.test for s in methods["scaled"].node.body if isinstance(s, ast.If))
+    assert not methods["scaled"].dependence.freezes(number, presume=True)
+    assert methods["scaled"].dependence.freezes(tensor, presume=True)

@@ -1,12 +1,17 @@
-"""Data dependence in one function: what Python takes out of tensors' *data* or sizes, which a trace freezes."""
+"""Data dependence: what Python takes out of tensors' *data* or sizes, which a trace freezes.
+
+Followed within a function through names, and between the functions of a file through what they return, what their calls
+pass, and what methods leave in attributes.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from .callers import callee
 from .nodes import children, walk
 from .types import TENSOR
 
@@ -28,6 +33,7 @@ class Dependence:
 
     def __init__(self, function: Function):
         self.function = function
+        self._asked: set[str] = set()  # what is being answered: a function that calls itself adds nothing to it
 
     @cached_property
     def extracted_names(self) -> set[str]:
@@ -52,12 +58,12 @@ class Dependence:
     def decides(self, test: ast.expr, presume: bool = False) -> bool:
         """Whether the truth of a condition depends on tensor data, so that a trace keeps one side of it for ever."""
         return any(
-            self.function.type_of(part, presume) == TENSOR or self.is_extracted(part) for part in _conditions(test)
+            self._holds_tensor(part, presume) or self._extracts(part, self._extracted) for part in _conditions(test)
         )
 
     def freezes(self, test: ast.expr, presume: bool = False) -> bool:
         """Whether a trace keeps one side of a condition that another input may turn: it `decides`, or reads sizes."""
-        return self.decides(test, presume) or any(self.is_sized(part) for part in _conditions(test))
+        return self.decides(test, presume) or any(self._measures(p, self._sized) for p in _conditions(test))
 
     def freezes_loop(self, loop: ast.For, presume: bool = False) -> bool:
         """Whether a trace keeps the example's number of turns: over a tensor's rows, or a range of data or sizes."""
@@ -67,8 +73,84 @@ class Dependence:
         ):  # fmt: skip
             over = loop.iter.args
         return any(
-            self.function.type_of(n, presume) == TENSOR or self.is_extracted(n) or self.is_sized(n) for n in over
+            self._holds_tensor(n, presume) or self._extracts(n, self._extracted) or self._measures(n, self._sized)
+            for n in over
         )
+
+    # -- between functions ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _extracted(self) -> set[str]:
+        """`extracted_names`, and parameters that a call in the file gives such a number."""
+        given = self._given(lambda caller, value: caller.dependence.is_extracted(value))
+        return self._closure(self._extracts, given) if given else self.extracted_names
+
+    @cached_property
+    def _sized(self) -> set[str]:
+        """`sized_names`, and parameters that a call in the file gives such a number."""
+        given = self._given(lambda caller, value: caller.dependence.is_sized(value))
+        return self._closure(self._measures, given) if given else self.sized_names
+
+    def _holds_tensor(self, node: ast.expr, presume: bool) -> bool:
+        """Whether an expression is a tensor, or presumed one without a call in the file that says otherwise."""
+        function = self.function
+        if function.type_of(node) == TENSOR:
+            return True
+        if not presume or function.type_of(node, presume=True) != TENSOR:
+            return False
+        names = {n.id for n in walk(node) if isinstance(n, ast.Name)}
+        presumed = [p.name for p in function.parameters if p.name in names and function.types.of_name(p.name) != TENSOR]
+        return not presumed or not all(map(self._given_others, presumed))
+
+    def _given_others(self, name: str) -> bool:
+        """Whether a call in the file passes for a parameter what is not even presumed a tensor."""
+        given = self.function.file.callers.given(self.function, name)
+        return any(caller.type_of(value, presume=True) != TENSOR for caller, value in given)
+
+    def _given(self, holds: Callable[[Function, ast.expr], bool]) -> set[str]:
+        function, bindings = self.function, self.function.types.bindings
+        names = [p.name for p in function.parameters if len(bindings.values.get(p.name, ())) < 2]
+        names = [n for n in names if function.types.of_name(n) != TENSOR]
+        return {n for n in names if any(holds(c, value) for c, value in function.file.callers.given(function, n))}
+
+    def returns(self, position: int | None, holds: Callable[[Dependence, ast.expr], bool]) -> bool:
+        """Whether a result, or an item of the tuples that are returned, is an expression for which ``holds``."""
+        if "return" in self._asked:
+            return False
+        self._asked.add("return")
+        try:
+            values = [r.value for r in self.function.of(ast.Return) if r.value is not None]
+            if position is not None:
+                values = [v.elts[position] for v in values if isinstance(v, ast.Tuple) and position < len(v.elts)]
+            return any(not isinstance(v, ast.Tuple) and holds(self, v) for v in values)
+        finally:
+            self._asked.discard("return")
+
+    def _comes_back(self, node: ast.expr, holds: Callable[[Dependence, ast.expr], bool]) -> bool:
+        """Whether it is a call of a function of the file, or an item of what that returns, whose result ``holds``."""
+        position = None
+        if (
+            isinstance(node, ast.Subscript)
+            and isinstance(node.slice, ast.Constant)
+            and node.slice.value.__class__ is int
+        ):
+            node, position = node.value, node.slice.value
+        called = callee(self.function, node) if isinstance(node, ast.Call) else None
+        return called is not None and called.dependence.returns(position, holds)
+
+    def _was_left(self, node: ast.Attribute, holds: Callable[[Dependence, ast.expr], bool]) -> bool:
+        """Whether it is an attribute in which a method, not the constructor, leaves an expression that ``holds``."""
+        name, cls = self.function.self_attribute(node), self.function.cls
+        if name is None or cls is None or name in self._asked:
+            return False
+        self._asked.add(name)
+        try:
+            left = [pair for c in (cls, *cls.ancestors) for pair in c.assigned.get(name, ())]
+            return any(m.name != "__init__" and v is not None and holds(m.dependence, v) for m, v in left)
+        finally:
+            self._asked.discard(name)
+
+    # -- within one ----------------------------------------------------------------------------------------------------
 
     @cached_property
     def is_compiled(self) -> bool:
@@ -90,9 +172,9 @@ class Dependence:
     def _is_compiled(function: Function) -> bool:
         return bool({"torch.jit.script", "torch.jit.script_if_tracing"} & set(function.decorators))
 
-    def _closure(self, holds: Callable[[ast.expr, set[str]], bool]) -> set[str]:
+    def _closure(self, holds: Callable[[ast.expr, set[str]], bool], given: Set[str] = frozenset()) -> set[str]:
         """Names that are bound, anywhere in the function, to an expression for which ``holds``, given such names."""
-        names: set[str] = set()
+        names = set(given)
         left = self._bindings
         while True:
             found = [pair for pair in left if holds(pair[0], names)]
@@ -117,6 +199,10 @@ class Dependence:
     def _extracts(self, node: ast.expr, names: set[str]) -> bool:
         if isinstance(node, ast.Name):
             return node.id in names
+        if isinstance(node, ast.Attribute):
+            return self._was_left(node, Dependence.is_extracted)
+        if isinstance(node, (ast.Call, ast.Subscript)) and self._comes_back(node, Dependence.is_extracted):
+            return True
         if isinstance(node, ast.Call):
             method = isinstance(node.func, ast.Attribute) and node.func.attr in _EXTRACTS
             if method and self._is_tensor(node.func.value):  # type: ignore[attr-defined]
@@ -133,7 +219,10 @@ class Dependence:
         if isinstance(node, ast.Name):
             return node.id in names
         if isinstance(node, ast.Attribute):
-            return node.attr == "shape" and self._is_tensor(node.value)
+            left = self._was_left(node, Dependence.is_sized)
+            return left or (node.attr == "shape" and self._is_tensor(node.value))
+        if isinstance(node, (ast.Call, ast.Subscript)) and self._comes_back(node, Dependence.is_sized):
+            return True
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Attribute) and node.func.attr in _SIZE_METHODS:
                 return self._is_tensor(node.func.value)
@@ -168,6 +257,15 @@ def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, set[str]]]
     sequences = (ast.Tuple, ast.List)
     if isinstance(target, sequences) and isinstance(value, sequences) and len(target.elts) == len(value.elts):
         return [pair for t, v in zip(target.elts, value.elts, strict=True) for pair in _pairs(t, v)]
+    if (
+        isinstance(target, sequences)
+        and isinstance(value, ast.Call)
+        and all(isinstance(t, ast.Name) for t in target.elts)
+    ):
+        items = [
+            ast.copy_location(ast.Subscript(value, ast.Constant(i), ast.Load()), value) for i in range(len(target.elts))
+        ]
+        return [(item, _names(t)) for item, t in zip(items, target.elts, strict=True)]
     return [(value, _names(target))]
 
 

@@ -386,6 +386,12 @@ class FileFacts:
         """A module-level function of this file."""
         return self._functions.get(name)
 
+    @cached_property
+    def callers(self):  # -> callers.Callers
+        from .callers import Callers
+
+        return Callers(self)
+
     @property
     def has_functions(self) -> bool:
         """Whether it has functions at its top level."""
