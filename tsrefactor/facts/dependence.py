@@ -129,12 +129,9 @@ class Dependence:
     def _comes_back(self, node: ast.expr, holds: Callable[[Dependence, ast.expr], bool]) -> bool:
         """Whether it is a call of a function of the file, or an item of what that returns, whose result ``holds``."""
         position = None
-        if (
-            isinstance(node, ast.Subscript)
-            and isinstance(node.slice, ast.Constant)
-            and node.slice.value.__class__ is int
-        ):
-            node, position = node.value, node.slice.value
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            position = node.slice.value if isinstance(node.slice.value, int) else None
+            node = node.value
         called = callee(self.function, node) if isinstance(node, ast.Call) else None
         return called is not None and called.dependence.returns(position, holds)
 
