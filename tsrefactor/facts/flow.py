@@ -13,7 +13,7 @@ from .operations import is_operation
 if TYPE_CHECKING:
     from .file import Function
 
-Code = ast.AST | Iterable[ast.stmt]
+Code = ast.AST | Iterable[ast.AST]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _PURE_BUILTINS = frozenset(
@@ -180,7 +180,7 @@ class Flow:
                 live |= self.free(node.body) - self.writes(node.target)
                 bound = set()
             elif isinstance(node, ast.Try):  # an exception may lead there from anywhere
-                live |= self.reads([*node.handlers, *node.orelse, *node.finalbody])  # type: ignore[list-item]
+                live |= self.reads([*node.handlers, *node.orelse, *node.finalbody])
                 bound = set()
         return live & self.local_names
 

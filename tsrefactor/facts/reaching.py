@@ -13,14 +13,14 @@ _SHAPE_CHANGES = frozenset("resize_ resize_as_ squeeze_ unsqueeze_ transpose_ sw
 
 
 class Reaching:
-    """For statements that follow one another in one block of a function: what reaches them from before."""
+    """For some code of a function, the statement ``at`` and others after it or a part of it: what reaches it."""
 
-    def __init__(self, function: Function, code: Sequence[ast.stmt]):
-        self.function, self.flow, self.file, self.code = function, function.flow, function.file, code
+    def __init__(self, function: Function, code: Sequence[ast.AST], at: ast.stmt):
+        self.function, self.flow, self.file, self.code, self.at = function, function.flow, function.file, code, at
 
     def definition(self, name: str) -> ast.stmt | None:
-        """The one plain assignment, before the statements, that gives the name its value in them; None without one."""
-        first, inside = self.code[0], set(_walk(self.code))
+        """The one plain assignment, before the code, that gives the name its value in it; None without one."""
+        first, inside = self.at, set(_walk(self.code))
         if name in self.flow._parameters:
             return None
         writers = [s for s in self.function.statements if name in self.flow.writes(_own(s)) and s not in inside]
@@ -46,13 +46,13 @@ class Reaching:
         read = self.flow.reads(definition) & self.flow.local_names
         siblings = self.file.block_of(definition)
         between = siblings[siblings.index(definition) + 1 : siblings.index(at)]
-        for outer in self._around(self.code[0]):
+        for outer in self._around(self.at):
             if outer in siblings:
                 break
             block = self.file.block_of(outer)
             between += block[: block.index(outer)]
         # In a loop that the definition is not part of, the statements themselves come before the next turn.
-        loops = [a for a in self._around(self.code[0])[1:] if isinstance(a, (ast.For, ast.While))]
+        loops = [a for a in self._around(self.at)[1:] if isinstance(a, (ast.For, ast.While))]
         between += [loop for loop in loops if loop is at or any(n is loop for n in ast.walk(at))]
         bound, changed = self.flow.writes(definition), self.flow.writes(between)
         if (changed | bound) & read or bound & (changed | self.flow.mutates(between)):

@@ -62,7 +62,7 @@ def unparsed(node: ast.AST) -> bool:
     return isinstance(node, _UNPARSED)
 
 
-def obstacle(function: Function, code: Iterable[ast.stmt]) -> str | None:
+def obstacle(function: Function, code: Iterable[ast.AST]) -> str | None:
     """Why the code of a function cannot be a TorchScript function: the first reason found, None when there is none.
 
     Reading ``self.x`` is no obstacle (its value can be passed), calling or assigning it is.
@@ -74,7 +74,7 @@ class _Check:
     def __init__(self, function: Function, within: frozenset[str]):
         self.function, self.within = function, within
 
-    def statements(self, code: Iterable[ast.stmt]) -> str | None:
+    def statements(self, code: Iterable[ast.AST]) -> str | None:
         return next((reason for s in code if (reason := self.node(s)) is not None), None)
 
     def node(self, node: ast.AST) -> str | None:
@@ -184,7 +184,7 @@ class _Check:
         return name is not None and root_name(node) == name
 
 
-def module_constants(function: Function, code: Iterable[ast.stmt]) -> dict[str, ast.expr]:
+def module_constants(function: Function, code: Iterable[ast.AST]) -> dict[str, ast.expr]:
     """Names that the code reads and the module binds once, with the value: TorchScript functions see no globals."""
     read = function.flow.reads(code) - function.flow.local_names
     found: dict[str, list[ast.expr]] = {}

@@ -6,13 +6,10 @@ import ast
 from collections.abc import Iterator
 
 from tsrefactor.facts.file import FileFacts, Function
-from tsrefactor.facts.names import fresh
-from tsrefactor.facts.outline import Outline, Unmovable, outline
+from tsrefactor.facts.moving import free_name, moved
+from tsrefactor.facts.outline import Outline, outline
+from tsrefactor.facts.passing import Unmovable
 from tsrefactor.facts.selection import NotAlike, choose
-from tsrefactor.facts.types import TENSOR
-from tsrefactor.source.edits import Edit, InsertBefore, Replace
-from tsrefactor.source.excerpt import excerpt, indented
-from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Placement, Target
 
 from .base import Example, Finding, Rule, Settings
@@ -219,10 +216,10 @@ class Model(torch.nn.Module):
         for function in file.functions:
             if isinstance(function.node, ast.AsyncFunctionDef):
                 continue
-            moved: set[ast.AST] = set()
+            taken_along: set[ast.AST] = set()
             for statement in function.of(*_KEEPING):
                 assert isinstance(statement, ast.stmt)
-                node = None if statement in moved else _frozen(function, statement)
+                node = None if statement in taken_along else _frozen(function, statement)
                 if node is None or function.dependence.is_compiled or _only_checks(function, statement):
                     continue
                 message = _KEPT[type(node)]
@@ -232,12 +229,12 @@ class Model(torch.nn.Module):
                 try:
                     found = outline(function, statement)
                     name = _name(function, found, taken)
-                    edits, imports = _move(function, found, settings.placement, name)
+                    edits, imports = moved(function, found, settings.placement, name)
                     taken.add(name)
                 except (Unmovable, ValueError) as reason:
                     yield self.finding(node, f"{message}; it cannot move into a function: {reason}")
                     continue
-                moved |= {n for s in found.statements for n in ast.walk(s)}
+                taken_along |= {n for s in found.statements for n in ast.walk(s)}
                 presumed = found.presumed or _frozen(function, statement, presume=False) is None
                 message += f"; move it into `{name}`, which a trace compiles"
                 yield self.finding(statement, message, *edits, imports=imports, presumed=presumed, trap=True)
@@ -276,50 +273,6 @@ def _only_checks(function: Function, statement: ast.stmt) -> bool:
     return not (leaving or flow.writes(statement) or flow.mutates(statement))
 
 
-def _move(function: Function, found: Outline, placement: Placement, name: str) -> tuple[list[Edit], frozenset[Import]]:
-    """The edits that put a call in the place of the outlined statements, and the imports that they need."""
-    file = function.file
-    decorator, needed = file.spell("torch.jit.script_if_tracing")
-    imports = set(needed)
-    parameters = []
-    for argument in found.arguments:
-        text = argument.name
-        if argument.type != TENSOR:
-            annotation, more = file.spell_type(argument.type)
-            text, imports = f"{text}: {annotation}", imports | more
-        parameters.append(text)
-    indent = _indent(function)
-    body = [excerpt(file.source, [d], found.changes) for d in found.definitions]
-    body.append(excerpt(file.source, found.statements, found.changes))
-    results = ", ".join(found.results)
-    if not found.returns:
-        body.append(f"return {results}")
-    helper = f"@{decorator}\ndef {name}({', '.join(parameters)}):\n" + indented("\n".join(body), indent)
-    call = f"{name}({', '.join(a.value for a in found.arguments)})"
-    call = f"return {call}" if found.returns else f"{results} = {call}"
-    edits: list[Edit]
-    if placement is Placement.INNER:
-        edits = [Replace(found.statements, "{helper}\n\n{call}", {"helper": helper, "call": call})]
-    else:
-        edits = [
-            InsertBefore(file.top_level_of(function.node), "{helper}", {"helper": helper}),
-            Replace(found.statements, "{call}", {"call": call}),
-        ]
-    return edits + _removals(function, found), frozenset(imports)
-
-
-def _removals(function: Function, found: Outline) -> list[Edit]:
-    """Takes out the repeated assignments that nothing else needs, where no comment or empty line is about them."""
-    source = function.file.source
-    edits: list[Edit] = []
-    for statement in found.obsolete:
-        block, above = function.file.block_of(statement), source.lines[statement.lineno - 2].strip()
-        alone = len(block) == 1 or not above or above.startswith("#")
-        if not alone and "#" not in source.lines[(statement.end_lineno or statement.lineno) - 1]:
-            edits.append(Replace([statement], ""))
-    return edits
-
-
 def _name(function: Function, found: Outline, taken: set[str]) -> str:
     """A free name that tells what the helper gives: ``_update_x``, ``_compute_boxes_scores``, ``_forward_result``."""
     if found.returns:
@@ -327,11 +280,4 @@ def _name(function: Function, found: Outline, taken: set[str]) -> str:
     else:
         verb = "update" if found.results[0] in {a.name for a in found.arguments} else "compute"
         wanted = "_".join(["", verb, *found.results[:2]])
-    return fresh(taken | function.flow.local_names | function.file.module_names, wanted)
-
-
-def _indent(function: Function) -> str:
-    """One step of the file's indentation, as the function has it."""
-    first, lines = function.node.body[0], function.file.source.lines
-    inner = lines[first.lineno - 1][: first.col_offset]
-    return inner[function.node.col_offset :] if not inner.strip() and len(inner) > function.node.col_offset else "    "
+    return free_name(function, taken, wanted)

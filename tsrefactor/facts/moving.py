@@ -1,0 +1,113 @@
+"""Writes an outlined piece of a function as a `script_if_tracing` function, and a call in its place."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Set
+
+from tsrefactor.source.edits import Edit, InsertBefore, Replace
+from tsrefactor.source.excerpt import excerpt, indented
+from tsrefactor.source.imports import Import
+from tsrefactor.vocabulary import Placement
+
+from .file import Function
+from .names import fresh
+from .outline import Outline
+from .types import TENSOR
+
+
+def moved(function: Function, found: Outline, placement: Placement, name: str) -> tuple[list[Edit], frozenset[Import]]:
+    """The edits that put a call of a new function in the place of what was outlined, and the imports that they need.
+
+    Raises ValueError where the text cannot be moved.
+    """
+    file = function.file
+    decorator, needed = file.spell("torch.jit.script_if_tracing")
+    imports = set(needed)
+    parameters = []
+    for argument in found.arguments:
+        text = argument.name
+        if argument.type != TENSOR:
+            annotation, more = file.spell_type(argument.type)
+            text, imports = f"{text}: {annotation}", imports | more
+        parameters.append(text)
+    header = f"@{decorator}\ndef {name}({', '.join(parameters)}):\n"
+    helper = header + indented("\n".join(_body(function, found)), _indent(function))
+    call = f"{name}({', '.join(a.value for a in found.arguments)})"
+    if found.expression is not None:
+        edits = _in_expression(function, found.expression, placement, helper, call)
+    else:
+        call = f"return {call}" if found.returns else f"{', '.join(found.results)} = {call}"
+        edits = _in_statements(function, found, placement, helper, call)
+    return edits + _removals(function, found), frozenset(imports)
+
+
+def free_name(function: Function, taken: Set[str], wanted: str) -> str:
+    """A name for a helper that neither the function nor the module has."""
+    return fresh(taken | function.flow.local_names | function.file.module_names, wanted)
+
+
+def _body(function: Function, found: Outline) -> list[str]:
+    source = function.file.source
+    body = [excerpt(source, [d], found.changes) for d in found.definitions]
+    if found.expression is not None:
+        return [*body, f"return {_expression_text(function, found)}"]
+    body.append(excerpt(source, found.statements, found.changes))
+    return body if found.returns else [*body, f"return {', '.join(found.results)}"]
+
+
+def _expression_text(function: Function, found: Outline) -> str:
+    """The author's text of the expression, with the changes in it, at the left margin."""
+    source, node = function.file.source, found.expression
+    assert node is not None
+    start, end = source.span(node)
+    text = source.text[start:end]
+    spans = [(*source.span(n), new) for n, new in found.changes.items()]
+    for a, b, new in sorted((s for s in spans if start <= s[0] and s[1] <= end), reverse=True):
+        text = text[: a - start] + new + text[b - start :]
+    if "\n" not in text and "\r" not in text:
+        return text
+    if "#" in text:
+        raise ValueError("a comment stands inside it")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    margin = " " * function.file.statement_of(node).col_offset
+    text = "\n".join([lines[0], *(line.removeprefix(margin) for line in lines[1:])])
+    return text if isinstance(node, (ast.Call, ast.Subscript, ast.List, ast.ListComp)) else f"({text})"
+
+
+def _in_expression(function: Function, node: ast.expr, placement: Placement, helper: str, call: str) -> list[Edit]:
+    anchor = function.file.statement_of(node)
+    if placement is Placement.MODULE:
+        anchor = function.file.top_level_of(function.node)
+    elif isinstance(anchor, ast.While):
+        raise ValueError("the function would have to be defined anew at every turn")
+    insert = InsertBefore(anchor, "{helper}", {"helper": helper})
+    return [insert, Replace(node, "{call}", {"call": call})]
+
+
+def _in_statements(function: Function, found: Outline, placement: Placement, helper: str, call: str) -> list[Edit]:
+    if placement is Placement.INNER:
+        return [Replace(found.statements, "{helper}\n\n{call}", {"helper": helper, "call": call})]
+    return [
+        InsertBefore(function.file.top_level_of(function.node), "{helper}", {"helper": helper}),
+        Replace(found.statements, "{call}", {"call": call}),
+    ]
+
+
+def _removals(function: Function, found: Outline) -> list[Edit]:
+    """Takes out the repeated assignments that nothing else needs, where no comment or empty line is about them."""
+    source = function.file.source
+    edits: list[Edit] = []
+    for statement in found.obsolete:
+        block, above = function.file.block_of(statement), source.lines[statement.lineno - 2].strip()
+        alone = len(block) == 1 or not above or above.startswith("#")
+        if not alone and "#" not in source.lines[(statement.end_lineno or statement.lineno) - 1]:
+            edits.append(Replace([statement], ""))
+    return edits
+
+
+def _indent(function: Function) -> str:
+    """One step of the file's indentation, as the function has it."""
+    first, lines = function.node.body[0], function.file.source.lines
+    inner = lines[first.lineno - 1][: first.col_offset]
+    return inner[function.node.col_offset :] if not inner.strip() and len(inner) > function.node.col_offset else "    "

@@ -1,0 +1,202 @@
+"""What code must be given to be a function of its own: arguments, and assignments that the function is to repeat."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from .file import Function
+from .reaching import Reaching
+from .scriptable import BUILTINS, module_constants
+from .types import BOOL, COMPLEX, FLOAT, INT, STR, TENSOR, Type, optional
+
+_PLAIN = frozenset({INT, FLOAT, BOOL, STR, COMPLEX})
+
+
+class Unmovable(Exception):
+    """Why the code cannot become a TorchScript function, as the end of "…: it calls self.conv"."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A parameter of the new function and what the caller passes for it. A `TENSOR` needs no annotation."""
+
+    name: str
+    value: str
+    type: Type = TENSOR
+
+
+class Passing:
+    """What a function of some code needs: ``arguments``, ``definitions`` (earlier assignments that it repeats, in
+    order) and ``changes`` (new source of expressions in it: ``self.scale`` → ``scale``). ``presumed``: a parameter that
+    nothing speaks for is taken for a tensor.
+
+    ``code`` stands in the statement ``at``, or is it and those after it; ``needed`` are the local names that it reads.
+    """
+
+    def __init__(self, function: Function, code: Sequence[ast.AST], at: ast.stmt, needed: set[str]):
+        self.function, self.flow, self.file = function, function.flow, function.file
+        self.code = code
+        self._reaching = Reaching(function, code, at)
+        self.arguments: list[Argument] = []
+        self.definitions: list[ast.stmt] = []
+        self.changes: dict[ast.expr, str] = {}
+        self.presumed = False
+        self._collect(needed - {function.self_name or ""})
+        self._close_over()
+        rank = {n: i for i, n in enumerate(in_order([*self.definitions, *code]))}
+        self.arguments.sort(key=lambda a: (a.type != TENSOR, rank.get(a.value.partition(".")[0], len(rank)), a.name))
+
+    def _collect(self, needed: set[str]) -> None:
+        seen: set[str] = set()
+        while needed - seen:
+            name = min(needed - seen)
+            seen.add(name)
+            definition = self._pass(name)
+            if definition is not None and definition not in self.definitions:
+                self.definitions.append(definition)
+                seen |= self.flow.writes(definition)
+                needed |= self.flow.free([definition]) - {self.function.self_name}
+        self.definitions.sort(key=lambda s: s.lineno)
+
+    def _pass(self, name: str) -> ast.stmt | None:
+        """Makes a local name an argument, or gives the assignment that the new function is to repeat for it."""
+        node, types = ast.Name(name, ast.Load()), self.function.types
+        if self._is_tensor(name):
+            self.presumed |= types.of(node) != TENSOR
+            self.arguments.append(Argument(name, name))
+            return None
+        type_ = types.of(node)
+        dependence = self.function.dependence
+        frozen = name in dependence.sized_names or name in dependence.extracted_names
+        fixed = type_ in _PLAIN and not frozen
+        if not fixed and type_ != optional(TENSOR):
+            definition = self._reaching.definition(name)
+            if definition is not None:
+                return definition
+        elif (
+            fixed
+            and (definition := self._reaching.definition(name)) is not None
+            and self._reaching.only_here(definition)
+        ):
+            return definition
+        if type_ != optional(TENSOR) and not fixed:
+            why = "is a number taken from a tensor" if frozen else "is not known to be a tensor"
+            raise Unmovable(f"it needs {name}, which {why}")
+        self._check_callers(name)
+        self.arguments.append(Argument(name, name, type_))
+        return None
+
+    def _check_callers(self, name: str) -> None:
+        """Raises Unmovable when a call in the file gives the number parameter a size: it would be frozen in the helper.
+
+        A number that a call takes from its own parameters, or that nothing in the file gives, is presumed to be none.
+        """
+        parameter = next((p for p in self.function.parameters if p.name == name), None)
+        if parameter is None:
+            return
+        given = list(self._given(name))
+        for caller, value in given:
+            if caller.dependence.is_sized(value) or caller.dependence.is_extracted(value):
+                where = f"where {self.function.name} is called"
+                raise Unmovable(f"it needs {name}, which is a number taken from a tensor {where}")
+        numbers = self.function.types.of_name(name) == INT
+        plain = all(isinstance(v, ast.Constant) or caller.self_attribute(v) is not None for caller, v in given)
+        self.presumed |= numbers and not (plain if given else parameter.default is not None)
+
+    def _given(self, name: str) -> Iterator[tuple[Function, ast.expr]]:
+        """What the calls in the file pass for a parameter, with the function that calls."""
+        names = [p.name for p in self.function.parameters]
+        for caller in self.file.functions:
+            for call in caller.of(ast.Call):
+                if self._calls_this(caller, call):
+                    given = dict(zip(names, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
+                    if name in given:
+                        yield caller, given[name]
+
+    def _calls_this(self, caller: Function, call: ast.Call) -> bool:
+        cls = self.function.cls
+        if cls is None:
+            return self.file.function_named(self.file.origin(call.func)) is self.function
+        attribute = caller.self_attribute(call.func)
+        if attribute is None or caller.cls is None:
+            return False
+        if caller.cls.method(attribute) is self.function:
+            return True
+        values = (v for _, v in caller.cls.assigned.get(attribute, ()) if v is not None)
+        return self.function.name == "forward" and any(
+            isinstance(n, ast.Name) and n.id == cls.name for v in values for n in ast.walk(v)
+        )
+
+    # -- what is not a local name ------------------------------------------------------------------------------------
+
+    def _close_over(self) -> None:
+        """Makes arguments of attributes of the instance and of the module's constants."""
+        code = [*self.definitions, *self.code]
+        taken = self.flow.reads(code) | self.flow.writes(code)
+        names: dict[str, str] = {}
+        for node in walk_all(code):
+            attribute = self.function.self_attribute(node)
+            if attribute is not None:
+                assert isinstance(node, ast.Attribute)
+                if attribute not in names:
+                    names[attribute] = attribute if attribute not in taken else f"own_{attribute}"
+                    value = f"{self.function.self_name}.{attribute}"
+                    self.arguments.append(Argument(names[attribute], value, self._attribute_type(node, attribute)))
+                self.changes[node] = names[attribute]
+        whole = sum(isinstance(n, ast.Name) and n.id == self.function.self_name for n in walk_all(code))
+        if self.function.self_name is not None and whole > len(self.changes):
+            raise Unmovable(f"it uses {self.function.self_name} itself")
+        constants = module_constants(self.function, code)
+        known = set(self.file.imports.origins) | set(constants) | self.flow.local_names | BUILTINS
+        for name in sorted(self.flow.reads(code) - known):
+            if self.file.function_named(name) is None:
+                raise Unmovable(f"it reads {name} from outside the function")
+        for name, constant in sorted(constants.items()):
+            type_ = self.function.type_of(constant)
+            if type_ not in _PLAIN:
+                raise Unmovable(f"it reads the global {name}")
+            self.arguments.append(Argument(name, name, type_))
+
+    def _attribute_type(self, node: ast.Attribute, attribute: str) -> Type:
+        type_, cls = self.function.type_of(node), self.function.cls
+        if type_ in (TENSOR, optional(TENSOR)):
+            return type_
+        if attribute == "training":
+            return BOOL
+        if type_ not in _PLAIN:
+            raise Unmovable(f"it needs {ast.unparse(node)}, which is not known to be a tensor or a number")
+        assert cls is not None
+        for c in (cls, *cls.ancestors, *cls.subclasses):
+            if any(method.name != "__init__" for method, _ in c.assigned.get(attribute, ())):
+                raise Unmovable(f"it needs {ast.unparse(node)}, which changes after construction")
+        return type_
+
+    def unneeded(self) -> set[ast.stmt]:
+        """The definitions whose names nothing reads but the code and other unneeded ones."""
+        unneeded = set(self.definitions)
+        while True:
+            inside = {n for s in (*self.code, *unneeded) for n in ast.walk(s)}
+            outside = {n.id for n in ast.walk(self.function.node) if isinstance(n, ast.Name) and n not in inside}
+            kept = {d for d in unneeded if not self.flow.writes(d) & outside}
+            if kept == unneeded:
+                return kept
+            unneeded = kept
+
+    # -- small things ------------------------------------------------------------------------------------------------
+
+    def _is_tensor(self, name: str) -> bool:
+        return self.function.types.of(ast.Name(name, ast.Load()), presume=True) == TENSOR
+
+
+def walk_all(code: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """All nodes of some code."""
+    for root in code:
+        yield from ast.walk(root)
+
+
+def in_order(code: Iterable[ast.AST]) -> list[str]:
+    """Names in the order in which the text first has them."""
+    names = (n for n in walk_all(code) if isinstance(n, ast.Name))
+    return list(dict.fromkeys(n.id for n in sorted(names, key=lambda n: (n.lineno, n.col_offset))))
