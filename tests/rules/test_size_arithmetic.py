@@ -1,0 +1,64 @@
+import pytest
+
+from tests.rules.tracing import findings, model, rewritten
+from tsrefactor.rules.size_arithmetic import SizeArithmetic
+
+RULE = [SizeArithmetic()]
+NUMPY = "import numpy as np\n\n\n"
+
+EXACT = {
+    "int(n)": "n",
+    "int(n * 2)": "n * 2",
+    "int(n + 1) * 2": "(n + 1) * 2",
+    "int(n / 2.0)": "n // 2",
+    "int(n * 0.25)": "n // 4",
+    "int(0.5 * n)": "n // 2",
+    "int((n + 1) / 2)": "(n + 1) // 2",
+    "int(math.floor(n / 2))": "n // 2",
+    "int(math.ceil(n / 3))": "(n + 2) // 3",
+    "int(np.ceil(n / 2))": "(n + 1) // 2",
+    "math.floor((n - 9) / 2)": "(n - 9) // 2",
+    "math.ceil(n / k)": "-(-n // k)",
+    "int(x.shape[0] / len(x))": "x.shape[0] // len(x)",
+    "float(n) / 3": "n / 3",
+    "1.0 / float(n)": "1.0 / n",
+}
+LEFT = [
+    "int(n * 0.7)",
+    "int((n - 9) / 2)",  # int(-0.5) is 0, -1 // 2 is -1
+    "round(n / 2)",
+    "int(k / 2)",
+    "int(x.sum() / 2)",
+    "int(n / x.max().item())",
+    "float(n) * 2",
+    "np.ceil(n / 2)",
+    "int(n / 0.3)",
+    "math.sqrt(n)",
+]
+
+
+def body(expression):
+    return f"n = x.shape[0]\nk = 3\nreturn x * ({expression})"
+
+
+@pytest.mark.parametrize("written", EXACT)
+def test_forms(written):
+    after = rewritten(RULE, model(body(written), before=NUMPY)).document.text
+    assert f"({EXACT[written]})" in after, after
+
+
+@pytest.mark.parametrize("written", EXACT)
+def test_the_forms_are_equal_for_every_size(written):
+    import math
+
+    import numpy as np
+
+    for n in [*range(1, 4000), 2**31 - 1, 2**31, 2**40 + 1]:
+        names = {"n": n, "k": 3, "x": type("X", (), {"shape": [n], "__len__": lambda s: 7})(), "math": math, "np": np}
+        old, new = eval(written, names), eval(EXACT[written], names)
+        assert old == new and type(old) is type(new)
+
+
+@pytest.mark.parametrize("expression", LEFT)
+def test_left_alone(expression):
+    assert findings(RULE, model(body(expression), before=NUMPY)) == []

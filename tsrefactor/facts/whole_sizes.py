@@ -1,0 +1,142 @@
+"""Sizes that are turned into Python numbers (``int(h / 2)``): the same in whole numbers, which a trace records."""
+
+from __future__ import annotations
+
+import ast
+
+from tsrefactor.source.edits import Pieces
+
+from .file import Function
+from .types import FLOAT, INT, TENSOR
+
+_FLOORS = ("math.floor", "numpy.floor")
+_CEILS = ("math.ceil", "numpy.ceil")
+_LARGEST = 1 << 10  # of the denominators: beyond that the product might round
+
+Exact = tuple[str, Pieces]
+
+
+def exact_form(function: Function, call: ast.Call) -> Exact | None:
+    """Template and pieces of an expression that equals the call for every size; None where there is none.
+
+    ``int``, ``float`` and the roundings of sizes are meant. A quotient of sizes is never negative, so that ``int``
+    cuts it off as ``//`` does; a difference may be, and only ``math.floor`` of it is ``//``.
+    """
+    origin = function.file.origin(call.func)
+    if len(call.args) != 1 or call.keywords or function.types.bindings.shadows(origin):
+        return None
+    inner = call.args[0]
+    if origin == "float":
+        return _divided_float(function, call, inner)
+    if origin == "int":
+        return _cut(function, inner)
+    if not _of_sizes(function, inner):
+        return None
+    if origin == "math.floor":
+        return _floored(function, inner, may_be_negative=True)
+    return _raised(function, inner) if origin == "math.ceil" else None
+
+
+def _of_sizes(function: Function, node: ast.expr) -> bool:
+    return function.dependence.is_sized(node) and not function.dependence.is_extracted(node)
+
+
+def _cut(function: Function, inner: ast.expr) -> Exact | None:
+    if isinstance(inner, ast.Call) and len(inner.args) == 1 and not inner.keywords:
+        origin, value = function.file.origin(inner.func), inner.args[0]
+        if origin in _FLOORS and _of_sizes(function, value):
+            return _floored(function, value, may_be_negative=True)
+        if origin in _CEILS and _of_sizes(function, value):
+            return _raised(function, value)
+    if not _of_sizes(function, inner):
+        return None
+    if function.type_of(inner) == INT:
+        return "{size}", {"size": inner}
+    return _floored(function, inner, may_be_negative=False)
+
+
+def _floored(function: Function, node: ast.expr, may_be_negative: bool) -> Exact | None:
+    if function.type_of(node) == INT:
+        return "{size}", {"size": node}
+    parts = _ratio(function, node)
+    if parts is None:
+        return None
+    above, times, below = parts
+    if not may_be_negative and _may_be_negative(function, above):
+        return None
+    product = "{above}" if times == 1 else f"{{above}} * {times}"
+    pieces: Pieces = {"above": above} if below == 1 or isinstance(below, int) else {"above": above, "below": below}
+    if below == 1:
+        return product, pieces
+    return f"{product} // {below if isinstance(below, int) else '{below}'}", pieces
+
+
+def _raised(function: Function, node: ast.expr) -> Exact | None:
+    if function.type_of(node) == INT:
+        return "{size}", {"size": node}
+    parts = _ratio(function, node)
+    if parts is None:
+        return None
+    above, times, below = parts
+    product = "{above}" if times == 1 else f"{{above}} * {times}"
+    if isinstance(below, int):
+        return (product if below == 1 else f"({product} + {below - 1}) // {below}"), {"above": above}
+    return f"-(-{product} // {{below}})", {"above": above, "below": below}  # whatever its sign
+
+
+def _ratio(function: Function, node: ast.expr) -> tuple[ast.expr, int, int | ast.expr] | None:
+    """(size, factor, divisor) of ``size / divisor`` and ``size * 1.5``, where both sides are whole or exact."""
+    if not isinstance(node, ast.BinOp):
+        return None
+    if isinstance(node.op, ast.Div):
+        above, below = _plain(function, node.left), _plain(function, node.right)
+        if not _is_size(function, above):
+            return None
+        if isinstance(below, ast.Constant) and isinstance(below.value, (int, float)) and below.value >= 1:
+            return (above, 1, int(below.value)) if below.value == int(below.value) else None
+        whole = function.type_of(below) == INT and not function.dependence.is_extracted(below)
+        return (above, 1, below) if whole and not isinstance(below, ast.Constant) else None
+    if isinstance(node.op, ast.Mult):
+        for size, factor in ((node.left, node.right), (node.right, node.left)):
+            size = _plain(function, size)
+            if isinstance(factor, ast.Constant) and isinstance(factor.value, float) and _is_size(function, size):
+                times, below = factor.value.as_integer_ratio()
+                return (size, times, below) if times > 0 and below <= _LARGEST else None
+    return None
+
+
+def _plain(function: Function, node: ast.expr) -> ast.expr:
+    """Without a ``float(…)`` around it."""
+    if isinstance(node, ast.Call) and function.file.origin(node.func) == "float" and len(node.args) == 1:
+        return node.args[0]
+    return node
+
+
+def _is_size(function: Function, node: ast.expr) -> bool:
+    return function.type_of(node) == INT and function.dependence.is_sized(node)
+
+
+def _may_be_negative(function: Function, node: ast.expr, depth: int = 0) -> bool:
+    """Whether a size may come out below zero: where something is subtracted, or it is not known how it was made."""
+    if isinstance(node, ast.Constant):
+        return not isinstance(node.value, int) or node.value < 0
+    if isinstance(node, ast.BinOp):
+        if not isinstance(node.op, (ast.Add, ast.Mult, ast.FloorDiv)):
+            return not isinstance(node.op, ast.Mod) or _may_be_negative(function, node.right, depth)
+        return _may_be_negative(function, node.left, depth) or _may_be_negative(function, node.right, depth)
+    if isinstance(node, ast.Name) and depth < 5:
+        values = function.types.bindings.values.get(node.id, ())
+        if any(p.name == node.id for p in function.parameters) or not values:
+            return True
+        return any(isinstance(v, ast.expr) and _may_be_negative(function, v, depth + 1) for v in values)
+    return not function.dependence.is_sized(node)  # `x.shape[0]`, `x.size(1)`, `len(x)`
+
+
+def _divided_float(function: Function, call: ast.Call, inner: ast.expr) -> Exact | None:
+    """``float(n)`` in a true division: the quotient is the same without it."""
+    parent = function.file.parents[call]
+    if not isinstance(parent, ast.BinOp) or not isinstance(parent.op, ast.Div) or not _is_size(function, inner):
+        return None
+    other = parent.right if parent.left is call else parent.left
+    known = function.type_of(_plain(function, other))
+    return ("{size}", {"size": inner}) if known in (INT, FLOAT, TENSOR) else None

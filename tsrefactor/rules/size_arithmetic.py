@@ -1,0 +1,115 @@
+"""size-arithmetic."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.whole_sizes import exact_form
+from tsrefactor.source.edits import Replace
+from tsrefactor.vocabulary import Target
+
+from .base import Example, Finding, Rule, Settings, preview
+
+_CONVERSIONS = ("int", "float", "math.floor", "math.ceil")
+
+
+def _example(before: str, after: str, imports: str = "", inputs: str = "") -> Example:
+    head = f"{imports}import torch\n\n\nclass Model(torch.nn.Module):\n"
+    inputs = inputs or "[(torch.rand(2, 6),), (torch.rand(3, 9),), (torch.rand(1, 11),)]"
+    return Example(head + before, head + after, inputs, Target.TRACE, "baked", recorded=True)
+
+
+class SizeArithmetic(Rule):
+    """Compute with sizes in whole numbers, which a trace records.
+
+    While a trace is made, a size is a small tensor: `+`, `-`, `*`, `//` and `%` on it are recorded, and follow the
+    input. `int(…)`, `math.floor(…)` and `math.ceil(…)` take a plain number out of it, the example's for ever. So
+    `int(n / 2)` becomes `n // 2`, `int(n * 1.5)` becomes `n * 3 // 2`, `math.ceil(n / k)` becomes `-(-n // k)`, and
+    `int(n)` of a whole number is that number. `float(n)` in a division goes away, too.
+
+    The results are equal for every size. Left alone, for soft-refactor: factors that are no fraction of a power of
+    two, such as `0.7`; `int` of a quotient that may be negative, which `int` rounds up and `//` down; `round`, roots
+    and logarithms.
+
+    Source: the TracerWarnings "Converting a tensor to a Python integer …" and "… to a Python float …".
+    """
+
+    name = "size-arithmetic"
+    targets = frozenset({Target.TRACE})
+    answers = frozenset({"trace-integer", "trace-float"})
+    examples = [
+        _example(
+            """\
+    def forward(self, x):
+        half = int(x.shape[1] / 2)  # the first half
+        return x[:, :half] - x[:, -half:]
+""",
+            """\
+    def forward(self, x):
+        half = x.shape[1] // 2  # the first half
+        return x[:, :half] - x[:, -half:]
+""",
+        ),
+        # Padding as TensorFlow does it.
+        _example(
+            """\
+    def __init__(self, stride=4):
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x):
+        width = x.size(1)
+        steps = math.ceil(float(width) / float(self.stride))
+        missing = steps * self.stride - width
+        left = math.floor(missing / 2)
+        return torch.nn.functional.pad(x, (left, missing - left))
+""",
+            """\
+    def __init__(self, stride=4):
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x):
+        width = x.size(1)
+        steps = -(-width // self.stride)
+        missing = steps * self.stride - width
+        left = missing // 2
+        return torch.nn.functional.pad(x, (left, missing - left))
+""",
+            "import math\n\n",
+        ),
+        _example(
+            """\
+    def forward(self, x):
+        size = (int(x.size(2) * 1.5), int(x.size(3)))
+        return torch.nn.functional.interpolate(x, size=size)
+""",
+            """\
+    def forward(self, x):
+        size = (x.size(2) * 3 // 2, x.size(3))
+        return torch.nn.functional.interpolate(x, size=size)
+""",
+            inputs="[(torch.rand(1, 2, 4, 6),), (torch.rand(2, 2, 5, 9),)]",
+        ),
+    ]
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        if not file.mentions("shape", "size", "len"):
+            return
+        for function in file.functions:
+            inside: set[ast.AST] = set()
+            for call in function.calls(*_CONVERSIONS):
+                if call in inside or function.dependence.is_compiled:
+                    continue
+                exact = exact_form(function, call)
+                if exact is not None:
+                    inside |= set(ast.walk(call))
+                    template, pieces = exact
+                    yield self.finding(
+                        call,
+                        f"a trace keeps the example's `{ast.unparse(call)}`; compute `{preview(template, pieces)}`",
+                        Replace(call, template, pieces),
+                        trap=True,
+                    )
