@@ -71,6 +71,28 @@ def test_the_trace_follows_afterwards(body, settings, tmp_path):
     assert trace_follows(after, inputs, tmp_path, script=settings is MODULE), after
 
 
+NUMBERS = {
+    "repeated list": "n = x.shape[0]\ny = torch.cat([self.bias] * n)\nreturn y[:n] * x",
+    "root of a size": "n = x.shape[0]\nreturn x * int(math.sqrt(n))",
+    "largest size": "return x.new_zeros(max(x.shape[0], 5))",
+    "roll": "return torch.roll(x, x.shape[0] // 2, dims=0)",
+    "comprehension": "return torch.stack([x[i] * i for i in range(x.shape[0])])",
+    "item": "k = x.abs().sum().item()\nz = self.act(x)\nreturn z * k",
+    "number of a number": "k = x.abs().sum().item()\nt = int(k) + 1\nz = self.act(x)\nreturn z * t",
+    "split": "a, b = torch.cat([x, x]).split(x.shape[0])\nreturn a + b",
+}
+
+
+@pytest.mark.parametrize("settings", [INNER, MODULE], ids=["inner", "module"])
+@pytest.mark.parametrize("body", NUMBERS.values(), ids=NUMBERS)
+def test_the_trace_follows_numbers_afterwards(body, settings, tmp_path):
+    before = model(body, "self.bias = nn.Parameter(torch.ones(1))\nself.act = nn.Tanh()")
+    inputs = SIGNS.replace(", (torch.zeros(0),)", "").replace("torch.tensor([3.0, -1.0, 0.5, 2.0])", "torch.rand(9)")
+    assert not trace_follows(before, inputs, tmp_path)
+    after = rewritten(RULE, before, settings).document.text
+    assert trace_follows(after, inputs, tmp_path), after
+
+
 REFUSED = {
     "it calls self.lin": "if x.sum() > 0:\n    x = self.lin(x)\nreturn x",
     "it calls self.helper": "if x.sum() > 0:\n    x = self.helper(x)\nreturn x",

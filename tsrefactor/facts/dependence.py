@@ -65,7 +65,7 @@ class Dependence:
         """Whether a trace keeps one side of a condition that another input may turn: it `decides`, or reads sizes."""
         return self.decides(test, presume) or any(self._measures(p, self._sized) for p in _conditions(test))
 
-    def freezes_loop(self, loop: ast.For, presume: bool = False) -> bool:
+    def freezes_loop(self, loop: ast.For | ast.comprehension, presume: bool = False) -> bool:
         """Whether a trace keeps the example's number of turns: over a tensor's rows, or a range of data or sizes."""
         over = [loop.iter]
         if isinstance(loop.iter, ast.Call) and self.function.file.origin(loop.iter.func) in (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .nodes import children, walk
 from .operations import is_operation
+from .types import TENSOR
 
 if TYPE_CHECKING:
     from .file import Function
@@ -113,7 +114,8 @@ class Flow:
         found = [k.value for k in call.keywords if k.arg == "out"]
         name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
         if isinstance(call.func, ast.Attribute) and (_in_place(name) or name in _CONTAINER_UPDATES):
-            found.append(call.func.value)
+            new = name == "sort" and self.function.type_of(call.func.value, presume=True) == TENSOR
+            found += [] if new else [call.func.value]
         if call.args and (_in_place(name) or self._asks_in_place(call) or self._is_in_place_layer(call)):
             found.append(call.args[0])
         return found

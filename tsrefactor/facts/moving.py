@@ -47,6 +47,20 @@ def free_name(function: Function, taken: Set[str], wanted: str) -> str:
     return fresh(taken | function.flow.local_names | function.file.module_names, wanted)
 
 
+def expression_name(function: Function, found: Outline, taken: Set[str]) -> str:
+    """A free name for what computes an expression: by the name it is given, else by what it does (``_slice_x``)."""
+    node, statement = found.expression, found.statements[0]
+    target = statement.targets[0] if isinstance(statement, ast.Assign) and statement.value is node else None
+    tensors = [a.name for a in found.arguments]
+    if isinstance(target, ast.Name):
+        return free_name(function, taken, f"_{'update' if target.id in tensors else 'compute'}_{target.id}")
+    called = node.func if isinstance(node, ast.Call) else None
+    does = "slice" if isinstance(node, ast.Subscript) else "compute"
+    if isinstance(called, ast.Attribute):
+        does = called.attr.strip("_")
+    return free_name(function, taken, "_".join(["", does, *tensors[:1]]))
+
+
 def _body(function: Function, found: Outline) -> list[str]:
     source = function.file.source
     body = [excerpt(source, [d], found.changes) for d in found.definitions]
@@ -76,11 +90,12 @@ def _expression_text(function: Function, found: Outline) -> str:
 
 
 def _in_expression(function: Function, node: ast.expr, placement: Placement, helper: str, call: str) -> list[Edit]:
-    anchor = function.file.statement_of(node)
+    statement = function.file.statement_of(node)
+    anchor: ast.stmt = statement
     if placement is Placement.MODULE:
         anchor = function.file.top_level_of(function.node)
-    elif isinstance(anchor, ast.While):
-        raise ValueError("the function would have to be defined anew at every turn")
+    elif not isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Expr)):
+        raise ValueError("it stands in the head of a block")
     insert = InsertBefore(anchor, "{helper}", {"helper": helper})
     return [insert, Replace(node, "{call}", {"call": call})]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 from tsrefactor.source.excerpt import trailing_comment
@@ -49,8 +49,11 @@ def outline(function: Function, statement: ast.stmt) -> Outline:
     return _Outliner(function, statement).outline()
 
 
-def outline_expression(function: Function, expression: ast.expr) -> Outline:
-    """A function that computes an expression, which is a tensor. Raises Unmovable."""
+def outline_expression(function: Function, expression: ast.expr, frozen: Set[str] | None = None) -> Outline:
+    """A function that computes an expression, which is a tensor. Raises Unmovable.
+
+    With ``frozen``, the names whose numbers a trace keeps, other sizes may be passed: in a trace they are tensors.
+    """
     flow, statement = function.flow, function.file.statement_of(expression)
     reason = obstacle(function, [expression])
     if reason is not None:
@@ -62,7 +65,7 @@ def outline_expression(function: Function, expression: ast.expr) -> Outline:
         node = function.file.parents[node]
         if isinstance(node, _COMPREHENSIONS):
             raise Unmovable("it stands in a comprehension")
-    passing = Passing(function, [expression], statement, flow.reads(expression) & flow.local_names)
+    passing = Passing(function, [expression], statement, flow.reads(expression) & flow.local_names, frozen)
     found = Outline([statement], definitions=passing.definitions, expression=expression)
     unneeded = passing.unneeded()
     found.obsolete = [d for d in found.definitions if d in unneeded]

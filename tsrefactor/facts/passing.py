@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from .file import Function
@@ -33,11 +33,20 @@ class Passing:
     nothing speaks for is taken for a tensor.
 
     ``code`` stands in the statement ``at``, or is it and those after it; ``needed`` are the local names that it reads.
+    With ``frozen``, names whose numbers a trace keeps, other sizes are passed where nothing can be repeated: in a trace
+    they are tensors, and ``int(n)`` is recorded in compiled code.
     """
 
-    def __init__(self, function: Function, code: Sequence[ast.AST], at: ast.stmt, needed: set[str]):
+    def __init__(
+        self,
+        function: Function,
+        code: Sequence[ast.AST],
+        at: ast.stmt,
+        needed: set[str],
+        frozen: Set[str] | None = None,
+    ):
         self.function, self.flow, self.file = function, function.flow, function.file
-        self.code = code
+        self.code, self._frozen = code, frozen
         self._reaching = Reaching(function, code, at)
         self.arguments: list[Argument] = []
         self.definitions: list[ast.stmt] = []
@@ -81,12 +90,23 @@ class Passing:
             and self._reaching.only_here(definition)
         ):
             return definition
+        if self._is_traced_size(name, type_):
+            self.arguments.append(Argument(name, name))
+            reads = (n for n in walk_all(self.code) if isinstance(n, ast.Name) and n.id == name)
+            self.changes |= dict.fromkeys(reads, f"int({name})")
+            return None
         if type_ != optional(TENSOR) and not fixed:
             why = "is a number taken from a tensor" if frozen else "is not known to be a tensor"
             raise Unmovable(f"it needs {name}, which {why}")
         self._check_callers(name)
         self.arguments.append(Argument(name, name, type_))
         return None
+
+    def _is_traced_size(self, name: str, type_: Type) -> bool:
+        if self._frozen is None or type_ != INT or name in self._frozen:
+            return False
+        dependence, parameters = self.function.dependence, {p.name for p in self.function.parameters}
+        return name in dependence.sized_names - dependence.extracted_names - parameters
 
     def _check_callers(self, name: str) -> None:
         """Raises Unmovable when a call in the file gives the number parameter a size: it would be frozen in the helper.

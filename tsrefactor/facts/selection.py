@@ -160,6 +160,10 @@ def _is_single(function: Function, node: ast.expr) -> bool:
         return any(_is_single(function, p) for p in parts) and all(
             _is_single(function, p) or _is_number(function, p) for p in parts
         )
+    called = _own_function(function, node) if isinstance(node, ast.Call) else None
+    if called is not None:
+        returned = [n.value for n in called.of(ast.Return)]
+        return len(returned) == 1 and returned[0] is not None and _is_single(called, returned[0])
     if isinstance(node, ast.Call) and not node.keywords:
         name, subject, arguments = _method(function, node)
         if subject is None:
@@ -172,6 +176,14 @@ def _is_single(function: Function, node: ast.expr) -> bool:
             and _is_single(function, subject)
         )
     return False
+
+
+def _own_function(function: Function, call: ast.Call) -> Function | None:
+    """The function or method of the file that a call is of."""
+    method = function.self_attribute(call.func)
+    if method is not None:
+        return function.cls.method(method) if function.cls is not None else None
+    return function.file.function_named(function.file.origin(call.func))
 
 
 def _arithmetic(function: Function, node: ast.BinOp) -> Form | None:

@@ -100,8 +100,8 @@ def _ratio(function: Function, node: ast.expr) -> tuple[ast.expr, int, int | ast
         for size, factor in ((node.left, node.right), (node.right, node.left)):
             size = _plain(function, size)
             if isinstance(factor, ast.Constant) and isinstance(factor.value, float) and _is_size(function, size):
-                times, below = factor.value.as_integer_ratio()
-                return (size, times, below) if times > 0 and below <= _LARGEST else None
+                times, parts = factor.value.as_integer_ratio()
+                return (size, times, parts) if times > 0 and parts <= _LARGEST else None
     return None
 
 

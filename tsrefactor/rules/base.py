@@ -150,7 +150,15 @@ class Rule(ABC):
 def preview(template: str, pieces: Pieces) -> str:
     """What a template will write, for a message: in one line, cut where that is long."""
     texts = {name: value if isinstance(value, str) else _shown(value) for name, value in pieces.items()}
-    text = "; ".join(line.strip() for line in template.format(**texts).splitlines() if line.strip())
+    return _cut("; ".join(line.strip() for line in template.format(**texts).splitlines() if line.strip()))
+
+
+def shortened(node: ast.expr) -> str:
+    """An expression of the author's for a message: in one line, cut where that is long."""
+    return _cut(ast.unparse(node))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
 
 

@@ -6,13 +6,15 @@ import ast
 from collections.abc import Iterator
 
 from tsrefactor.facts.file import FileFacts, Function
-from tsrefactor.facts.moving import free_name, moved
-from tsrefactor.facts.outline import Outline, outline
+from tsrefactor.facts.freezing import Freezing
+from tsrefactor.facts.moving import expression_name, free_name, moved
+from tsrefactor.facts.outline import Outline, outline, outline_expression
 from tsrefactor.facts.passing import Unmovable
 from tsrefactor.facts.selection import NotAlike, choose
+from tsrefactor.facts.types import TENSOR
 from tsrefactor.vocabulary import Placement, Target
 
-from .base import Example, Finding, Rule, Settings
+from .base import Example, Finding, Rule, Settings, shortened
 
 _KEPT: dict[type[ast.AST], str] = {
     ast.IfExp: "a trace keeps the side of this conditional expression that the example took",
@@ -42,6 +44,11 @@ class SoftRefactor(Rule):
     change after construction. A size or a number taken from a tensor would be frozen as an argument: the assignment
     that computes it is repeated inside, or moves there when nothing else needs it. Where a result is no tensor (a list,
     a count), what uses it moves along; an early `return` takes the rest of the function with it.
+
+    Where no block but a plain number is frozen (`int(n * 0.7)`, `t.item()`, `math.sqrt(n)`, `[x] * n`, a comprehension
+    over rows, a size as the groups of a convolution or as the one width of a pooling), the smallest tensor expression
+    around it becomes such a function. A size that cannot be read inside is passed there: in a trace it is a tensor, and
+    `int(size)` is recorded in compiled code.
 
     `--placement inner`, the classic form, puts the function right before the block; it serves a trace only. `module`
     puts it above the class, which TorchScript can compile as well.
@@ -170,6 +177,41 @@ class Model(torch.nn.Module):
             _ROWS,
             _INNER,
         ),
+        # A plain number made of sizes: compiled code computes it, and what uses it.
+        _baked(
+            """\
+import torch
+
+
+class Model(torch.nn.Module):
+    def __init__(self, keep=0.7):
+        super().__init__()
+        self.keep = keep
+
+    def forward(self, x):
+        kept = int(x.shape[1] * self.keep)
+        return x.sort(dim=1)[0][:, :kept]  # the smallest
+""",
+            """\
+import torch
+
+
+class Model(torch.nn.Module):
+    def __init__(self, keep=0.7):
+        super().__init__()
+        self.keep = keep
+
+    def forward(self, x):
+        @torch.jit.script_if_tracing
+        def _slice_x(x, keep: float):
+            kept = int(x.shape[1] * keep)
+            return x.sort(dim=1)[0][:, :kept]
+
+        return _slice_x(x, self.keep)  # the smallest
+""",
+            _ROWS,
+            _INNER,
+        ),
         # An early return takes the rest of the function with it.
         _baked(
             """\
@@ -238,8 +280,41 @@ class Model(torch.nn.Module):
                 presumed = found.presumed or _frozen(function, statement, presume=False) is None
                 message += f"; move it into `{name}`, which a trace compiles"
                 yield self.finding(statement, message, *edits, imports=imports, presumed=presumed, trap=True)
+            if file.mentions(*_NUMBERS) and not function.dependence.is_compiled:
+                yield from self._numbers(function, settings.placement, taken_along, taken)
+
+    def _numbers(
+        self, function: Function, placement: Placement, elsewhere: set[ast.AST], taken: set[str]
+    ) -> Iterator[Finding]:
+        """Where a plain number that a trace keeps meets a tensor: compiled code computes the number and uses it."""
+        freezing = Freezing(function)
+        done: set[ast.AST] = set()
+        for use, root in freezing.uses():
+            around = freezing.tensor_around(use)
+            place = around if around is not None else function.file.statement_of(use)
+            if place in done or use in elsewhere or any(n in done for n in (use, place)):
+                continue
+            done |= set(ast.walk(place))
+            message = f"a trace keeps the example's `{shortened(root)}`"
+            try:
+                if around is None:
+                    found = outline(function, function.file.statement_of(use))
+                    name = _name(function, found, taken)
+                else:
+                    sizes = placement is Placement.INNER
+                    found = outline_expression(function, around, freezing.names if sizes else None)
+                    name = expression_name(function, found, taken)
+                edits, imports = moved(function, found, placement, name)
+                taken.add(name)
+            except (Unmovable, ValueError) as reason:
+                yield self.finding(use, f"{message}; what uses it cannot move into a function: {reason}")
+                continue
+            presumed = found.presumed or (around is not None and function.type_of(around) != TENSOR)
+            message += f"; compute it in `{name}`, which a trace compiles"
+            yield self.finding(place, message, *edits, imports=imports, presumed=presumed, trap=True)
 
 
+_NUMBERS = ("size", "shape", "item", "tolist", "len", "int", "float")
 _SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return)
 _KEEPING = (ast.If, ast.While, ast.For, *_SIMPLE)
 """Statements of which a trace may keep one way only."""

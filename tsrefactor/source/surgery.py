@@ -303,7 +303,8 @@ class _Chunk:
             lines = _leading_lines(node)
             blank = len(lines) - comments
             new[0] = new[0].with_changes(leading_lines=[*lines[:blank], *new[0].leading_lines])  # type: ignore[attr-defined]
-            body[at : at + 1] = [*new, node.with_changes(leading_lines=lines[blank:])]
+            apart = [cst.EmptyLine(indent=False)] if isinstance(new[-1], cst.FunctionDef) else []
+            body[at : at + 1] = [*new, node.with_changes(leading_lines=[*apart, *lines[blank:]])]
             start = self.source.offset(_first_line(anchor) - comments, 0)
             regions = [(start, start)]
         return self._spliced(block, block.with_changes(body=body), regions)

@@ -178,4 +178,48 @@ class Model(torch.nn.Module):
         "[(torch.ones(3, 2), torch.tensor(2)), (torch.ones(5, 2), torch.tensor(7))]",
         _INNER,
     ),
+    # A size as the number of groups, without a warning; what it was read from has another shape by then.
+    "groups of a convolution": _baked(
+        """\
+import torch
+import torch.nn.functional as F
+
+
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.rand(3, 2, 1, 1))
+
+    def forward(self, x):
+        batch, channels, height, width = x.shape
+        x = x.reshape(1, batch * channels, height, width)
+        weight = self.weight.repeat(batch, 1, 1, 1)
+        x = F.conv2d(x, weight, groups=batch)
+        return x.view(batch, -1, height, width)
+""",
+        """\
+import torch
+import torch.nn.functional as F
+
+
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.rand(3, 2, 1, 1))
+
+    def forward(self, x):
+        batch, channels, height, width = x.shape
+        x = x.reshape(1, batch * channels, height, width)
+        weight = self.weight.repeat(batch, 1, 1, 1)
+
+        @torch.jit.script_if_tracing
+        def _update_x(x, weight, batch):
+            return F.conv2d(x, weight, groups=int(batch))
+
+        x = _update_x(x, weight, batch)
+        return x.view(batch, -1, height, width)
+""",
+        "[(torch.rand(2, 2, 4, 5),), (torch.rand(3, 2, 6, 5),), (torch.rand(1, 2, 3, 3),)]",
+        _INNER,
+    ),
 }

@@ -1,0 +1,168 @@
+"""constant-tensor."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.moving import expression_name, moved
+from tsrefactor.facts.names import fresh
+from tsrefactor.facts.outline import outline_expression
+from tsrefactor.facts.passing import Unmovable
+from tsrefactor.facts.types import FLOAT, INT, TENSOR, list_of
+from tsrefactor.source.edits import Pieces, Replace
+from tsrefactor.source.imports import Import
+from tsrefactor.vocabulary import Target
+
+from .base import Example, Finding, Rule, Settings, preview, shortened
+
+_MAKERS = ("torch.tensor", "torch.as_tensor")
+_HEAD = "import torch\n\n\nclass Model(torch.nn.Module):\n"
+
+
+def _example(before: str, after: str) -> Example:
+    inputs = "[(torch.rand(2, 5),), (torch.rand(4, 7),), (torch.rand(1, 3),)]"
+    return Example(_HEAD + before, _HEAD + after, inputs, Target.TRACE, "baked", recorded=True)
+
+
+class ConstantTensor(Rule):
+    """Make a tensor of sizes so that it follows them in a trace.
+
+    `torch.tensor([h, w])` copies numbers out of Python, and what it gives is a constant of the trace: the example's
+    sizes. In a `script_if_tracing` function it is an operation, of sizes that are read there. Sizes that a loop
+    collects in a list cannot be read again; they are put into tensors one by one, by `new_full` or `torch.full`, which
+    a trace records.
+
+    Left alone: `torch.tensor(n)` of one size, which a trace follows; lists that hold ints and floats together, which
+    TorchScript does not take; numbers from data, for soft-refactor.
+
+    Source: the TracerWarning "torch.tensor results are registered as constants in the trace".
+    """
+
+    name = "constant-tensor"
+    targets = frozenset({Target.TRACE})
+    answers = frozenset({"trace-constant"})
+    examples = [
+        _example(
+            """\
+    def forward(self, x):
+        size = torch.tensor([x.shape[0], x.shape[1]])  # rows, columns
+        return x.sum() / size
+""",
+            """\
+    def forward(self, x):
+        @torch.jit.script_if_tracing
+        def _compute_size(x):
+            return torch.tensor([x.shape[0], x.shape[1]])
+
+        size = _compute_size(x)  # rows, columns
+        return x.sum() / size
+""",
+        ),
+        # Counts that a loop collects.
+        _example(
+            """\
+    def forward(self, x):
+        counts = []
+        for limit in (0.2, 0.5):
+            counts.append(x[x > limit].numel())
+        return torch.tensor(counts, device=x.device)
+""",
+            """\
+    def forward(self, x):
+        counts = []
+        for limit in (0.2, 0.5):
+            counts.append(x[x > limit].numel())
+        return torch.stack([x.new_full((), n, dtype=torch.int64) for n in counts])
+""",
+        ),
+    ]
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        if not file.mentions("tensor("):
+            return
+        names: set[str] = set()
+        for function in file.functions:
+            if function.dependence.is_compiled:
+                continue
+            for call in function.calls(*_MAKERS):
+                content = call.args[0] if call.args else None
+                if content is None:
+                    continue
+                if isinstance(content, ast.Name) and _collects_sizes(function, content.id):
+                    yield self._stacked(function, call, content)
+                elif _holds_sizes(function, content):
+                    yield self._moved(function, call, settings, names)
+
+    def _stacked(self, function: Function, call: ast.Call, content: ast.Name) -> Finding:
+        message = f"a trace keeps the example's `{shortened(call)}`"
+        form = _stack(function, call, content)
+        if form is None:
+            return self.finding(call, f"{message}; its keywords have no other form")
+        template, pieces, imports = form
+        message += f"; write `{preview(template, pieces)}`"
+        return self.finding(call, message, Replace(call, template, pieces), imports=imports, trap=True)
+
+    def _moved(self, function: Function, call: ast.Call, settings: Settings, names: set[str]) -> Finding:
+        message = f"a trace keeps the example's `{shortened(call)}`"
+        try:
+            found = outline_expression(function, call)
+            name = expression_name(function, found, names)
+            edits, imports = moved(function, found, settings.placement, name)
+            names.add(name)
+        except (Unmovable, ValueError) as reason:
+            return self.finding(call, f"{message}; it cannot move into a function: {reason}")
+        message += f"; make it in `{name}`, which a trace compiles"
+        return self.finding(call, message, *edits, imports=imports, presumed=found.presumed, trap=True)
+
+
+def _holds_sizes(function: Function, content: ast.expr) -> bool:
+    """Whether the content is a list of plain numbers, with sizes among them."""
+    if function.dependence.is_extracted(content) or not function.dependence.is_sized(content):
+        return False
+    if isinstance(content, (ast.List, ast.Tuple)):
+        return {function.type_of(e) for e in content.elts} in ({INT}, {FLOAT})
+    return function.type_of(content) == list_of(INT)
+
+
+def _collects_sizes(function: Function, name: str) -> bool:
+    """Whether a name holds a list that starts empty and to which nothing but sizes is appended."""
+    bindings, dependence = function.types.bindings, function.dependence
+    values, added = bindings.values.get(name, ()), bindings.mutations.get(name, ())
+    if len(values) != 1 or not isinstance(values[0], ast.List) or values[0].elts or not added:
+        return False
+    return all(
+        isinstance(c, ast.Call)
+        and isinstance(c.func, ast.Attribute)
+        and c.func.attr == "append"
+        and function.type_of(c.args[0]) == INT
+        and dependence.is_sized(c.args[0])
+        for c in added
+    )
+
+
+def _stack(function: Function, call: ast.Call, content: ast.Name) -> tuple[str, Pieces, frozenset[Import]] | None:
+    file = function.file
+    stack, imports = file.spell("torch.stack")
+    keywords = {k.arg: k.value for k in call.keywords}
+    pieces: Pieces = {"counts": content}
+    count = fresh(function.flow.local_names, "n", "count")
+    device, dtype = keywords.pop("device", None), keywords.pop("dtype", None)
+    if keywords:
+        return None
+    if device is None:
+        full, more = file.spell("torch.full")
+        rest = "" if dtype is None else ", dtype={dtype}"
+    elif isinstance(device, ast.Attribute) and function.type_of(device.value, presume=True) == TENSOR:
+        full, more = "{owner}.new_full", frozenset[Import]()
+        rest = ", dtype={dtype}"
+        pieces = {**pieces, "owner": device.value}
+        if dtype is None:
+            spelled, more = file.spell("torch.int64")
+            rest = f", dtype={spelled}"
+    else:
+        return None
+    if dtype is not None:
+        pieces = {**pieces, "dtype": dtype}
+    return f"{stack}([{full}((), {count}{rest}) for {count} in {{counts}}])", pieces, imports | more
