@@ -13,6 +13,7 @@ from tsrefactor.vocabulary import Placement
 from .file import Function
 from .names import fresh
 from .outline import Outline
+from .passing import walk_all
 from .types import TENSOR
 
 
@@ -23,7 +24,9 @@ def moved(function: Function, found: Outline, placement: Placement, name: str) -
     """
     file = function.file
     decorator, needed = file.spell("torch.jit.script_if_tracing")
-    imports = set(needed)
+    lists, more = _typed_lists(function, found)
+    found.changes |= lists
+    imports = set(needed | more)
     parameters = []
     for argument in found.arguments:
         text = argument.name
@@ -35,7 +38,7 @@ def moved(function: Function, found: Outline, placement: Placement, name: str) -
     helper = header + indented("\n".join(_body(function, found)), _indent(function))
     call = f"{name}({', '.join(a.value for a in found.arguments)})"
     if found.expression is not None:
-        edits = _in_expression(function, found.expression, placement, helper, call)
+        edits = _in_expression(function, found, placement, helper, call)
     else:
         call = f"return {call}" if found.returns else f"{', '.join(found.results)} = {call}"
         edits = _in_statements(function, found, placement, helper, call)
@@ -59,6 +62,24 @@ def expression_name(function: Function, found: Outline, taken: Set[str]) -> str:
     if isinstance(called, ast.Attribute):
         does = called.attr.strip("_")
     return free_name(function, taken, "_".join(["", does, *tensors[:1]]))
+
+
+def _typed_lists(function: Function, found: Outline) -> tuple[dict[ast.expr, str], frozenset[Import]]:
+    """New source for lists of numbers that start empty, which TorchScript takes for lists of tensors, and imports."""
+    changes: dict[ast.expr, str] = {}
+    imports: frozenset[Import] = frozenset()
+    for node in walk_all([*found.definitions, *([] if found.expression is not None else found.statements)]):
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        if not isinstance(node, ast.Assign) or not isinstance(target, ast.Name):
+            continue
+        type_ = function.types.of_name(target.id)
+        empty = isinstance(node.value, ast.List) and not node.value.elts
+        if empty and type_.known and type_.name == "List" and type_.args[0] != TENSOR:
+            annotate, more = function.file.spell("torch.jit.annotate")
+            annotation, others = function.file.spell_type(type_)
+            changes[node.value] = f"{annotate}({annotation}, [])"
+            imports |= more | others
+    return changes, imports
 
 
 def _body(function: Function, found: Outline) -> list[str]:
@@ -89,13 +110,21 @@ def _expression_text(function: Function, found: Outline) -> str:
     return text if isinstance(node, (ast.Call, ast.Subscript, ast.List, ast.ListComp)) else f"({text})"
 
 
-def _in_expression(function: Function, node: ast.expr, placement: Placement, helper: str, call: str) -> list[Edit]:
-    statement = function.file.statement_of(node)
+def _in_expression(function: Function, found: Outline, placement: Placement, helper: str, call: str) -> list[Edit]:
+    node, statement = found.expression, found.statements[0]
+    assert node is not None
     anchor: ast.stmt = statement
     if placement is Placement.MODULE:
         anchor = function.file.top_level_of(function.node)
     elif not isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Expr)):
         raise ValueError("it stands in the head of a block")
+    else:  # in the place of what goes away right above
+        above = function.file.block_of(statement)[: function.file.block_of(statement).index(statement)]
+        gone = [
+            e.target[0] for e in _removals(function, found) if isinstance(e, Replace) and isinstance(e.target, list)
+        ]
+        while above and above[-1] in gone:
+            anchor = above.pop()
     insert = InsertBefore(anchor, "{helper}", {"helper": helper})
     return [insert, Replace(node, "{call}", {"call": call})]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from .file import Function
 from .scriptable import obstacle
-from .types import TENSOR
+from .types import BOOL, FLOAT, INT, TENSOR
 
 _SHAPE_CHANGES = frozenset("resize_ resize_as_ squeeze_ unsqueeze_ transpose_ swapaxes_ swapdims_ t_ set_".split())
 
@@ -36,7 +36,7 @@ class Reaching:
             return None
         assert found.value is not None
         if isinstance(found.value, (ast.List, ast.ListComp)) and not (
-            self.only_here(found) and self._appends_tensors(name)
+            self.only_here(found) and self._appends_one_kind(name)
         ):
             return None
         return found if self._still_holds(found, at) else None
@@ -77,15 +77,16 @@ class Reaching:
         others = (n for n in ast.walk(self.function.node) if isinstance(n, ast.Name) and n.id in names)
         return all(n in inside for n in others)
 
-    def _appends_tensors(self, name: str) -> bool:
-        """Whether a list made empty is given tensors only: TorchScript takes any other for a list of tensors."""
+    def _appends_one_kind(self, name: str) -> bool:
+        """Whether a list made empty is given tensors only, or numbers of one type only."""
         calls = (n for n in _walk(self.code) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute))
         added = [
             c.args[0] for c in calls
             if c.func.attr in ("append", "insert", "extend") and c.args  # type: ignore[attr-defined]
             and isinstance(c.func.value, ast.Name) and c.func.value.id == name  # type: ignore[attr-defined]
         ]  # fmt: skip
-        return all(self.function.type_of(a, presume=True) == TENSOR for a in added)
+        kinds = {self.function.type_of(a, presume=True) for a in added}
+        return len(kinds) < 2 and kinds <= {TENSOR, INT, FLOAT, BOOL}
 
     def _around(self, statement: ast.stmt) -> list[ast.stmt]:
         """The statement and those around it, up to the function."""

@@ -109,6 +109,15 @@ def form_of(function: Function, node: ast.expr) -> Form | None:
     return _called(function, node) if isinstance(node, ast.Call) else None
 
 
+def is_single_value(function: Function, test: ast.expr) -> bool:
+    """Whether a condition is surely a tensor without dimensions, of bools or not: ``x.all()`` of bytes gives a byte."""
+    if is_single_truth(function, test):
+        return True
+    name, subject, arguments = _method(function, test) if isinstance(test, ast.Call) else ("", None, [])
+    full = name in ("any", "all") and subject is not None and not arguments
+    return full and function.type_of(subject, presume=True) == TENSOR  # type: ignore[arg-type]
+
+
 def is_single_truth(function: Function, test: ast.expr) -> bool:
     """Whether a condition is surely a bool tensor without dimensions: a comparison or test of full reductions."""
     if isinstance(test, ast.Name):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tsrefactor.facts.file import FileFacts, Function
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
-from tsrefactor.facts.selection import is_single_truth
+from tsrefactor.facts.selection import is_single_value
 from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, Replace
 from tsrefactor.vocabulary import Target
 
@@ -53,7 +53,7 @@ class LateBreak(Rule):
     lists that get one tensor a turn and are stacked by `torch.stack`.
 
     Left alone, with the reason: other results of the loop; a second `break`, `continue` or `return`; conditions that
-    are not surely one bool without dimensions.
+    are not surely without dimensions.
 
     Source: the TracerWarning "Converting a tensor to a Python boolean …"; the documentation of `torch.jit.is_tracing`.
     """
@@ -134,8 +134,8 @@ def _edits(function: Function, loop: ast.For, last: ast.If) -> list[Edit]:
     file, flow = function.file, function.flow
     if loop.orelse or function.dependence.freezes_loop(loop, presume=True):
         raise _Refused("its number of turns depends on the input")
-    if not is_single_truth(function, last.test):
-        raise _Refused(f"`{ast.unparse(last.test)}` is not surely one bool in a tensor without dimensions")
+    if not is_single_value(function, last.test):
+        raise _Refused(f"`{ast.unparse(last.test)}` is not surely a tensor without dimensions")
     leaving = [n for s in loop.body for n in walk(s) if isinstance(n, (ast.Break, ast.Continue, ast.Return, ast.Raise))]
     if len(leaving) > 1:
         raise _Refused("it is left in other places, too")

@@ -266,6 +266,8 @@ class _Chunk:
         block, body, at = self._place(old[0], statements[0])
         if [id(n) for n in body[at : at + len(old)]] != [id(n) for n in old]:
             raise EditRefused(f"the statements at line {statements[0].lineno} do not follow one another")
+        if new and not isinstance(old[0], cst.FunctionDef):
+            new[0] = _set_apart(new[0], at)
         body[at : at + len(old)] = new
         if not body:
             raise EditRefused(f"nothing is left of the block at line {statements[0].lineno}")
@@ -304,6 +306,7 @@ class _Chunk:
             blank = len(lines) - comments
             new[0] = new[0].with_changes(leading_lines=[*lines[:blank], *new[0].leading_lines])  # type: ignore[attr-defined]
             apart = [cst.EmptyLine(indent=False)] if isinstance(new[-1], cst.FunctionDef) else []
+            new[0] = _set_apart(new[0], at)
             body[at : at + 1] = [*new, node.with_changes(leading_lines=[*apart, *lines[blank:]])]
             start = self.source.offset(_first_line(anchor) - comments, 0)
             regions = [(start, start)]
@@ -461,6 +464,13 @@ def _carry(old: cst.BaseStatement, new: cst.BaseStatement) -> cst.BaseStatement:
 
 def _first_line(statement: ast.stmt) -> int:
     return min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))])
+
+
+def _set_apart(new: cst.BaseStatement, at: int) -> cst.BaseStatement:
+    """A function that comes after other statements, with an empty line before it."""
+    if at and isinstance(new, cst.FunctionDef) and not new.leading_lines:
+        return new.with_changes(leading_lines=[cst.EmptyLine(indent=False)])
+    return new
 
 
 def _leading_lines(node: cst.CSTNode) -> list[cst.EmptyLine]:

@@ -163,6 +163,7 @@ class Model(torch.nn.Module):
     def forward(self, x: torch.Tensor, turns: torch.Tensor):
         last = len(x) - 1
         total = x[last]
+
         @torch.jit.script_if_tracing
         def _update_total(x, turns, total):
             last = len(x) - 1
