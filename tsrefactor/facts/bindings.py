@@ -40,6 +40,13 @@ _BINDING = (
 """What binds names."""
 
 
+def starts_empty(function: Function, value: ast.expr | Type) -> bool:
+    """Whether a value is an empty list: ``[]``, or ``torch.jit.annotate(List[int], [])``."""
+    if isinstance(value, ast.Call) and function.file.origin(value.func) == "torch.jit.annotate":
+        value = value.args[-1]
+    return isinstance(value, ast.List) and not value.elts
+
+
 class Bindings:
     """The names of one function. Those that a comprehension binds are its own (`inner`), not the function's."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 
+from .bindings import starts_empty
 from .file import Function
 from .scriptable import obstacle
 from .types import BOOL, FLOAT, INT, TENSOR
@@ -32,10 +33,12 @@ class Reaching:
             (a for a, b in zip(self._around(first), around, strict=True) if found in b and b.index(found) < b.index(a)),
             None,
         )
-        if at is None or not self.flow.is_pure(found) or obstacle(self.function, [found]) is not None:
+        if at is None or found.value is None:
             return None
-        assert found.value is not None
-        if isinstance(found.value, (ast.List, ast.ListComp)) and not (
+        empty = starts_empty(self.function, found.value)
+        if not empty and (not self.flow.is_pure(found) or obstacle(self.function, [found]) is not None):
+            return None
+        if (empty or isinstance(found.value, (ast.List, ast.ListComp))) and not (
             self.only_here(found) and self._appends_one_kind(name)
         ):
             return None

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.layer_calls import calls_layers
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.placement import is_elif
@@ -147,7 +148,7 @@ class BothSides(Rule):
         message = "a trace keeps the side of this `if` that the example took"
         rest = _rest(function, node)
         sides = [node.body, node.orelse or rest]
-        calling = [_calls_layers(function, side) for side in sides]
+        calling = [calls_layers(function, side) for side in sides]
         if not any(calling):
             return
         try:
@@ -176,19 +177,6 @@ def _rest(function: Function, node: ast.If) -> list[ast.stmt]:
         return []
     rest = body[body.index(node) + 1 :]
     return rest if rest and isinstance(rest[-1], ast.Return) else []
-
-
-def _calls_layers(function: Function, block: Sequence[ast.stmt]) -> bool:
-    """Whether it calls something of ``self`` that is no tensor."""
-    for statement in block:
-        for node in walk(statement):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                owner: ast.expr = node.func
-                while isinstance(owner, (ast.Attribute, ast.Subscript)):
-                    if function.self_attribute(owner) is not None and function.type_of(owner) != TENSOR:
-                        return True
-                    owner = owner.value
-    return False
 
 
 def _check_harmless(function: Function, block: Sequence[ast.stmt]) -> None:

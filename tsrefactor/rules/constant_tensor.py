@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from tsrefactor.facts.bindings import starts_empty
 from tsrefactor.facts.file import FileFacts, Function
 from tsrefactor.facts.moving import expression_name, moved
 from tsrefactor.facts.names import fresh
@@ -130,7 +131,7 @@ def _collects_sizes(function: Function, name: str) -> bool:
     """Whether a name holds a list that starts empty and to which nothing but sizes is appended."""
     bindings, dependence = function.types.bindings, function.dependence
     values, added = bindings.values.get(name, ()), bindings.mutations.get(name, ())
-    if len(values) != 1 or not isinstance(values[0], ast.List) or values[0].elts or not added:
+    if len(values) != 1 or not starts_empty(function, values[0]) or not added:
         return False
     return all(
         isinstance(c, ast.Call)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from tsrefactor.facts.file import FileFacts, Function
-from tsrefactor.facts.nodes import walk
+from tsrefactor.facts.layer_calls import calls_layers
 from tsrefactor.facts.placement import is_elif
 from tsrefactor.facts.types import TENSOR
 from tsrefactor.source.edits import Replace
@@ -95,7 +95,7 @@ class Model(nn.Module):
                 continue
             for node in function.of(ast.If):
                 subject = _subject(function, node.test)
-                if subject is None or node.orelse or is_elif(file, node) or not _calls_self(function, node):
+                if subject is None or node.orelse or is_elif(file, node) or not calls_layers(function, node.body):
                     continue
                 if all(_is_harmless(function, node, s, subject) for s in node.body):
                     tracing, imports = file.spell("torch.jit.is_tracing")
@@ -130,14 +130,6 @@ def _subject(function: Function, test: ast.expr) -> str | None:
 def _tensor(function: Function, node: ast.expr) -> str | None:
     known = isinstance(node, ast.Name) and function.type_of(node, presume=True) == TENSOR
     return node.id if known and isinstance(node, ast.Name) else None
-
-
-def _calls_self(function: Function, node: ast.If) -> bool:
-    return any(
-        isinstance(n, ast.Attribute) and function.self_attribute(n) is not None and function.type_of(n) != TENSOR
-        for s in node.body
-        for n in walk(s)
-    )
 
 
 def _is_harmless(function: Function, node: ast.If, statement: ast.stmt, subject: str) -> bool:

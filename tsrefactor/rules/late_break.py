@@ -6,7 +6,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tsrefactor.facts.bindings import starts_empty
 from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.layer_calls import calls_layers
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.selection import is_single_value
@@ -107,7 +109,7 @@ class LateBreak(Rule):
             for loop in function.of(ast.For):
                 last = loop.body[-1]
                 ends = isinstance(last, ast.If) and len(last.body) == 1 and isinstance(last.body[0], ast.Break)
-                if not ends or last.orelse or not _calls_layers(function, loop):  # type: ignore[attr-defined]
+                if not ends or last.orelse or not calls_layers(function, loop.body):  # type: ignore[attr-defined]
                     continue
                 assert isinstance(last, ast.If)
                 if function.dependence.decides(last.test, presume=True):
@@ -122,12 +124,6 @@ class LateBreak(Rule):
         imports = function.file.spell("torch.jit.is_tracing")[1] | function.file.spell("torch.stack")[1]
         message += "; let it take all turns, and cut off what comes later"
         return self.finding(last, message, *edits, imports=imports, presumed=True, trap=True)
-
-
-def _calls_layers(function: Function, loop: ast.For) -> bool:
-    return any(
-        isinstance(n, ast.Call) and function.self_attribute(n.func) is not None for s in loop.body for n in walk(s)
-    )
 
 
 def _edits(function: Function, loop: ast.For, last: ast.If) -> list[Edit]:
@@ -179,7 +175,7 @@ def _filled(function: Function, loop: ast.For) -> dict[str, ast.Call]:
         if not isinstance(owner, ast.Name) or len(bindings.mutations.get(owner.id, ())) != 1:
             continue
         values = bindings.values.get(owner.id, ())
-        if len(values) == 1 and isinstance(values[0], ast.List) and not values[0].elts:
+        if len(values) == 1 and starts_empty(function, values[0]):
             found[owner.id] = call
     return found
 
