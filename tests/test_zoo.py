@@ -14,7 +14,7 @@ import torch
 from tests.forked import forked
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
-NOT_YET = {"speech-rnn", "early-exit"}  # the rules for them come later
+NOT_YET: set[str] = set()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts, Function
@@ -80,6 +80,11 @@ class CaseLoop:
     def _eager_error(self, message: str) -> Examination:
         return Examination({self.target.value: Verdict(Outcome.EAGER_ERROR, message)})
 
+    def _place(self, draft: Draft) -> None:
+        """Puts helpers of a trace at module level where the files were rewritten for another case, maybe a scripted."""
+        if self.options.placement is None and any(a.file in self.files for a in draft.applied):
+            self.settings = replace(self.settings, placement=Placement.MODULE)
+
     # -- the loop --------------------------------------------------------------------------------------------------
 
     def run(self, draft: Draft, before: Examination) -> Steps:
@@ -87,6 +92,7 @@ class CaseLoop:
 
         The attempts are quick until the quick proof holds; when the thorough one does not, its diagnosis is the next.
         """
+        self._place(draft)
         starts = [(draft, before)]
         proactive = None if before.passed else self._with_proactive(draft)
         if proactive is not None:
