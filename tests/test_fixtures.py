@@ -39,7 +39,8 @@ FIRST_SCRIPT_ERROR = {
     "length-pooling": 'on parameter "temperature"',
 }
 TRACED = (
-    "anchors", "early-exit", "wav-frontend", "moe-traced", "decoder-traced", "style-block", "same-pad", "length-pooling",
+    "anchors", "early-exit", "wav-frontend",
+    "moe-traced", "decoder-traced", "style-block", "same-pad", "length-pooling",
 )  # fmt: skip
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch deprecates what these models do; that is their point

@@ -43,7 +43,7 @@ def test_what_the_rules_can_mend_migrates(run):
     report, code, _ = run
     failed = {case["name"] for case in report["cases"] if case["status"] != "migrated"}
     assert failed == NOT_YET
-    assert code == 1
+    assert code == bool(NOT_YET)
     assert report["summary"]["migrated"] == len(report["cases"]) - len(NOT_YET)
 
 
