@@ -87,6 +87,14 @@ def test_focus_names_functions_by_their_first_original_line(document):
     assert [f.qualname for f in FileFacts(moved, focus=frozenset({line})).functions] == ["uses_torch"]
 
 
+def test_focus_holds_what_a_change_inserted(document):
+    d = document(MODULES)
+    moved = d.apply(
+        [Change(1, (Splice(len(d.source.text), len(d.source.text), "def new(x):\n    return torch.relu(x)\n"),))]
+    )
+    assert [f.qualname for f in FileFacts(moved, focus=frozenset()).functions] == ["new"]
+
+
 def test_parameters_without_self(document):
     facts = FileFacts(document(MODULES))
     extra = next(f for f in facts.all_functions if f.name == "extra")

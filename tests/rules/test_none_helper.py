@@ -26,6 +26,7 @@ def after(tmp_path, helper, use):
 
 IS_NONE = "def missing(x):\n    '''Is it?'''\n    return x is None"
 EXISTS = "def exists(val):\n    return val is not None"
+CALLS = "def default(x, d):\n    return x if x is not None else d if not callable(d) else d()"
 IF = "def default(x, d):\n    if x is not None:\n        return x\n    return d"
 
 
@@ -36,6 +37,8 @@ IF = "def default(x, d):\n    if x is not None:\n        return x\n    return d"
         (EXISTS, "exists(y) and exists(x)", "y is not None and x is not None"),
         (EXISTS, "not exists(y)", "not (y is not None)"),
         (IS_NONE, "missing(y)", "y is None"),
+        (CALLS, "default(y, lambda: x.clone())", "y if y is not None else x.clone()"),
+        (CALLS, "default(y, 2)", "y if y is not None else 2"),
         (IF, "default(y, self.k)", "y if y is not None else self.k"),
     ],
 )
@@ -50,6 +53,9 @@ def test_written_out(tmp_path, helper, use, wanted):
         ("def default(x, d):\n    return d if x is not None else x", "default(y, x)"),
         ("def exists(x, y):\n    return x is not None", "exists(x, y)"),
         ("def exists(x):\n    print(x)\n    return x is not None", "exists(y)"),
+        (CALLS, "default(y, self.k)"),  # which may be a function
+        (CALLS, "default(y, lambda a=x: a)"),
+        (IF, "default(y, lambda: x)"),
         (EXISTS, "exists(val=y)"),
         (EXISTS, "exists(*y)"),
         (IF, "default(y, x.clone())"),  # would no longer be computed every time

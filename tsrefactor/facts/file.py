@@ -513,7 +513,8 @@ class FileFacts:
             return []
         if self.focus is not None:
             able = (f for f in self.all_functions if could_be_compiled(f))
-            return [f for f in able if self.first_original_line(f) in self.focus]
+            lines = {*self.focus, None}  # what a change inserted is there to be compiled
+            return [f for f in able if self.first_original_line(f) in lines]
         return Reach(self).functions
 
     def is_of_torch(self, node: ast.expr) -> bool:
