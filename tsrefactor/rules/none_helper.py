@@ -195,7 +195,10 @@ def _choice(function: Function, tests: dict[str, str]) -> str | None:
     match body:
         case [ast.Return(value=ast.IfExp(test=test, body=first, orelse=second))]:
             pass
-        case [ast.If(test=test, body=[ast.Return(value=ast.expr() as first)], orelse=[]), ast.Return(value=second)]:
+        case [
+            ast.If(test=test, body=[ast.Return(value=ast.expr() as first)], orelse=[]),
+            ast.Return(value=ast.expr() as second),
+        ]:
             pass
         case _:
             return None
