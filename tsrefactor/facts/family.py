@@ -96,3 +96,11 @@ def delegate(method: Function) -> str | None:
 def members(cls: Class) -> set[str]:
     """Names of methods and attributes of a class, of those above it and of those below it."""
     return {name for c in (cls, *cls.ancestors, *cls.subclasses) for name in (*c.methods, *c.assigned)}
+
+
+def initialised_at(cls: Class) -> ast.stmt | None:
+    """The statement of the class's `__init__` that calls that of its parent, when `__init__` always comes to it."""
+    init = cls.methods.get("__init__")
+    calls = [c.node for c in parent_calls(init) if c.method == "__init__"] if init is not None else []
+    statements = [cls.file.statement_of(c) for c in calls]
+    return next((s for s in statements if init is not None and s in init.node.body), None)
