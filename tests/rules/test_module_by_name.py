@@ -48,6 +48,23 @@ def test_left_alone(line, tmp_path):
     assert findings(RULE, source(tmp_path / "model.py", model(line))) == []
 
 
+def test_the_dunder_is_getattr_too(tmp_path):
+    body = ("for i in range(2):", "    x = self.__getattr__('norm{}'.format(i))(x)", "return x")
+    before = model(*body)
+    after = before.replace("self.__getattr__('norm{}'.format(i))(x)", "self._call_norm('norm{}'.format(i), x)") + (
+        """
+    def _call_norm(self, name: str, x):
+        if name == 'norm0':
+            return self.norm0(x)
+        if name == 'norm1':
+            return self.norm1(x)
+        raise AttributeError(name)
+"""
+    )
+    error = "Unknown type|Module"
+    prove(RULE, Example(before, after, "[(torch.rand(2, 4),)]", Target.SCRIPT, error=error), tmp_path)
+
+
 def test_a_name_that_the_compiler_complains_of_is_presumed_to_be_a_module(tmp_path):
     text = model("return getattr(self, self.kind)(x)")
     file = source(tmp_path / "model.py", text)

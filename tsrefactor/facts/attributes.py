@@ -143,16 +143,20 @@ class Attributes:
 
     def fixed_type(self, cls: Class, name: str) -> Type:
         """The type of an attribute that `__init__` alone sets; `UNKNOWN` for any other, and where nothing tells it."""
+        if not self.set_by_init(cls, name):
+            return UNKNOWN
         assigned = [(m, v) for c in self.family(cls) for m, v in c.assigned.get(name, ())]
-        if name == "training" or not assigned or any(m.name != "__init__" for m, _ in assigned):
-            return UNKNOWN
-        if name in self._set_from_outside:
-            return UNKNOWN
         recorded = join_all(self.recorded(c, name) for c in self.family(cls))
         if recorded != UNKNOWN:
             return recorded
         types = [m.type_of(v) if v is not None else UNKNOWN for m, v in assigned]
         return UNKNOWN if UNKNOWN in types else join_all(types)
+
+    def set_by_init(self, cls: Class, name: str) -> bool:
+        """Whether `__init__` sets the attribute, and nothing else in the file does."""
+        assigned = [m for c in self.family(cls) for m, _ in c.assigned.get(name, ())]
+        by_init = bool(assigned) and all(m.name == "__init__" for m in assigned)
+        return by_init and name != "training" and name not in self._set_from_outside
 
     def is_final(self, cls: Class, name: str) -> bool:
         """Whether the class that assigns the attribute declares it Final."""

@@ -62,7 +62,7 @@ class Flags:
             existing = next((n for n, values in owner.assigned.items() if self._is_flag(owner, n, value)), None)
             if existing is not None:
                 return Flag(owner, existing, value, negated, None, True)
-            anchor = _last_store(init, attributes)
+            anchor = last_store(init, attributes)
             if anchor is None:
                 return None
             taken = members(owner) | {f.name for f in self._given.values()}
@@ -99,7 +99,7 @@ class Flags:
         return owner if above and owner is not None and all(a in owner.assigned for a in attributes) else None
 
 
-def _last_store(init: Function, attributes: list[str]) -> ast.stmt | None:
+def last_store(init: Function, attributes: list[str]) -> ast.stmt | None:
     """The last statement of `__init__` itself that sets any of them."""
     stores = [
         n for n in init.nodes

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from tsrefactor.facts.file import Class, FileFacts, Function, Parameter
-from tsrefactor.facts.names import fresh
+from tsrefactor.facts.names import fresh, snake
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.types import TENSOR, UNKNOWN
 from tsrefactor.source.edits import Edit, InsertAfter, Piece, Replace
@@ -196,7 +195,7 @@ def _edits(file: FileFacts, cls: Class) -> tuple[list[Edit], frozenset[Import]]:
         raise Refused("the calls of its `apply` differ in their arguments")
     if cls.node not in file.tree.body:
         raise Refused("it lies inside another class or function")
-    name = _snake(file, cls)
+    name = fresh(file.module_names, f"_{snake(cls.name)}")
     helper, pieces, imports = _helper(file, cls, name, counts.pop())
     edits: list[Edit] = [InsertAfter(cls.node, "\n\n" + helper, pieces)]
     edits += [Replace(alias.value, name) for alias in aliases]
@@ -208,11 +207,6 @@ def _edits(file: FileFacts, cls: Class) -> tuple[list[Edit], frozenset[Import]]:
 
 def _applies(file: FileFacts, cls: Class, node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == "apply" and file.class_named(file.origin(node.value)) is cls
-
-
-def _snake(file: FileFacts, cls: Class) -> str:
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.name).lower().strip("_")
-    return fresh(file.module_names, f"_{words}")
 
 
 def _helper(

@@ -182,6 +182,8 @@ class Model(torch.nn.Module):
 
 def _impossible(function: Function, value: ast.expr, origin: str) -> bool:
     """Whether no TorchScript value at this place is an instance of the class."""
+    if origin == "torch.nn.Module" and function.self_attribute(value) is not None:
+        return False  # an attribute may hold a module
     if origin.startswith(_NEVER) or origin in _NEVER_BUILTIN:
         return True
     if origin not in _CONTAINERS:

@@ -62,8 +62,8 @@ class _Site:
 class ModuleByName(Rule):
     """Call a submodule through a small method where its name is computed.
 
-    `getattr(self, f"layer{i}")(x)`, `self._modules[name](x)` and `self.heads[name](x)` of a ModuleDict name a module
-    with a value; TorchScript takes only literals. The call goes to a method that compares the name with those of the
+    `getattr(self, f"layer{i}")(x)`, `self.__getattr__(name)(x)`, `self._modules[name](x)` and `self.heads[name](x)` of
+    a ModuleDict name a module with a value; TorchScript takes only literals. The call goes to a method that compares the name with those of the
     modules: with the ones that a loop over literals can give, else with all that the module, or the ModuleDict, has.
     `self._modules.values()` becomes `self.children()`, and a literal name an attribute. state_dict keys stay.
 
@@ -77,7 +77,9 @@ class ModuleByName(Rule):
 
     name = "module-by-name"
     targets = frozenset({Target.SCRIPT})
-    answers = frozenset({"getattr-name", "string-literal-index", "missing-attribute", "ignored-attribute"})
+    answers = frozenset(
+        {"getattr-name", "string-literal-index", "missing-attribute", "ignored-attribute", "unknown-type-name"}
+    )
     examples = [
         _example(
             """\
@@ -186,7 +188,7 @@ class ModuleByName(Rule):
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-        if not file.mentions("getattr(", "_modules", "ModuleDict"):
+        if not file.mentions("getattr", "_modules", "ModuleDict"):
             return
         for cls in file.classes:
             sites: list[_Site] = []
@@ -297,9 +299,12 @@ def _grouped(sites: Sequence[_Site]) -> list[tuple[str, list[_Site]]]:
 def _lookup(function: Function, node: ast.AST) -> tuple[ast.Call | ast.Subscript, ast.expr, str] | None:
     """A lookup by a computed name: the node, the name, and the ModuleDict it is in ("": self)."""
     if isinstance(node, ast.Call):
-        if function.file.origin(node.func) != "getattr" or len(node.args) != 2 or node.keywords:
+        if function.file.origin(node.func) == "getattr" and len(node.args) == 2:
+            own, key = node.args
+        elif isinstance(node.func, ast.Attribute) and node.func.attr == "__getattr__" and len(node.args) == 1:
+            own, key = node.func.value, node.args[0]
+        else:
             return None
-        own, key = node.args
         if isinstance(own, ast.Name) and own.id == function.self_name and not isinstance(key, ast.Constant):
             return node, key, ""
     elif (
