@@ -63,9 +63,10 @@ class ModuleByName(Rule):
     """Call a submodule through a small method where its name is computed.
 
     `getattr(self, f"layer{i}")(x)`, `self.__getattr__(name)(x)`, `self._modules[name](x)` and `self.heads[name](x)` of
-    a ModuleDict name a module with a value; TorchScript takes only literals. The call goes to a method that compares the name with those of the
-    modules: with the ones that a loop over literals can give, else with all that the module, or the ModuleDict, has.
-    `self._modules.values()` becomes `self.children()`, and a literal name an attribute. state_dict keys stay.
+    a ModuleDict name a module with a value; TorchScript takes only literals. The call goes to a method that compares
+    the name with those of the modules: with the ones that a loop over literals can give, else with all that the module,
+    or the ModuleDict, has. `self._modules.values()` becomes `self.children()`, and a literal name an attribute.
+    state_dict keys stay.
 
     The modules that the method chooses from must take the same arguments and give results of one type. One that is
     registered under two names is found under the first of them only. Left alone: modules that are used otherwise than
