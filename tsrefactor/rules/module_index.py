@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.dispatch import method_name, passed_on
 from tsrefactor.facts.file import Class, FileFacts, Function
+from tsrefactor.facts.loop_edits import around_body, holds_modules
 from tsrefactor.facts.module_loops import (
     Loop,
     NotInOrder,
@@ -20,7 +21,7 @@ from tsrefactor.facts.module_loops import (
 )
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
-from tsrefactor.source.edits import Edit, InsertAfter, Piece, Replace
+from tsrefactor.source.edits import Edit, InsertAfter, Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
 
@@ -56,8 +57,8 @@ class ModuleIndex(Rule):
     TorchScript unrolls a loop over a ModuleList, Sequential or ParameterList, and so knows the type of each; an index
     must be an integer literal. `for i in range(n): x = self.layers[i](x)` becomes a loop over `self.layers` (with
     `enumerate` where `i` is used, `zip` for several containers, a guard for a part of the range); so do a loop over a
-    slice of a ModuleList, whose modules cannot be called there, over a ModuleList reversed, and over `zip` of one with
-    a list. Any other index goes through a small method that looks for the module.
+    slice of a ModuleList, whose modules cannot be called there, and over a ModuleList reversed. Any other index goes
+    through a small method that looks for the module.
 
     The loop variable gets a name of its own: TorchScript takes no second module under one name. Left alone: loops with
     `break` or `continue`, which an unrolled loop cannot have, and loops that would come to stand behind a guard while
@@ -172,18 +173,15 @@ class ModuleIndex(Rule):
         for cls in file.classes:
             general: dict[str, list[tuple[Function, ast.Subscript]]] = {}
             for function in file.methods_of(cls):
-                if not function.of(ast.For, ast.ListComp, ast.GeneratorExp, ast.Subscript):
+                if not function.of(ast.For, ast.ListComp, ast.Subscript):
                     continue
                 inside = list(walk(function.node))
                 taken = {n.id for n in inside if isinstance(n, ast.Name)}
                 taken |= {n.arg for n in inside if isinstance(n, ast.arg)}
                 done: set[ast.AST] = set()
-                for node in function.of(ast.For, ast.ListComp, ast.GeneratorExp):
-                    if isinstance(node, ast.For):
-                        yield from self._range_loop(Loop(function, node, taken), done)
-                        yield from self._container_loop(Loop(function, node, taken))
-                    else:
-                        yield from self._zipped_comprehension(function, node, taken)
+                for node in function.of(ast.For):
+                    yield from self._range_loop(Loop(function, node, taken), done)
+                    yield from self._container_loop(Loop(function, node, taken))
                 for index in function.of(ast.Subscript):
                     if index not in done and is_computed_index(function, index):
                         general.setdefault(ast.unparse(index.value), []).append((function, index))
@@ -233,7 +231,7 @@ class ModuleIndex(Rule):
         edits = _rewritten(loop, target, over, changes, guard)
         yield self.finding(node, message, *edits, answers=answered)
 
-    # -- for m in self.l[1:], in reversed(self.l), in zip(self.l, values) --------------------------------------------
+    # -- for m in self.l[1:], in reversed(self.l) --------------------------------------------------------------------
 
     def _container_loop(self, loop: Loop) -> Iterator[Finding]:
         node, over = loop.node, loop.node.iter
@@ -242,7 +240,7 @@ class ModuleIndex(Rule):
         if isinstance(over, ast.Subscript) and ast.unparse(over.slice) == "::-1":
             backwards = over.value
         if backwards is None and isinstance(over, ast.Subscript) and isinstance(over.slice, ast.Slice):
-            if not _holds_modules(loop.function, over.value):
+            if not holds_modules(loop.function, over.value):
                 return
             text = ast.unparse(over.value)
             index = loop.fresh("i", "j", "index")
@@ -250,7 +248,7 @@ class ModuleIndex(Rule):
             why = "TorchScript cannot call the modules of a slice of a ModuleList"
             reason = "its bounds are no literals" if guard is None else loop.refusal(guarded=True)
             edits = _rewritten(loop, f"{index}, {ast.unparse(node.target)}", f"enumerate({text})", {}, guard or "")
-        elif backwards is not None and _holds_modules(loop.function, backwards):
+        elif backwards is not None and holds_modules(loop.function, backwards):
             text, outer, inner = ast.unparse(backwards), loop.fresh("i", "index"), loop.fresh("j", "k", "other")
             why, reason = "TorchScript cannot reverse a ModuleList", loop.refusal(guarded=True)
             template = (
@@ -258,81 +256,14 @@ class ModuleIndex(Rule):
                 f"    for {inner}, {ast.unparse(node.target)} in enumerate({text}):\n"
                 f"        if {inner} == {outer}:\n            {{body}}\n{{below}}"
             )
-            edits = [_around_body(loop, template, 3)]
+            edits = [around_body(loop, template, 3)]
         else:
-            yield from self._zipped(loop)
             return
         answered = self._at(loop.function, node)  # the compiler points at the call in the loop
         if reason is not None or not isinstance(node.target, ast.Name):
             yield self.finding(node, f"{why}, and {reason or 'its target is no name'}", answers=answered)
         else:
             yield self.finding(node, f"{why}; loop over all of it", *edits, answers=answered)
-
-    def _zipped(self, loop: Loop) -> Iterator[Finding]:
-        """``zip`` of modules with lists of a length that TorchScript does not know: these are read by index."""
-        function, node = loop.function, loop.node
-        target, over, numbered = node.target, node.iter, None
-        if isinstance(over, ast.Call) and function.file.origin(over.func) == "enumerate" and len(over.args) == 1:
-            if not isinstance(target, ast.Tuple) or len(target.elts) != 2 or not isinstance(target.elts[0], ast.Name):
-                return
-            numbered, target, over = target.elts[0].id, target.elts[1], over.args[0]
-        if not isinstance(over, ast.Call) or function.file.origin(over.func) != "zip" or over.keywords:
-            return
-        if not isinstance(target, ast.Tuple) or len(target.elts) != len(over.args):
-            return
-        pairs = list(zip(target.elts, over.args, strict=True))
-        modules = [p for p in pairs if _holds_modules(loop.function, p[1])]
-        lists = [p for p in pairs if p not in modules]
-        if not modules or not lists or any(function.type_of(a).name == "Tuple" for _, a in lists):
-            return
-        answered = self._at(function, over)
-        why = "TorchScript cannot zip modules with a list"
-        simple = all(isinstance(a, (ast.Name, ast.Attribute)) and loop.is_fixed(a) for _, a in lists)
-        typed = all(function.type_of(a, presume=True).name in ("List", "Tensor") for _, a in lists)
-        reason = loop.refusal()
-        if reason or not simple or not (typed or answered):
-            yield self.finding(node, f"{why}, and {reason or 'the list is no plain name'}", answers=answered)
-            return
-        index = numbered or loop.fresh("i", "j", "index")
-        guard = " and ".join(f"{index} < len({ast.unparse(a)})" for _, a in lists)
-        guarded = loop.refusal(guarded=True) is None
-        names = ", ".join(ast.unparse(t) for t, _ in modules)
-        held = ", ".join(ast.unparse(a) for _, a in modules)
-        if len(modules) > 1:
-            names, held = f"({names})", f"zip({held})"
-        step = "    " * (2 if guarded else 1)
-        reads = "".join(f"{step}{ast.unparse(t)} = {ast.unparse(a)}[{index}]\n" for t, a in lists)
-        test = f"    if {guard}:\n" if guarded else ""
-        template = f"for {index}, {names} in enumerate({held}):{{beside}}\n{test}{reads}{step}{{body}}\n{{below}}"
-        edit = _around_body(loop, template, 2 if guarded else 1)
-        presumed = not (guarded and typed)  # without a guard a list shorter than the modules would raise
-        yield self.finding(node, f"{why}; read the list by index", edit, presumed=presumed, answers=answered)
-
-    def _zipped_comprehension(
-        self, function: Function, node: ast.ListComp | ast.GeneratorExp, taken: set[str]
-    ) -> Iterator[Finding]:
-        """``[m(x) for m, x in zip(self.l, xs)]``: the list is read by index where its element is used."""
-        generator = node.generators[0]
-        target, over = generator.target, generator.iter
-        if not isinstance(over, ast.Call) or function.file.origin(over.func) != "zip" or len(node.generators) > 1:
-            return
-        if not isinstance(target, ast.Tuple) or len(target.elts) != len(over.args) or generator.ifs:
-            return
-        pairs = list(zip(target.elts, over.args, strict=True))
-        modules = [p for p in pairs if _holds_modules(function, p[1])]
-        lists = {t.id: a for t, a in pairs if isinstance(t, ast.Name) and isinstance(a, (ast.Name, ast.Attribute))}
-        lists = {name: a for name, a in lists.items() if all(a is not m for _, m in modules)}
-        if len(pairs) != 2 or len(modules) != 1 or len(lists) != 1:
-            return
-        index = fresh(taken, "i", "j", "k", "index")
-        names = (index, ast.unparse(modules[0][0]))
-        edits: list[Edit] = [Replace(over, f"enumerate({ast.unparse(modules[0][1])})")]
-        edits += [Replace(t, name) for t, name in zip(target.elts, names, strict=True)]
-        for read in ast.walk(node.elt):
-            if isinstance(read, ast.Name) and read.id in lists:
-                edits.append(Replace(read, f"{ast.unparse(lists[read.id])}[{index}]"))
-        message = "TorchScript cannot zip modules with a list; read the list by index"
-        yield self.finding(node, message, *edits, presumed=True, answers=self._at(function, over))
 
     # -- self.l[k] ---------------------------------------------------------------------------------------------------
 
@@ -401,10 +332,6 @@ class ModuleIndex(Rule):
                 yield self.finding(node, message, *edits, answers=diagnosis)
 
 
-def _holds_modules(function: Function, node: ast.expr) -> bool:
-    return container_kind(function, node) in ("torch.nn.ModuleList", "torch.nn.Sequential")
-
-
 def _slice_guard(bounds: ast.Slice, text: str, index: str) -> str | None:
     """The condition on the index that a slice stands for; None where it is not of literals without a step."""
     parts = []
@@ -425,13 +352,7 @@ def _rewritten(loop: Loop, target: str, over: str, changes: dict[ast.expr, str],
     if not guard:
         return [Replace(old, new) for old, new in {node.target: target, node.iter: over, **changes}.items()]
     template = f"for {target} in {over}:{{beside}}\n    if {guard}:\n        {{body}}\n{{below}}"
-    return [_around_body(loop, template, 2, changes)]
-
-
-def _around_body(loop: Loop, template: str, depth: int, changes: Mapping[ast.expr, str] | None = None) -> Edit:
-    """The loop under another header, its body so many steps inside, with the comments beside and below it."""
-    body = Piece(loop.node.body, changes or {})
-    return Replace([loop.node], template, {"body": body, "beside": loop.beside(), "below": loop.below(depth)})
+    return [around_body(loop, template, 2, changes)]
 
 
 def _dispatch(

@@ -1,0 +1,83 @@
+"""zip-modules: slices of modules, and what it leaves alone."""
+
+import pytest
+
+from tests.rules.texts import SETTINGS, findings, rewritten, source
+from tsrefactor.rewrite import rewrite
+from tsrefactor.rules.module_index import ModuleIndex
+from tsrefactor.rules.zip_modules import ZipModules
+from tsrefactor.source.document import Document
+
+RULE = ZipModules()
+HEAD = """\
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.convs = nn.ModuleList([nn.Linear(4, 4) for _ in range(6)])
+        self.ends = nn.ModuleList([nn.Linear(4, 4) for _ in range(3)])
+
+"""
+
+
+def model(*body, parameters="x, xs: list[torch.Tensor]"):
+    lines = "".join(f"        {line}\n" for line in body)
+    return f"{HEAD}    def forward(self, {parameters}):\n{lines}        return x\n"
+
+
+def made(tmp_path, text):
+    return rewritten(RULE, source(tmp_path / "model.py", text))
+
+
+def test_slices_of_modules_are_indexed(tmp_path):
+    body = (
+        "for conv1, conv2, noise, end in zip(self.convs[::2], self.convs[1::2], xs[1::2], self.ends):",
+        "    x = conv2(conv1(x), noise)  # twice",
+        "    x = end(x)",
+    )
+    loop = """\
+        for i, end in enumerate(self.ends):
+            if 2 * i < len(self.convs) and 2 * i + 1 < len(self.convs) and 2 * i + 1 < len(xs):
+                noise = xs[2 * i + 1]
+                x = self.convs[2 * i + 1](self.convs[2 * i](x), noise)  # twice
+                x = end(x)
+"""
+    assert loop in made(tmp_path, model(*body))
+
+
+def test_and_module_index_finds_them(tmp_path):
+    body = ("for conv, end in zip(self.convs[1:], self.ends):", "    x = conv(end(x))")
+    file = source(tmp_path / "model.py", model(*body))
+    text = rewrite(Document(file), [RULE, ModuleIndex()], SETTINGS, None, ()).document.text
+    assert "        for i, end in enumerate(self.ends):\n            if i + 1 < len(self.convs):\n" in text
+    assert "                x = self._call_conv(i + 1, end(x))\n" in text
+
+
+def test_the_number_of_the_round_is_kept(tmp_path):
+    body = ("for k, (end, y) in enumerate(zip(self.ends, xs)):", "    x = end(y) * k")
+    after = made(tmp_path, model(*body))
+    assert "for k, end in enumerate(self.ends):\n            if k < len(xs):\n                y = xs[k]\n" in after
+
+
+def test_what_is_left_alone(tmp_path):
+    for loop in ("zip(self.ends, self.convs)", "zip(xs, xs)", "zip(self.ends, (x, x, x))"):
+        text = model(f"for a, b in {loop}:", "    x = x + 1")
+        assert [f.fixable for f in findings(RULE, source(tmp_path / "model.py", text)) if f.fixable] == [], loop
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ("for end, y in zip(self.ends, xs):", "    if y is x:", "        continue", "    x = end(y)"),
+        ("for end, y in zip(self.ends, xs[1:]):", "    xs.append(end(y))"),
+        ("for end, y in zip(self.ends, xs[:-1]):", "    x = end(y)"),
+        ("for end, y in zip(self.ends, [x, x]):", "    x = end(y)"),
+        ("for end, conv in zip(self.ends, self.convs[1:]):", "    x = end(conv(x)) + conv.weight"),
+        ("for end, conv in zip(self.ends, self.convs[1:]):", "    x = end(conv(x)) + conv(x, x)"),
+    ],
+)
+def test_advice_only(tmp_path, body):
+    assert [f.fixable for f in findings(RULE, source(tmp_path / "model.py", model(*body)))] == [False]
