@@ -89,14 +89,14 @@ class ZipModules(Rule):
         self.convs = nn.ModuleList([nn.Linear(4, 4) for _ in range(3)])
 
     def forward(self, x):
-        parts = x.chunk(3)
+        parts = [x, x * 2, x - 1]
         return torch.cat([conv(part) + part for part, conv in zip(parts, self.convs)])
 """,
             """\
         self.convs = nn.ModuleList([nn.Linear(4, 4) for _ in range(3)])
 
     def forward(self, x):
-        parts = x.chunk(3)
+        parts = [x, x * 2, x - 1]
         return torch.cat([conv(parts[i]) + parts[i] for i, conv in enumerate(self.convs)])
 """,
             "[(torch.rand(3, 4),), (torch.rand(6, 4),)]",
