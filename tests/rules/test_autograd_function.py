@@ -1,8 +1,11 @@
 import pytest
 
-from tests.rules.texts import findings, source
+from tests.rules.proof import prove
+from tests.rules.texts import findings, rewritten, source
 from tsrefactor.facts.diagnosis import Diagnosis
+from tsrefactor.rules import Example
 from tsrefactor.rules.autograd_function import AutogradFunction
+from tsrefactor.vocabulary import Target
 
 CALL = Diagnosis("export-python-call", "", names={"function": "Fn"})
 HEAD = "import torch\nfrom torch import nn\n\n\nclass Fn(torch.autograd.Function):\n"
@@ -14,7 +17,15 @@ MODEL = "\n\nclass Model(nn.Module):\n    def forward(self, x):\n        return 
     [
         ("    @staticmethod\n    def forward(ctx, x):\n        x += 1\n        return x\n", "writes to its input"),
         ("    @staticmethod\n    def forward(ctx, x):\n        x.add_(1)\n        return x\n", "writes to its input"),
-        ("    @staticmethod\n    def forward(ctx, x):\n        ctx.n = 2\n        return x * ctx.n\n", "needs `ctx`"),
+        (
+            "    @staticmethod\n    def forward(ctx, x):\n        return x if ctx.needs_input_grad[0] else -x\n",
+            "needs `ctx`",
+        ),
+        (
+            "    @staticmethod\n    def forward(ctx, x):\n        ctx.n = ctx.m = 1\n        return x * ctx.n\n",
+            "needs `ctx`",
+        ),
+        ("    @classmethod\n    def forward(cls, ctx, x):\n        return x * cls.n\n", "needs `cls`"),
         ("    @staticmethod\n    def forward(ctx, x, *rest):\n        return x\n", "other than plain arguments"),
         ("    @staticmethod\n    @wrapped\n    def forward(ctx, x):\n        return x\n", "no plain static"),
         ("    @staticmethod\n    def forward(ctx, x, n):\n        return x * n\n", "leave out `n`"),
@@ -29,3 +40,71 @@ def test_forward_that_cannot_stand_for_it(forward, why, tmp_path):
 def test_other_python_functions_are_left_alone(tmp_path):
     text = "import torch\nfrom torch import nn\n\n\nclass Fn:\n    pass\n" + MODEL
     assert findings(AutogradFunction(), source(tmp_path / "m.py", text), CALL) == []
+
+
+def made(text, tmp_path):
+    return rewritten(AutogradFunction(), source(tmp_path / "m.py", text), CALL)
+
+
+def test_a_class_method_that_does_not_use_its_class(tmp_path):
+    forward = "    @classmethod\n    def forward(cls, ctx, x, n=2):\n        return x * n\n"
+    assert "        return Fn.apply(x)\n    n = 2\n    return x * n\n" in made(HEAD + forward + MODEL, tmp_path)
+
+
+def test_the_casts_of_custom_fwd_are_told(tmp_path):
+    head = HEAD.replace("import torch\n", "import torch\nfrom torch.cuda.amp import custom_fwd\n", 1)
+    forward = "    @staticmethod\n    @custom_fwd\n    def forward(ctx, x):\n        return x.exp()\n"
+    [finding] = findings(AutogradFunction(), source(tmp_path / "m.py", head + forward + MODEL), CALL)
+    assert finding.fixable and "autocast" in (finding.caveat or "")
+
+
+MORE = Example(
+    before=HEAD
+    + """\
+    @staticmethod
+    def forward(ctx, x):
+        ctx.x = x
+        ctx.scale = x.abs().max()
+        ctx.sign = torch.sign(x)
+        x = ctx.x / ctx.scale  # to one
+        return x.round() * ctx.scale
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * ctx.sign
+"""
+    + MODEL,
+    after=HEAD
+    + """\
+    @staticmethod
+    def forward(ctx, x):
+        ctx.x = x
+        ctx.scale = x.abs().max()
+        ctx.sign = torch.sign(x)
+        x = ctx.x / ctx.scale  # to one
+        return x.round() * ctx.scale
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * ctx.sign
+
+
+def _fn(x):
+    # scripted, without the backward of Fn: TorchScript cannot save a call of it
+    if not torch.jit.is_scripting():
+        return Fn.apply(x)
+    x_2 = x
+    scale = x.abs().max()
+    x = x_2 / scale  # to one
+    return x.round() * scale
+"""
+    + MODEL.replace("Fn.apply(x)", "_fn(x)"),
+    inputs="[(torch.rand(2, 4),), (torch.rand(3, 4),)]",
+    breaks=Target.SCRIPT,
+    outcome="pass",  # but it cannot be saved
+    error="Could not export Python function call",
+)
+
+
+def test_what_it_reads_back_becomes_a_local_name(tmp_path):
+    prove(AutogradFunction(), MORE, tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from tsrefactor.facts.file import Class, FileFacts, Function, Parameter
 from tsrefactor.facts.names import fresh, snake
@@ -17,6 +18,7 @@ from .base import Example, Finding, Rule, Settings, kept_arguments
 
 _BASES = ("torch.autograd.Function", "torch.autograd.function.Function")
 _KEPT_FOR_BACKWARD = ("save_for_backward", "save_for_forward", "mark_non_differentiable", "set_materialize_grads")
+_CASTS = {"torch.cuda.amp.custom_fwd", "torch.amp.custom_fwd"}
 _ERROR = "Could not export Python function call"
 
 
@@ -31,8 +33,11 @@ class AutogradFunction(Rule):
     scripted, what its `forward` does, without `ctx`; in eager it calls `Fn.apply` as before, so that eager keeps its
     backward. Scripted, gradients are those of the operations in `forward`: a caveat that is always printed.
 
-    Left alone: a `forward` that writes to its inputs, reads back what it puts on `ctx`, takes `*args` or has decorators
-    other than `staticmethod`; `Fn.apply` that is held by an attribute.
+    What `forward` puts on `ctx` and reads back becomes a local name. Scripted, the casts of `custom_fwd` are left out,
+    too; they only matter under autocast.
+
+    Left alone: a `forward` that writes to its inputs, needs more of `ctx`, takes `*args` or has other decorators;
+    `Fn.apply` that is held by an attribute.
 
     Source: "Could not export Python function call", raised by torch/csrc/jit/serialization/python_print.cpp.
     """
@@ -176,6 +181,8 @@ class Model(nn.Module):
                 yield self.finding(cls.node, f"{message}, and {reason}", answers=diagnosis)
                 continue
             caveat = f"scripted, gradients are those of `{cls.name}.forward`, not of its backward"
+            if _CASTS & set(getattr(cls.method("forward"), "decorators", ())):
+                caveat += ", and autocast casts as in other functions"
             message += "; scripted, compute its forward"
             yield self.finding(cls.node, message, *edits, imports=imports, caveat=caveat, answers=diagnosis)
 
@@ -213,24 +220,21 @@ def _helper(
     file: FileFacts, cls: Class, name: str, count: int
 ) -> tuple[str, dict[str, Piece | ast.expr | list[ast.stmt] | str], frozenset[Import]]:
     """The template of the function that stands for the class."""
-    forward = cls.method("forward")
-    if forward is None or [ast.unparse(d) for d in forward.node.decorator_list] != ["staticmethod"]:
-        raise Refused("it has no plain static `forward`")
-    parameters = list(forward.parameters)
+    forward, parameters = _plain_forward(cls)
     ctx = parameters.pop(0).name if cls.method("setup_context") is None and parameters else None
     if any(p.kind != "positional" for p in parameters) or len(parameters) < count:
         raise Refused("its `forward` takes other than plain arguments")
     own = {p.name for p in parameters}
-    body = [s for i, s in enumerate(forward.node.body) if not (i == 0 and _is_text(s))]
-    kept = [s for s in body if ctx is None or not _for_backward(s, ctx)]
-    for node in (n for s in kept for n in walk(s)):
-        if isinstance(node, ast.Name) and node.id == ctx:
-            raise Refused(f"its `forward` needs `{ctx}`")
+    kept, changes = _computing(forward, ctx, own)
+    unknown = {ctx, forward.node.args.args[0].arg if forward.is_class_method else None}
+    for node in (n for s in kept for n in walk(s) if n not in changes):
+        if isinstance(node, ast.Name) and node.id in unknown and forward.file.parents[node] not in changes:
+            raise Refused(f"its `forward` needs `{node.id}`")
         if _writes_to(node, own, forward):
             raise Refused("its `forward` writes to its input")
     if not kept:
         raise Refused("its `forward` is empty")
-    pieces: dict[str, Piece | ast.expr | list[ast.stmt] | str] = {"body": kept}
+    pieces: dict[str, Piece | ast.expr | list[ast.stmt] | str] = {"body": Piece(kept, changes)}
     imports: frozenset[Import] = frozenset({Import("torch")})
     header, first = [], ""
     for parameter in parameters[:count]:
@@ -251,6 +255,55 @@ def _helper(
     return template, pieces, imports
 
 
+def _plain_forward(cls: Class) -> tuple[Function, list[Parameter]]:
+    """The `forward` of the class and its parameters, ``ctx`` first. Raises `Refused`."""
+    forward = cls.method("forward")
+    decorators = set(forward.decorators) - _CASTS if forward is not None else set()
+    if forward is None or decorators not in ({"staticmethod"}, {"classmethod"}):
+        raise Refused("it has no plain static `forward`")
+    return forward, list(forward.parameters)
+
+
+def _computing(forward: Function, ctx: str | None, parameters: set[str]) -> tuple[list[ast.stmt], dict[ast.expr, str]]:
+    """The statements that compute the result, and the names under which they read what `forward` put on ``ctx``."""
+    body = [s for i, s in enumerate(forward.node.body) if not (i == 0 and _is_text(s))]
+    if ctx is None:
+        return body, {}
+    kept = [s for s in body if not _for_backward(s, ctx, forward)]
+    changes: dict[ast.expr, str] = {}
+    while reads := [
+        n for s in kept for n in walk(s) if _is_of(n, ctx) and isinstance(n.ctx, ast.Load) and n not in changes
+    ]:
+        first = reads[0]
+        stores = [
+            s for s in body if isinstance(s, ast.Assign) and [ast.unparse(t) for t in s.targets] == [ast.unparse(first)]
+        ]
+        every = [n for n in forward.of(ast.Attribute) if n.attr == first.attr and not isinstance(n.ctx, ast.Load)]
+        if (
+            len(stores) != 1
+            or len(every) != 1
+            or any(n.lineno <= stores[0].lineno for n in reads if n.attr == first.attr)
+        ):
+            break  # it is refused for what it needs
+        value = stores[0].value
+        passed = isinstance(value, ast.Name) and value.id in parameters - forward.flow.writes(body)
+        taken = forward.flow.local_names | set(changes.values())
+        name = value.id if passed and isinstance(value, ast.Name) else fresh(taken, first.attr)
+        if not passed:
+            changes[every[0]] = name
+            kept = [s for s in body if s in kept or s is stores[0]]
+        changes |= {n: name for n in reads if n.attr == first.attr}
+    for target in (s.targets[0] for s in kept if isinstance(s, ast.Assign) and len(s.targets) == 1):
+        if _is_of(target, ctx) and target not in changes:  # what is computed may have an effect
+            changes[target] = fresh(forward.flow.local_names | set(changes.values()), target.attr)
+    return kept, changes
+
+
+def _is_of(node: ast.AST, ctx: str) -> TypeGuard[ast.Attribute]:
+    """Whether a node is an attribute of ``ctx``."""
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == ctx
+
+
 def _parameter(file: FileFacts, forward: Function, parameter: Parameter) -> tuple[str, frozenset[Import]]:
     """A parameter as the function has it, with the type that runs or its default show."""
     if parameter.annotation is not None:
@@ -268,18 +321,15 @@ def _is_text(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
-def _for_backward(statement: ast.stmt, ctx: str) -> bool:
-    """Whether a statement only keeps something for the backward: ``ctx.save_for_backward(x)``, ``ctx.n = n``."""
-
-    def on_ctx(node: ast.expr) -> bool:
-        return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == ctx
+def _for_backward(statement: ast.stmt, ctx: str, forward: Function) -> bool:
+    """Whether a statement only puts something on ``ctx``: ``ctx.save_for_backward(x)``, ``ctx.n = n``."""
 
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         called = statement.value.func
-        return on_ctx(called) and isinstance(called, ast.Attribute) and called.attr in _KEPT_FOR_BACKWARD
-    if not isinstance(statement, ast.Assign) or not all(on_ctx(t) for t in statement.targets):
+        return _is_of(called, ctx) and called.attr in _KEPT_FOR_BACKWARD
+    if not isinstance(statement, ast.Assign) or not all(_is_of(t, ctx) for t in statement.targets):
         return False
-    return not any(isinstance(n, (ast.Call, ast.NamedExpr)) for n in walk(statement.value))
+    return forward.flow.is_pure(statement.value)
 
 
 def _writes_to(node: ast.AST, parameters: set[str], forward: Function) -> bool:
