@@ -17,6 +17,32 @@ MORE = [
     # sizes, pairs and what may be None: their placeholders tell no type, or one that does not fit
     Example(
         before=HEAD
+        + """\
+class Model(nn.Module):
+    def forward(self, x):
+        self.size = x.size()  # for flops
+        return x + 1
+
+    def flops(self):
+        return self.size[0] if hasattr(self, 'size') else 0
+""",
+        after=HEAD
+        + """\
+class Model(nn.Module):
+    def forward(self, x):
+        if not torch.jit.is_scripting():
+            self.size = x.size()  # for flops
+        return x + 1
+
+    def flops(self):
+        return self.size[0] if hasattr(self, 'size') else 0
+""",
+        inputs="[(torch.rand(2, 4),), (torch.rand(3, 4),)]",
+        breaks=Target.SCRIPT,
+        error="Tried to set nonexistent attribute: size",
+    ),
+    Example(
+        before=HEAD
         + "class Model(nn.Module):\n"
         + INIT
         + """\
@@ -78,7 +104,7 @@ def test_silent_without_a_diagnosis(tmp_path):
 )
 def test_not_where_the_file_asks_whether_it_exists(tmp_path, line):
     rest = f"\n    def other(self):\n        return {line}\n"
-    assert "asks for it by name" in refusal(tmp_path, model("self.h = torch.relu(x)\nreturn x", rest=rest))
+    assert "asks for it by name" in refusal(tmp_path, model("self.h = torch.relu(x)\nreturn self.h", rest=rest))
 
 
 def test_not_where_the_file_deletes_it(tmp_path):
@@ -90,7 +116,7 @@ def test_not_where_nothing_tells_the_type(tmp_path):
 
 
 def test_not_where_the_parent_comes_from_another_file(tmp_path):
-    text = model("self.h = torch.relu(x)\nreturn x", init="", base="Base").replace(
+    text = model("self.h = torch.relu(x)\nreturn self.h", init="", base="Base").replace(
         "\n\n\n", "\nfrom base import Base\n\n", 1
     )
     assert "no `__init__` of its own" in refusal(tmp_path, text)
@@ -98,7 +124,7 @@ def test_not_where_the_parent_comes_from_another_file(tmp_path):
 
 def test_not_where_init_does_not_always_call_the_parent(tmp_path):
     init = "    def __init__(self, a):\n        if a:\n            super().__init__()\n"
-    assert "no `__init__` of its own" in refusal(tmp_path, model("self.h = torch.relu(x)\nreturn x", init=init))
+    assert "no `__init__` of its own" in refusal(tmp_path, model("self.h = torch.relu(x)\nreturn self.h", init=init))
 
 
 def test_what_set_up_code_creates_stays_as_it_is(tmp_path):

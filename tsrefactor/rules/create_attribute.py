@@ -12,7 +12,7 @@ from tsrefactor.facts.family import initialised_at
 from tsrefactor.facts.file import Class, FileFacts, Function
 from tsrefactor.facts.signatures import function_at
 from tsrefactor.facts.types import BOOL, FLOAT, INT, NONE, STR, TENSOR, UNKNOWN, Type, join_all
-from tsrefactor.source.edits import AddToClass, Edit, InsertAfter
+from tsrefactor.source.edits import AddToClass, Edit, InsertAfter, Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
 
@@ -40,9 +40,11 @@ class CreateAttribute(Rule):
     `__init__` gives it a placeholder of its type right after `super().__init__()`, an empty tensor or a zero, which the
     first call replaces; where the value alone tells no type, the class body does.
 
-    Left alone: attributes that the file asks for by name (`hasattr(self, 'x')`, `getattr`), deletes or registers, since
-    it matters there whether they exist; classes whose `__init__` does not call that of the parent; modules, and values
-    whose type nothing tells.
+    An attribute that the file asks for by name (`hasattr(self, 'x')`, `getattr`), deletes or registers gets none, since
+    it matters there whether it exists; nor does one whose type nothing tells. Where TorchScript only sets it, and never
+    reads it, it is set in eager only.
+
+    Left alone: modules that forward makes; classes whose `__init__` does not call that of the parent.
 
     Source: "Tried to set nonexistent attribute", raised by torch/csrc/jit/python/python_sugared_value.cpp.
     """
@@ -137,7 +139,14 @@ class Model(nn.Module):
             made = _created(cls, created, stores)
             reason = "the class has no `__init__` of its own where it could be" if made is None else None
         if made is None:
-            return self.finding(node, f"{message}, and {reason}", answers=diagnosis)
+            kept = [n for n in stores if n == wanted or reasons[n] is not None]
+            guards = [edit for n in kept for edit in _eager_only(cls, n, stores[n])]
+            if not _eager_only(cls, wanted, stores.get(wanted, [])):
+                return self.finding(node, f"{message}, and {reason}", answers=diagnosis)
+            _, imports = cls.file.spell("torch.jit.is_scripting")
+            caveat = f"scripted, nothing is left in `{wanted}`"
+            message += "; set it outside of TorchScript only"
+            return self.finding(node, message, *guards, imports=imports, caveat=caveat, answers=diagnosis)
         edits, imports = made
         message += "; create it with a placeholder"
         return self.finding(node, message, *edits, imports=imports, presumed=types[wanted][1], answers=diagnosis)
@@ -222,6 +231,24 @@ def _created(
         return None
     method = "\n    ".join(["def __init__(self):", "super().__init__()", *lines])
     return [AddToClass(cls.node, method)], imports
+
+
+def _eager_only(cls: Class, name: str, stores: list[tuple[Function, ast.Attribute]]) -> list[Edit]:
+    """The statements that set an attribute behind a guard; none where TorchScript reads it, or misses an effect."""
+    file, edits = cls.file, list[Edit]()
+    seen = [m for c in (cls, *cls.ancestors, *cls.subclasses) for m in file.methods_of(c)]
+    if any(isinstance(n.ctx, ast.Load) for m in seen for n in m.self_attributes.get(name, ())):
+        return []
+    is_scripting, _ = file.spell("torch.jit.is_scripting")
+    for function, node in stores:
+        statement = file.parents[node]
+        if not isinstance(statement, ast.Assign) or len(statement.targets) != 1 or statement.targets[0] is not node:
+            return []
+        if not function.flow.is_pure(statement.value):
+            return []
+        template = f"if not {is_scripting}():\n    {{statement}}"
+        edits.append(Replace([statement], template, {"statement": [statement]}))
+    return edits
 
 
 def _placeholder(file: FileFacts, type_: Type) -> tuple[str, frozenset[Import]]:
