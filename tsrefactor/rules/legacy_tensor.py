@@ -55,6 +55,9 @@ class LegacyTensor(Rule):
     | `x.type(torch.FloatTensor)`, `x.type('torch.FloatTensor')` | `x.cpu().float()` |
     | `x.bool()`, `x.bfloat16()` | `x.to(torch.bool)`, `x.to(torch.bfloat16)` |
     | `x.unique()` | `torch.unique(x)` |
+    | `x.norm(dim=1)` | `x.norm(p=2, dim=1)` |
+    | `x.nonzero(as_tuple=False)`, `torch.nonzero(x, as_tuple=False)` | `x.nonzero()`, `torch.nonzero(x)` |
+    | `x.nonzero(as_tuple=True)` | `torch.where(x)` |
     | `torch.Tensor(n, m)`, `torch.Tensor()` | `torch.empty(n, m)`, `torch.empty(0)` |
     | `torch.Tensor([1, n])` | `torch.tensor([1.0, float(n)])` |
     | `torch.LongTensor(x.size())` | `torch.empty(x.size(), dtype=torch.long)` |
@@ -72,7 +75,9 @@ class LegacyTensor(Rule):
 
     name = "legacy-tensor"
     targets = frozenset({Target.SCRIPT})
-    answers = frozenset({"unknown-builtin-op", "no-attribute-on-type", "tensor-constructor", "not-a-value"})
+    answers = frozenset(
+        {"unknown-builtin-op", "no-attribute-on-type", "tensor-constructor", "not-a-value", "arguments-not-valid"}
+    )
     examples = [
         _example(
             """\
@@ -180,6 +185,12 @@ def _method(function: Function, func: ast.Attribute, call: ast.Call) -> _Modern 
         return _Modern(f"{{x}}.to({{{name}}})", pieces, [f"torch.{name}"])
     if name == "numel" and plain and (tensor := _sized(func.value)) is not None:
         return _Modern("{x}.numel()", {"x": tensor})
+    keywords = {k.arg: k.value for k in call.keywords}
+    if name == "norm" and not call.args and "dim" in keywords and keywords.keys() <= {"dim", "keepdim"}:
+        parts, kept = _arguments(call)
+        return _Modern(f"{{x}}.norm({', '.join(['p=2', *parts])})", {**pieces, **kept})
+    if name == "nonzero" and not call.args and (as_tuple := _as_tuple(call)) is not None:
+        return _Modern("{where}({x})", pieces, ["torch.where"]) if as_tuple else _Modern("{x}.nonzero()", pieces)
     if name == "unique" and not any(isinstance(a, ast.Starred) for a in call.args):
         parts, kept = _arguments(call)
         return _Modern(f"{{unique}}({', '.join(['{x}', *parts])})", {**pieces, **kept}, ["torch.unique"])
@@ -202,6 +213,12 @@ def _method(function: Function, func: ast.Attribute, call: ast.Call) -> _Modern 
     if name == "type" and len(call.args) == 1 and not call.keywords:
         return _typed(function, func.value, call.args[0])
     return None
+
+
+def _as_tuple(call: ast.Call) -> bool | None:
+    """The ``as_tuple`` of a `nonzero`, where it is all that it is told by name."""
+    value = call.keywords[0].value if [k.arg for k in call.keywords] == ["as_tuple"] else None
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, bool) else None
 
 
 def _typed(function: Function, value: ast.expr, type_: ast.expr) -> _Modern | None:
@@ -236,6 +253,9 @@ def _constructed(function: Function, call: ast.Call) -> _Modern | None:
     if origin in _PRODUCTS:
         parts, kept = _arguments(call)
         return _Modern(f"{{mm}}({', '.join(parts)})", kept, ["torch.mm"])
+    if origin == "torch.nonzero" and len(call.args) == 1 and (as_tuple := _as_tuple(call)) is not None:
+        name = "where" if as_tuple else "nonzero"
+        return _Modern(f"{{{name}}}({{x}})", {"x": call.args[0]}, [f"torch.{name}"])
     if origin not in _CONSTRUCTORS or call.keywords:
         return None
     dtype = _CONSTRUCTORS[origin]
