@@ -86,6 +86,34 @@ class Model(nn.Module):
         return self.body(x)
 """,
     ),
+    "keywords that all calls pass": _example(
+        """\
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.std = lambda x, **kwargs: torch.sqrt(
+            torch.mean((x - torch.mean(x, **kwargs)) ** 2, **kwargs) + 1e-8
+        )
+
+    def forward(self, x):
+        return self.std(x, dim=0, keepdim=True) + self.std(x, keepdim=False, dim=0)
+""",
+        """\
+def _std(x, dim: int, keepdim: bool):
+    return torch.sqrt(
+        torch.mean((x - torch.mean(x, dim=dim, keepdim=keepdim)) ** 2, dim=dim, keepdim=keepdim) + 1e-8
+    )
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.std = _std
+
+    def forward(self, x):
+        return self.std(x, dim=0, keepdim=True) + self.std(x, keepdim=False, dim=0)
+""",
+    ),
     "another name of a layer, given back by a function of the file": _example(
         """\
 def activation(name):
@@ -160,7 +188,10 @@ def module(init: str, call: str, arguments: str = "k", rest: str = "") -> str:
         ("self.f = F.relu\nself.f = lambda x: self.fc(x)", "self.f(x)", "and `f` may hold something else"),
         ("self.f = lambda x: x * k\nk = 2", "self.f(x)", "`k` is bound again"),
         ("self.f = lambda x: x * k", "self.f(x)", "`k` is not known to be a plain value"),
-        ("self.f = lambda x, **kw: torch.sum(x, **kw)", "self.f(x)", "it takes `*args`, `**kwargs`"),
+        ("self.f = lambda x, *a: torch.sum(x, *a)", "self.f(x)", "it takes `*args` or parameters by keyword only"),
+        ("self.f = lambda x, **kw: torch.sum(x, **kw)", "self.f(x)", "its calls pass different `**kwargs`"),
+        ("self.f = lambda x, **kw: kw['dim'] * x", "self.f(x, dim=1)", "it does more with `kw` than pass it on"),
+        ("self.f = lambda x, **kw: torch.sum(x * k, **kw)", "self.f(x, dim=1)", "reads values of the function around"),
         ("self.f = lambda x: x + 1", "self.f(*x)", "it is called with `*` or `**`"),
         ("self.f = functools.partial(torch.sum, **k)", "self.f(x)", "it is made with `*` or `**`"),
         ("self.f = functools.partial(k, dim=1)", "self.f(x)", "`k` is no function of the file or of torch"),

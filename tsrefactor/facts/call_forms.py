@@ -63,9 +63,19 @@ class CallForm:
     # -- the parameters of a function in its place. All raise NotNameable. ---------------------------------------------
 
     def of_lambda(self, node: ast.Lambda) -> list[Declared]:
+        """Those of a lambda; for its ``**kwargs`` what the calls pass there."""
         a = node.args
-        if a.vararg or a.kwarg or a.kwonlyargs or a.posonlyargs:
-            raise NotNameable("it takes `*args`, `**kwargs` or parameters by keyword only")
+        if a.vararg or a.kwonlyargs or a.posonlyargs:
+            raise NotNameable("it takes `*args` or parameters by keyword only")
+        return self._named(a) + (self._of_kwargs(a) if a.kwarg else [])
+
+    def _of_kwargs(self, a: ast.arguments) -> list[Declared]:
+        names = [k for k in self.keywords if k not in {p.arg for p in a.args}]
+        if not names or any(len(self.given(k)) < len(self.calls) for k in names):
+            raise NotNameable("its calls pass different `**kwargs`")
+        return [self._declared(k, self.given(k), None, passed=f"{k}={k}") for k in names]
+
+    def _named(self, a: ast.arguments) -> list[Declared]:
         defaults = [None] * (len(a.args) - len(a.defaults)) + list(a.defaults)
         return [
             self._declared(p.arg, [*self.given(i), *self.given(p.arg)], default)

@@ -45,7 +45,7 @@ class FunctionAttribute(Rule):
     where the file hands them to the constructor: as an argument, a default, or in a table.
 
     Refused: functions that read `self` although other branches, instances or classes set the attribute to something
-    else; `*args` and `**kwargs`; calls of unlike forms; values of the constructor that change later or are
+    else; `*args`; calls of unlike forms; values of the constructor that change later or are
     no plain numbers, strings and lists of these.
 
     Source: "This function exists as an attribute on the Python module, but we failed to compile it" and "failed to
@@ -276,7 +276,29 @@ class _Mend(Anonymous):
             return self._defined(*self._partial())
         if plain := self._plain(self.node):
             return plain, [Replace(self.node, plain)]
-        return self._defined(self.form.of_lambda(self.node), "{body}", {"body": self.node.body})
+        parameters = self.form.of_lambda(self.node)
+        body = "{body}" if self.node.args.kwarg is None else self._spelled_out(self.node, parameters)
+        return self._defined(parameters, body, {"body": self.node.body})
+
+    def _spelled_out(self, node: ast.Lambda, parameters: list[Declared]) -> str:
+        """The body of a lambda with `name=name` for what the calls pass in its `**kwargs`."""
+        assert node.args.kwarg is not None
+        name, source = node.args.kwarg.arg, self.file.source
+        passed = ", ".join(p.passed for p in parameters if "=" in p.passed)
+        stars = [k for k in walk(node.body) if isinstance(k, ast.keyword) and k.arg is None]
+        mine = [k for k in stars if isinstance(k.value, ast.Name) and k.value.id == name]
+        if len(mine) != sum(isinstance(n, ast.Name) and n.id == name for n in walk(node.body)):
+            raise NotNameable(f"it does more with `{name}` than pass it on")
+        if self.captured([node.body], {p.name for p in parameters} | {name}):
+            raise NotNameable(f"it takes `**{name}` and reads values of the function around it")
+        start, end = source.span(node.body)
+        text = source.text[start:end]
+        for keyword in reversed(mine):
+            first, last = source.span(keyword)
+            text = text[: first - start] + passed + text[last - start :]
+        deeper = self.file.statement_of(node).col_offset - 4  # than the body of a function is
+        text = text.replace("\n" + " " * deeper, "\n") if deeper > 0 else text
+        return text.replace("{", "{{").replace("}", "}}")
 
     # -- what needs no definition ------------------------------------------------------------------------------------
 
