@@ -112,6 +112,13 @@ def test_several_classes_in_parentheses(tmp_path):
     assert "if not (hasattr(m, 'is_gated') or hasattr(m, 'is_block')):" in made(tmp_path, text)
 
 
+def test_the_mark_takes_the_place_of_pass(tmp_path):
+    text = block("for m in self.inner:\n    if isinstance(m, (Gated, Wide)):\n        x = m(x)\nreturn x")
+    after = made(tmp_path, text.replace(GATED, GATED + WIDE))
+    assert "if hasattr(m, 'is_gated') or hasattr(m, 'is_wide'):\n" in after
+    assert "class Wide(Gated):\n    def is_wide(self) -> bool:\n" in after and "    pass" not in after
+
+
 def test_what_may_be_none_gets_a_flag(tmp_path):
     text = block("return self.inner(x) if isinstance(self.inner, Gated) else x", "self.inner = inner if x else None")
     after = made(tmp_path, text)

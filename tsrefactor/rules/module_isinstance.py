@@ -207,8 +207,7 @@ class Model(nn.Module):
                 edits.append(_mark(cls, marks[cls]))
         for site in sites:
             asked = [f"hasattr({{value}}, '{marks[c]}')" for c in site.own]
-            template = asked[0] if len(asked) == 1 else f"({' or '.join(asked)})"
-            edits.append(Replace(site.call, template, {"value": ast.unparse(site.call.args[0])}))
+            edits.append(Replace(site.call, " or ".join(asked), {"value": ast.unparse(site.call.args[0])}))
         first = sites[0]
         names = " and ".join(f"`{name}`" for name in marks.values())
         answered = next((d for s in sites if (d := self._at(file, s.call))), None)
@@ -318,6 +317,9 @@ def _is_mark(method: Function | None) -> bool:
 def _mark(cls: Class, name: str) -> Edit:
     method = f'def {name}(self) -> bool:\n    """{_DOC}"""\n    return True'
     if not cls.methods:
+        last_statement = cls.node.body[-1]
+        if isinstance(last_statement, ast.Pass):
+            return Replace([last_statement], "{method}", {"method": method})
         return AddToClass(cls.node, method)
     last = max(cls.methods.values(), key=lambda m: m.node.lineno)
     return InsertAfter(last.node, "{method}", {"method": f"\n{method}"})
