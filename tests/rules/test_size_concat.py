@@ -37,6 +37,15 @@ def model(body: str, parameters: str = "self, x") -> str:
         ("ts = [x, x]\nreturn torch.einsum('a,a->a', *ts)", "ts = [x, x]\nreturn torch.einsum('a,a->a', ts)"),
         ("*lead, t = x.shape\nreturn x.view(lead)", "lead, t = list(x.shape[:-1]), x.shape[-1]\nreturn x.view(lead)"),
         ("b, *_, h, w = x.shape\nreturn h", "b, h, w = x.shape[0], x.shape[-2], x.shape[-1]\nreturn h"),
+        ("b, *_, d = *x.shape, x.device\nreturn d", "b, d = x.shape[0], x.device\nreturn d"),
+        (
+            "*_, h, w, d = *x.size(), x.dtype\nreturn d, h",
+            "h, w, d = x.size()[-2], x.size()[-1], x.dtype\nreturn d, h",
+        ),
+        (
+            "d, b, *_, e, f = x.device, *x.shape, x.dtype, 1\nreturn b",
+            "d, b, e, f = x.device, x.shape[0], x.dtype, 1\nreturn b",
+        ),
         ("a, *r = (x + 1).shape\nreturn r", "sizes = (x + 1).shape\na, r = sizes[0], list(sizes[1:])\nreturn r"),
         ("a, *r = x.chunk(2)\nreturn r", "sizes = x.chunk(2)\na, r = sizes[0], list(sizes[1:])\nreturn r"),
     ],

@@ -240,7 +240,13 @@ class SizeConcat(Rule):
         if not isinstance(target, (ast.Tuple, ast.List)):
             return
         if _unpacked(function, value):
-            yield from self._grouped(node, target, value, answered)
+            stars = [t for t in target.elts if isinstance(t, ast.Starred)]
+            found = (
+                self._picked(function, node, stars[0], answered)
+                if stars
+                else self._grouped(node, target, value, answered)
+            )
+            yield from found
             return
         at = next((i for i, t in enumerate(target.elts) if isinstance(t, ast.Starred)), None)
         if at is None or not _counted(function, value, answered):
@@ -248,8 +254,7 @@ class SizeConcat(Rule):
         starred = target.elts[at]
         assert isinstance(starred, ast.Starred)
         after = len(target.elts) - at - 1
-        read = [n.id for n in function.of(ast.Name) if isinstance(n.ctx, ast.Load)]
-        unused = isinstance(starred.value, ast.Name) and starred.value.id not in read
+        unused = _is_unused(function, starred)
         whole, before = "{value}", ""
         pieces: dict[str, ast.expr] = {"value": value}
         if not _repeatable(value):
@@ -271,6 +276,30 @@ class SizeConcat(Rule):
         message += f"; write `{preview(template, pieces)}`"
         yield self.finding(node, message, Replace([node], template, pieces), answers=answered)
 
+    def _picked(
+        self, function: Function, node: ast.Assign, star: ast.Starred, answered: Diagnosis | None
+    ) -> Iterator[Finding]:
+        """What is used of one starred value, by index: ``b, *_, device = *x.shape, x.device``."""
+        target, value = node.targets[0], node.value
+        assert isinstance(target, (ast.Tuple, ast.List)) and isinstance(value, ast.Tuple)
+        at, starred = next((i, e.value) for i, e in enumerate(value.elts) if isinstance(e, ast.Starred))
+        rest, end = target.elts.index(star), len(target.elts) - (len(value.elts) - at - 1)
+        if not at <= rest < end or not _is_unused(function, star) or not _repeatable(starred):
+            return
+        pieces: dict[str, ast.expr] = {"sizes": starred}
+        names, reads = [], []
+        for i, element in enumerate(target.elts):
+            if i != rest:
+                pieces[f"t{i}"] = element
+                names.append(f"{{t{i}}}")
+                reads.append(f"{{sizes}}[{i - at if i < rest else i - end}]" if at <= i < end else f"{{v{i}}}")
+                if not at <= i < end:
+                    pieces[f"v{i}"] = value.elts[i if i < at else i - len(target.elts)]
+        template = f"{', '.join(names)} = {', '.join(reads)}"
+        message = f"TorchScript must know how many values `*{ast.unparse(star.value)}` takes"
+        message += f"; write `{preview(template, pieces)}`"
+        yield self.finding(node, message, Replace([node], template, pieces), answers=answered)
+
     def _grouped(
         self, node: ast.Assign, target: ast.Tuple | ast.List, value: ast.expr, answered: Diagnosis | None
     ) -> Iterator[Finding]:
@@ -278,7 +307,7 @@ class SizeConcat(Rule):
         assert isinstance(value, ast.Tuple)
         at = next(i for i, e in enumerate(value.elts) if isinstance(e, ast.Starred))
         several = len(target.elts) - len(value.elts) + 1
-        if any(isinstance(t, ast.Starred) for t in target.elts) or several < 1:
+        if several < 1:
             return
         pieces = {f"t{i}": e for i, e in enumerate(target.elts)}
         pieces |= {f"v{i}": e.value if isinstance(e, ast.Starred) else e for i, e in enumerate(value.elts)}
@@ -336,6 +365,12 @@ def _unpacked(function: Function, node: ast.expr) -> bool:
         and len(parent.targets) == 1
         and isinstance(parent.targets[0], (ast.Tuple, ast.List))
     )
+
+
+def _is_unused(function: Function, target: ast.Starred) -> bool:
+    """Whether nothing reads the name that takes the rest of an unpacking."""
+    read = (n.id for n in function.of(ast.Name) if isinstance(n.ctx, ast.Load))
+    return isinstance(target.value, ast.Name) and target.value.id not in read
 
 
 def _counted(function: Function, value: ast.expr, answered: Diagnosis | None) -> bool:
