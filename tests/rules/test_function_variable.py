@@ -84,3 +84,11 @@ def test_what_stays(body, reason, tmp_path):
 )
 def test_lookalikes(body, tmp_path):
     assert not findings(FunctionVariable(), prepared(tmp_path, body))
+
+
+def test_what_a_final_flag_decides(tmp_path):
+    body = "if self.deep:\n    f = F.relu\nelse:\n    f = F.elu\nreturn f(x)"
+    text = prepared(tmp_path, body).text.replace("    def half", "    deep: torch.jit.Final[bool]\n\n    def half")
+    assert not findings(FunctionVariable(), source(tmp_path / "final.py", text))
+    open_ = text.replace("Final[bool]", "Attribute(1, int)")
+    assert findings(FunctionVariable(), source(tmp_path / "open.py", open_))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from tsrefactor.facts.attributes import Attributes
 from tsrefactor.facts.file import FileFacts, Function
 from tsrefactor.facts.flow import leaves, root_name
 from tsrefactor.facts.nodes import walk
@@ -203,7 +204,21 @@ class _Variable:
         values = [s.value for s in self.stores]
         if not all(map(self._is_callable, values)):
             return False
-        return len(values) > 1 or isinstance(values[0], ast.IfExp) or self._is_partial(values[0]) or self._leaves_arm()
+        if len(values) > 1 or self._leaves_arm():
+            return not self._is_pruned()
+        return isinstance(values[0], ast.IfExp) or self._is_partial(values[0])
+
+    def _is_pruned(self) -> bool:
+        """Whether Final flags decide all that chooses it: TorchScript then sees but one assignment."""
+        cls, attributes = self.function.cls, Attributes(self.file)
+        for store in self.stores:
+            around: ast.AST = self.file.parents[store]
+            while isinstance(around, ast.If):
+                flag = self.function.self_attribute(around.test)
+                if cls is None or flag is None or not attributes.is_final(cls, flag):
+                    return False
+                around = self.file.parents[around]
+        return True
 
     def _leaves_arm(self) -> bool:
         """Whether the only assignment stands in an arm of an `if`, and a call outside of it."""
