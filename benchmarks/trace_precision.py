@@ -10,7 +10,8 @@ eager takes. A finding that a case ran is judged
   by tracer   torch warns there that a value leaves the trace; no variation changed it
   refuted     none of these
 
-Findings in code that no traceable case ran are not judged. Printed are the counts by rule, and the refuted ones.
+Findings in code that no traceable case ran are not judged, nor conditions that also ask whether a tensor was given
+(`m is not None and m.any()`) where nothing is seen of them. Printed are the counts by rule, and the refuted ones.
 """
 
 import argparse
@@ -116,6 +117,8 @@ class Judge:
                 ways = [
                     w for w in ("graph", "course", "tracer") if any((file, n) in sets[w] for n in _lines(finding, w))
                 ]
+                if not ways and _asks_for_none(finding.node):
+                    continue
                 if any((file, n) in sets["ran"] for n in _lines(finding, "course")):
                     old = self.verdicts.get(place, ("refuted", case))
                     self.verdicts[place] = min(old, (ways[0] if ways else "refuted", case), key=_weight)
@@ -129,6 +132,12 @@ class Judge:
             facts = FileFacts(Document(SourceFile.read(file)))
             self.findings[file] = [f for rule in self.rules for f in rule.findings(facts, self.settings)]
         return self.findings[file]
+
+
+def _asks_for_none(node):
+    """Whether a condition ends early where something was not given."""
+    parts = ast.walk(node.test) if isinstance(node, (ast.If, ast.While, ast.IfExp)) else ()
+    return any(isinstance(p, ast.Compare) and isinstance(p.ops[0], (ast.Is, ast.IsNot)) for p in parts)
 
 
 def _weight(verdict):

@@ -6,6 +6,7 @@ import pytest
 
 from tests.facts.test_flow import function
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.operations import is_operation
 from tsrefactor.source.document import Document
 from tsrefactor.source.file import SourceFile
 
@@ -173,3 +174,8 @@ def test_numbers_are_followed_between_functions():
     number, tensor = (s.test for s in methods["scaled"].node.body if isinstance(s, ast.If))
     assert not methods["scaled"].dependence.freezes(number, presume=True)
     assert methods["scaled"].dependence.freezes(tensor, presume=True)
+
+
+def test_a_class_among_the_functions_of_torch_is_no_operation():
+    assert is_operation("torch.nn.functional.pad") and is_operation("torch.relu")
+    assert not is_operation("torch.nn.functional._Reduction.get_enum")

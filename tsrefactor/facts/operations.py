@@ -100,9 +100,9 @@ _NOT_ONE_TENSOR = frozenset(
 
 def is_operation(origin: str) -> bool:
     """Whether a dotted name is one of torch's functions on tensors (``torch.relu``, ``torch.nn.functional.pad``)."""
-    if origin.startswith(_NAMESPACES):
-        return True
     head, _, name = origin.rpartition(".")
+    if f"{head}." in _NAMESPACES:
+        return True
     return head == "torch" and name[:1].islower()
 
 
