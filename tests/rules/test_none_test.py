@@ -68,6 +68,15 @@ def test_a_false_passed_in_the_file_keeps_the_test(tmp_path):
 
 
 def test_an_operand_whose_value_counts_is_left_alone(tmp_path):
-    text = BLOCK.format(value="None", use="x").replace("if self.act:\n            x = x", "x = self.act or x")
+    text = BLOCK.format(value="None", use="x").replace("if self.act:\n            x = x", "x = self.act and x")
     file = source(tmp_path / "model.py", HEAD + text)
-    assert findings(NoneTest(), file, diagnosis(file, "none-to-bool", "self.act or")) == []
+    assert findings(NoneTest(), file, diagnosis(file, "none-to-bool", "self.act and")) == []
+
+
+@pytest.mark.parametrize(
+    "test", ["self.act > 0", "x is not None and self.act > 0", "self.act > 0 and self.act is not None"]
+)
+def test_a_comparison_by_order_that_none_reaches_is_left_alone(tmp_path, test):
+    text = BLOCK.format(value="None", use="x").replace("if self.act:", f"if {test}:")
+    file = source(tmp_path / "model.py", HEAD + text)
+    assert findings(NoneTest(), file, diagnosis(file, "none-compare", "self.act > 0")) == []

@@ -21,6 +21,7 @@ from torch import nn
 
 
 """
+_ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 _TESTS = {"number": "{0} != 0", "bool": "{0}", "sized": "len({0}) > 0", "tensor": "bool({0})"}
 
 
@@ -62,12 +63,13 @@ class NoneTest(Rule):
     but compiles both sides of an `and`. For variables an `and` does.
 
     `x == None` becomes `x is None`. `self.kind == 'wide'`, where the attribute may be None, becomes
-    `(self.kind == 'wide' if self.kind is not None else False)`.
+    `(self.kind == 'wide' if self.kind is not None else False)`; so does `self.n > 0` behind `self.n is not None and`.
+    `n or d`, as a value, becomes `n if n is not None and n != 0 else d`.
 
     The kind of an attribute is told by all that the class assigns, by the calls in the file and by all recorded
     instances; where only its uses tell that it is a module (it is called), the finding counts as presumed. Left alone:
     attributes that hold modules in some instances and other values in others, classes with `__len__` or `__bool__`
-    of their own, and comparisons by order, which fail for None in eager, too.
+    of their own, and other comparisons by order, which fail for None in eager, too.
 
     Source: "Could not cast value of type NoneType to bool", raised by torch/csrc/jit/frontend/ir_emitter.cpp.
     """
@@ -171,12 +173,17 @@ class Model(nn.Module):
     def _test(self, function: Function, diagnosis: Diagnosis) -> Iterator[Finding]:
         for node in _at(function, diagnosis, ast.Name, ast.Attribute):
             assert isinstance(node, ast.expr)
-            if not is_condition(function, node):
+            choice = _choice(function, node)
+            if choice is None and not is_condition(function, node):
                 continue
             written, truth = ast.unparse(node), truth_of(function, node)
             message = f"TorchScript has no truth of `{written}`"
             if truth is None:
                 yield self.finding(node, f"{message}, and nothing tells what it is in all instances", answers=diagnosis)
+                return
+            if choice is not None:
+                edit = _chosen(function, choice, node, truth)
+                yield self.finding(choice, f"{message}; ask for None", edit, presumed=truth.presumed, answers=diagnosis)
                 return
             same = [n for n in function.nodes if isinstance(n, type(node)) and ast.unparse(n) == written]
             edits = [_tested(function, n, truth) for n in same if is_condition(function, n)]
@@ -188,13 +195,12 @@ class Model(nn.Module):
 
     def _comparison(self, function: Function, diagnosis: Diagnosis) -> Iterator[Finding]:
         for node in _at(function, diagnosis, ast.Compare):
-            if (
-                not isinstance(node, ast.Compare)
-                or len(node.ops) != 1
-                or not isinstance(node.ops[0], (ast.Eq, ast.NotEq))
-            ):
+            if not isinstance(node, ast.Compare) or len(node.ops) != 1:
                 continue
-            equal, left, right = isinstance(node.ops[0], ast.Eq), node.left, node.comparators[0]
+            equal, left, right = not isinstance(node.ops[0], ast.NotEq), node.left, node.comparators[0]
+            ordered = any(_asked_for(function, node, v) for v in (left, right))
+            if not isinstance(node.ops[0], (ast.Eq, ast.NotEq, *(_ORDERS if ordered else ()))):
+                continue
             if _is_none(left) or _is_none(right):
                 value = left if _is_none(right) else right
                 word = "is" if equal else "is not"
@@ -220,6 +226,39 @@ def is_condition(function: Function, node: ast.expr) -> bool:
     if isinstance(parent, ast.UnaryOp):
         return isinstance(parent.op, ast.Not)
     return isinstance(parent, ast.BoolOp) and is_condition(function, parent)
+
+
+def _choice(function: Function, node: ast.expr) -> ast.BoolOp | None:
+    """``node or other``, where one of the two is the value and not only the truth of it."""
+    parent = function.file.parents[node]
+    if isinstance(parent, ast.BoolOp) and isinstance(parent.op, ast.Or) and not is_condition(function, parent):
+        return parent if len(parent.values) == 2 and parent.values[0] is node else None
+    return None
+
+
+def _chosen(function: Function, choice: ast.BoolOp, node: ast.expr, truth: Truth) -> Edit:
+    """``v or d`` as a conditional expression; the arm for None of an attribute folds when it is compiled."""
+    pieces: Pieces = {"v": node, "d": choice.values[1]}
+    if truth.kind == "always":
+        text = "{v} if {v} is not None else {d}"
+    else:
+        test = _TESTS[truth.kind].format("{v}")
+        text = f"{{v}} if {test} else {{d}}"
+        if truth.none and function.self_attribute(node) is not None:
+            text = f"({text}) if {{v}} is not None else {{d}}"
+        elif truth.none:
+            text = f"{{v}} if {{v}} is not None and {test} else {{d}}"
+    plain = isinstance(function.file.parents[choice], (ast.Assign, ast.AnnAssign, ast.Return, ast.keyword))
+    return Replace(choice, text if plain else f"({text})", pieces)
+
+
+def _asked_for(function: Function, node: ast.Compare, value: ast.expr) -> bool:
+    """Whether an `and` around a comparison asks before it whether the value is None."""
+    parent = function.file.parents[node]
+    if not isinstance(parent, ast.BoolOp) or not isinstance(parent.op, ast.And):
+        return False
+    asked = f"{ast.unparse(value)} is not None"
+    return any(ast.unparse(v) == asked for v in parent.values[: parent.values.index(node)])
 
 
 def _at(function: Function, diagnosis: Diagnosis, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
@@ -249,15 +288,20 @@ def _tested(function: Function, node: ast.expr, truth: Truth) -> Edit:
 
 
 def _guarded(function: Function, node: ast.Compare, value: ast.expr, equal: bool) -> Edit:
-    pieces: Pieces = {"v": value, "test": node}
-    place: ast.expr = node
-    if function.self_attribute(value) is not None:
-        parent = function.file.parents[node]
-        asked = f"{ast.unparse(value)} is not None and {ast.unparse(node)}"
-        if isinstance(parent, ast.BoolOp) and equal and ast.unparse(parent) == asked:
-            place = parent
-        return Replace(place, f"({{test}} if {{v}} is not None else {not equal})", pieces)
-    return Replace(node, "{v} is not None and {test}" if equal else "{v} is None or {test}", pieces)
+    pieces: dict[str, ast.expr] = {"v": value, "test": node}
+    if function.self_attribute(value) is None:
+        return Replace(node, "{v} is not None and {test}" if equal else "{v} is None or {test}", pieces)
+    guarded = f"({{test}} if {{v}} is not None else {not equal})"
+    parent = function.file.parents[node]
+    if not equal or not isinstance(parent, ast.BoolOp) or not isinstance(parent.op, ast.And):
+        return Replace(node, guarded, pieces)
+    at = parent.values.index(node)
+    if at == 0 or ast.unparse(parent.values[at - 1]) != f"{ast.unparse(value)} is not None":
+        return Replace(node, guarded, pieces)
+    others = {f"o{i}": v for i, v in enumerate(parent.values) if i not in (at - 1, at)}  # it asks for None itself
+    parts = [f"{{{name}}}" for name in others]
+    parts.insert(at - 1, guarded)
+    return Replace(parent, " and ".join(parts), pieces | others)
 
 
 def _is_none(node: ast.expr) -> bool:

@@ -74,4 +74,40 @@ MORE = {
 """,
         error="NoneType",
     ),
+    "a value or another": Example(
+        HEAD
+        + """\
+class Block(nn.Module):
+    def __init__(self, size=None, act=None):
+        super().__init__()
+        self.size, self.limit = size, size
+        self.act = act
+
+    def forward(self, x, n: int | None = None):
+        n = n or x.size(0)
+        if self.limit is not None and self.limit > 0 and n > 0:
+            x = x[: self.limit]
+        return x[:, : (self.size or 2) + 1] * n
+"""
+        + _MODEL.replace("Block('wide')", "Block(3)"),
+        HEAD
+        + """\
+class Block(nn.Module):
+    def __init__(self, size=None, act=None):
+        super().__init__()
+        self.size, self.limit = size, size
+        self.act = act
+
+    def forward(self, x, n: int | None = None):
+        n = n if n is not None and n != 0 else x.size(0)
+        if (self.limit > 0 if self.limit is not None else False) and n > 0:
+            x = x[: self.limit]
+        return x[:, : ((self.size if self.size != 0 else 2) if self.size is not None else 2) + 1] * n
+"""
+        + _MODEL.replace("Block('wide')", "Block(3)"),
+        "[(torch.rand(2, 4),), (torch.rand(3, 4),)]",
+        Target.SCRIPT,
+        error="bool|NoneType",
+        recorded=True,
+    ),
 }
