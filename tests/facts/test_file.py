@@ -114,6 +114,27 @@ def test_origins_follow_the_files_imports(document):
     assert facts.class_named("Child").foreign_bases == ["torch.nn.Module"]
 
 
+def test_another_name_for_something_of_torch_is_what_it_stands_for(document):
+    facts = FileFacts(
+        document("""\
+        import torch
+        from other import thing
+        Norm = torch.nn.LayerNorm
+        Pair = tuple[int, int]
+        Twice = torch.nn.ReLU
+        Twice = torch.nn.GELU
+        Mine = thing.Norm
+        f = [Norm, Twice, Mine]
+
+        def g(x: Pair): ...
+        """)
+    )
+    names = facts.tree.body[-2].value.elts
+    assert [facts.origin(n) for n in names] == ["torch.nn.LayerNorm", "Twice", "Mine"]
+    [parameter] = facts.all_functions[0].parameters
+    assert str(facts.annotated(parameter.annotation)) == "Tuple[int, int]"
+
+
 def test_observations_are_found_after_lines_moved_and_a_rename(document):
     d = document(MODULES)
     path = str(d.source.path)

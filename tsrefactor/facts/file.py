@@ -376,7 +376,20 @@ class FileFacts:
         while isinstance(node, ast.Attribute):
             rest = f".{node.attr}{rest}"
             node = node.value
-        return self.imports.origins.get(node.id, node.id) + rest if isinstance(node, ast.Name) else ""
+        return self._origins.get(node.id, node.id) + rest if isinstance(node, ast.Name) else ""
+
+    @cached_property
+    def _origins(self) -> dict[str, str]:
+        """Name → where it comes from: imported, or another name for something of torch (``Norm = nn.LayerNorm``)."""
+        found = dict(self.imports.origins)
+        for name in self.assigned:
+            rest, value = "", self.alias(name)
+            while isinstance(value, ast.Attribute):
+                rest, value = f".{value.attr}{rest}", value.value
+            head = self.imports.origins.get(value.id, "") if isinstance(value, ast.Name) else ""
+            if head == "torch" or head.startswith("torch."):
+                found[name] = head + rest
+        return found
 
     def class_named(self, name: str) -> Class | None:
         """A class of this file by its qualified name."""
