@@ -10,7 +10,8 @@ from tests.rules.proof import prove
 from tsrefactor.facts.diagnosis import Diagnosis, Place
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.observations import ClassObservations, FunctionObservations, Observations
-from tsrefactor.facts.types import parse
+from tsrefactor.facts.signatures import widen
+from tsrefactor.facts.types import TENSOR, parse
 from tsrefactor.rewrite import rewrite
 from tsrefactor.rules import Settings
 from tsrefactor.rules.annotate_types import AnnotateTypes
@@ -219,15 +220,20 @@ def test_type_comment_is_the_authors_annotation(write):
         ("n: Tuple[int, ...]", "Tuple[int, int]", "n: List[int]"),
         ("n: Optional[Iterable[int]] = None", "None", "n: Optional[List[int]] = None"),
         ("n: Callable", "None", "n: None"),
+        ("n: Callable = None", "None", "n: None = None"),
         ("n: Any = 3", "float", "n: Union[float, int] = 3"),
         ("n: list", "List[Tensor]", "n: List[torch.Tensor]"),
         ("n: torch.Tensor = None", "None", "n: Optional[torch.Tensor] = None"),
         ("n: float", "int", "n: float"),
+        ("n: torch.Tensor", "Tuple[Tensor, Tensor]", "n: Tuple[torch.Tensor, torch.Tensor]"),
+        ("n: torch.Tensor", "Optional[Tensor]", "n: Optional[torch.Tensor]"),
+        ("n: List[int]", "Tuple[int, int]", "n: List[int]"),
+        ("n: Foreign", "other.Foreign", "n: Foreign"),
     ],
 )
 def test_the_authors_annotation_is_corrected_only_where_it_is_rejected(write, annotation, recorded, expected):
     file = write(forward(f"x, {annotation}"))
-    if not any(told in annotation for told in ("Size", "...", "Iterable")):
+    if not any(told in annotation for told in ("Size", "...", "Iterable", "Callable = None")):
         assert file.text() == file.document.source.text, "without evidence it stays"
     file.record("Model.forward", x="Tensor", n=recorded)
     assert f"(self, x, {expected})" in file.text()
@@ -399,6 +405,26 @@ def test_return_of_two_kinds_of_numbers(write):
     body = "def f(x):\n    if x.sum() > 0:\n        return 1\n    return 0.5\n"
     file = write(body).diagnose("mixed-return", "return 0.5", expected="int", found="float")
     assert "def f(x) -> Union[float, int]:" in file.text()
+
+
+KINDS = ["Tensor", "int", "float", "bool", "str", "None", "List[int]", "Tuple[int, int]", "Tuple[int, int, int]",
+         "Dict[str, Tensor]", "Optional[Tensor]"]  # fmt: skip
+
+
+@pytest.mark.parametrize("first", KINDS)
+def test_what_two_cases_pass_is_joined_in_either_order_or_told(write, first):
+    for second in KINDS:
+        texts, told = set(), []
+        for types in ((first, second), (second, first)):
+            file = write("def f(x, n):\n    return x\n").record("f", x="Tensor", n=types[0])
+            other = write("def f(x, n):\n    return x\n").record("f", x="Tensor", n=types[1])
+            file.observations.join(other.observations)
+            texts.add(file.text())
+            told += file.advice()
+        [text] = texts  # whichever case came first
+        written = text.partition("n: ")[2].partition(")")[0]
+        accepted = parse(written.replace("torch.Tensor", "Tensor")) if written else TENSOR
+        assert told or all(widen(accepted, parse(t)) == accepted for t in (first, second))
 
 
 MIXED = "def f(x):\n    if x.sum() > 0:\n        return x, x\n    return x\n"

@@ -31,6 +31,8 @@ from .types import (
 )  # fmt: skip
 
 NUMBERS = frozenset({INT, FLOAT, COMPLEX})
+# What an annotation and a recorded value call by the same name, so that two that differ contradict each other.
+_PLAIN = frozenset("Tensor int float bool str complex None List Dict Tuple Optional".split())
 _MUTABLE_CALLS = ("list", "dict", "set")
 _SPELLED = {"NoneType": NONE, "Device": Type("torch.device"), "number": join(INT, FLOAT), "Scalar": join(INT, FLOAT)}
 
@@ -290,7 +292,7 @@ class Signatures:
         if rejected(self.file, parameter.annotation):
             total = self._instead(parameter.annotation, widen(default, seen))
             why = "TorchScript rejects this annotation"
-        elif seen == UNKNOWN or (declared == TOP and _told_apart(function, parameter.name)):
+        elif seen == UNKNOWN or declared == NONE or (declared == TOP and _told_apart(function, parameter.name)):
             return None
         elif declared == TOP and widen(default, seen) != NONE:
             total, why = widen(default, seen), "TorchScript computes with one type"
@@ -298,6 +300,10 @@ class Signatures:
             total, why = widen(declared, complained), f"the compiler finds {complained}"
         elif default == NONE and not declared.optional:
             total, why = optional(declared), "its default is None"
+        elif seen in (NONE, optional(declared)) and declared.names() <= _PLAIN and not declared.optional:
+            total, why = optional(declared), "runs pass None"
+        elif seen.names() | declared.names() <= _PLAIN and widen(declared, seen) == TOP:
+            total, why = widen(default, seen), f"runs pass {seen}"
         else:
             return None
         if total == UNKNOWN:

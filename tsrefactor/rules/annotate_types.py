@@ -62,7 +62,8 @@ class AnnotateTypes(Rule):
     A parameter that is only ever None gets the type that the layer or function takes to which it is passed on.
 
     What the author annotated stays, unless TorchScript rejects it: then the nearest type that it takes is written
-    (`List[Tensor]` for `Sequence[Tensor]` and `Tuple[Tensor, ...]`, `Tensor` for `Variable`), as runs show it.
+    (`List[Tensor]` for `Sequence[Tensor]` and `Tuple[Tensor, ...]`, `Tensor` for `Variable`), as runs show it; or where
+    runs pass what it does not allow.
     Not annotated: what holds modules, or values of several types that TorchScript cannot compute with; keyword-only
     parameters with defaults, `*args` and `**kwargs`, which it refuses as such; functions with type comments.
 
