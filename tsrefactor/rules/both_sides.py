@@ -190,7 +190,7 @@ def _check_harmless(function: Function, block: Sequence[ast.stmt]) -> None:
                 and not guarded
             ):
                 raise _Refused("a side leaves or checks")
-    updated = flow.mutates(block) - flow.always_writes(block)
+    updated = flow.mutates(block) & flow.free(block)
     if updated:
         raise _Refused(f"a side updates {min(updated)} in place")
 
