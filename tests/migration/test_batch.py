@@ -9,6 +9,7 @@ from tsrefactor.migration.batch import Watcher, migrate_all
 from tsrefactor.migration.project import Options
 from tsrefactor.rules import select_rules
 from tsrefactor.source.document import Document
+from tsrefactor.source.edits import InsertBefore
 from tsrefactor.source.file import SourceFile
 from tsrefactor.vocabulary import Status, Target
 from tsrefactor.workers.pool import Workers
@@ -35,11 +36,11 @@ def cases():
 def migrated(tmp_path, monkeypatch):
     """Migrates NETS with the cases of a zoo; returns name → case, and the new text."""
 
-    def run(nets, cases, target=Target.SCRIPT, rules=None):
+    def run(nets, cases, target=Target.SCRIPT, rules=None, seconds=60.0):
         monkeypatch.chdir(tmp_path)
         (tmp_path / "nets.py").write_text("import torch\nfrom torch import nn\n" + textwrap.dedent(nets))
         (tmp_path / "zoo.py").write_text(ZOO + textwrap.indent(textwrap.dedent(cases), "    "))
-        options = Options(select_rules(rules), (tmp_path,), target=target, seconds=60.0)
+        options = Options(select_rules(rules), (tmp_path,), target=target, seconds=seconds)
         with Workers(parse_spec("zoo.py"), 2) as workers:
             batch = migrate_all(workers, workers.case_names(), options, 2, Watcher())
         text = (tmp_path / "nets.py").read_text()
@@ -234,6 +235,37 @@ def test_a_rule_that_raises_does_not_stop_the_batch(migrated, monkeypatch):
     )
     assert cases["a"].status is Status.MIGRATED
     assert any("internal error: super-call" in note for note in cases["a"].notes)
+
+
+@pytest.mark.parametrize("then", ["os.abort()", "time.sleep(600)"])
+def test_an_attempt_that_ends_the_compiler_is_backed_out_and_the_loop_goes_on(migrated, monkeypatch, then):
+    from tsrefactor.rules.super_call import SuperCall
+
+    def deadly(self, file, settings):
+        for function in file.functions:
+            if function.name == "forward" and "deadly" not in file.source.text:
+                yield self.finding(function.node, "", InsertBefore(function.node.body[0], "'deadly'"))
+
+    monkeypatch.setattr(SuperCall, "findings", deadly)
+    monkeypatch.setattr(SuperCall, "needs_diagnosis", False)
+    cases, text = migrated(
+        f"""
+        import os, time
+
+        class A(nn.Module):
+            def forward(self, x, n=2):
+                return x * n
+
+            def __prepare_scriptable__(self):
+                if type(self).forward.__doc__ is not None:
+                    {then}
+                return self
+        """,
+        "yield case('a', 'A', x)\n",
+        seconds=12.0,
+    )
+    assert cases["a"].status is Status.MIGRATED
+    assert "x, n: int = 2" in text and "deadly" not in text
 
 
 def test_target_any_is_content_with_a_trace(migrated):

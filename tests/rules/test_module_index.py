@@ -145,6 +145,13 @@ def test_types_of_arguments_that_are_no_tensors(tmp_path):
     assert "def _call_layer(self, index: int, x, k: int):" in after
 
 
+def test_arguments_of_several_names_are_called_x(tmp_path):
+    body = "y, z = x + 1, x\ny = self.layers[k](y)\nz = self.layers[k](z)\nreturn y + z"
+    after = rewritten(RULE, source(tmp_path / "model.py", model(body)))
+    assert "y = self._call_layer(k, y)\n        z = self._call_layer(k, z)" in after
+    assert "def _call_layer(self, index: int, x):" in after
+
+
 def test_module_that_is_not_called_is_left_alone(tmp_path):
     found = findings(RULE, source(tmp_path / "model.py", model("return self.layers[k].weight * x")))
     assert [f.fixable for f in found] == [False]

@@ -23,17 +23,19 @@ def method_name(cls: Class, given: set[str], wanted: str) -> str:
 
 
 def passed_on(
-    function: Function, call: ast.Call | None, taken: Iterable[str]
+    function: Function, call: ast.Call | None, taken: Iterable[str], others: Iterable[ast.Call] = ()
 ) -> tuple[list[str], list[str], frozenset[Import]]:
     """The parameters of such a method for the arguments of a call, with the types that are no tensors'; how they are
-    passed on; and the imports that this needs. ``taken``: names that the method has already."""
+    passed on; and the imports that this needs. ``taken``: names that the method has already; ``others``: calls that it
+    serves as well, which may have other names for their arguments."""
     parameters: list[str] = []
     passed: list[str] = []
     imports: set[Import] = set()
     used = set(taken)
     given = [(None, a) for a in call.args] + [(k.arg, k.value) for k in call.keywords] if call is not None else []
-    for keyword, value in given:
-        wanted = keyword or (value.id if isinstance(value, ast.Name) else "x")
+    for i, (keyword, value) in enumerate(given):
+        named = {ast.unparse(c.args[i]) for c in others if i < len(c.args)} if keyword is None else set()
+        wanted = keyword or (value.id if isinstance(value, ast.Name) and named <= {value.id} else "x")
         name = fresh(used, wanted)
         used.add(name)
         type_ = function.type_of(value)

@@ -89,14 +89,15 @@ def _users_class(instance: torch.nn.Module, sources: Sources) -> tuple[type, str
     for cls in type(instance).__mro__:
         if cls is torch.nn.Module:
             return None
-        file = _file(cls)
+        file = file_of(cls)
         real = sources.realpath(file) if file else None
         if real is not None:
             return cls, real
     return None
 
 
-def _file(cls: type) -> str | None:
+def file_of(cls: type) -> str | None:
+    """The file that a class comes from; a name as `<string>` where its functions were compiled from a text alone."""
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if isinstance(file, str):
         return file

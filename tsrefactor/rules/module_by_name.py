@@ -240,7 +240,9 @@ class ModuleByName(Rule):
         name = method_name(cls, given, f"_call_{word}")
         listed = names if None not in each else []
         try:
-            parameters, passed, imports = passed_on(last.function, last.calls[0], {"self", "name", "key", "module"})
+            others = [call for site in sites for call in site.calls]
+            taken = {"self", "name", "key", "module"}
+            parameters, passed, imports = passed_on(last.function, last.calls[0], taken, others)
         except ValueError:
             yield self.finding(
                 first.lookup, f"{_LITERALS}, and an argument has a type that it has not", answers=answered

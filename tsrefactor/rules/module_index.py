@@ -366,7 +366,8 @@ def _dispatch(
     function, first = sites[-1]
     call = file.parents[first] if calls else None
     taken = {"self", "index", "i", word}
-    parameters, passed, imports = passed_on(function, call if isinstance(call, ast.Call) else None, taken)
+    others = [c for c in (file.parents[node] for _, node in sites) if isinstance(c, ast.Call)] if calls else []
+    parameters, passed, imports = passed_on(function, call if isinstance(call, ast.Call) else None, taken, others)
     edits: list[Edit] = [_call_of(site, node, name, calls) for site, node in sites]
     index = "index" if "index" not in passed else "at"
     negative = any(not never_negative(f, n.slice) for f, n in sites)

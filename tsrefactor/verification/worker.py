@@ -13,6 +13,7 @@ from .eager import EagerModel, Observation
 from .errors import EagerError, user_files
 from .generality import Generality
 from .observing import EagerRuns
+from .origins import left_alone
 from .results import Examination, Fingerprint
 from .targets import Attempt, Prover
 
@@ -71,12 +72,14 @@ def _prove(case: ModelCase, target: Target, thorough: bool, is_user_file: Callab
             verdicts["reload"] = reloaded.verdict
             break
         failure = failure or attempt
+    diagnosis = failure.diagnosis if failure else None
+    unplaced = diagnosis is not None and diagnosis.place is None
     return Examination(
         verdicts=verdicts,
-        diagnosis=failure.diagnosis if failure else None,
+        diagnosis=diagnosis,
         fingerprint=runs.fingerprint(),
         passed_as=passed_as,
-        notes=tuple(runs.notes + prover.notes),
+        notes=tuple(runs.notes + prover.notes + (left_alone(build().module, is_user_file) if unplaced else [])),
         coverage="; ".join(filter(None, [runs.coverage, searched])),
         warnings=tuple((w.message, w.file, w.line) for w in prover.warnings),
         thorough=more is not None,
