@@ -87,6 +87,43 @@ def test_length_of_a_literal_list_and_of_a_grown_one(tmp_path):
     assert [f.presumed for f in findings(RULE, file)] == [False, False]
 
 
+LOCAL = """\
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, n=3):
+        super().__init__()
+        self.n = n
+        layers = []
+        for i in range(n):
+            {body}
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, x):
+        for i in range(self.n):
+            x = self.layers[i](x)
+        return x
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "known"),
+    [
+        ("layers.append(nn.Linear(4, 4))", True),
+        ("layers.append(nn.Linear(4, 4)); layers.append(nn.ReLU())", False),
+        ("if i: layers.append(nn.Linear(4, 4))", False),
+        ("if i: continue\n            layers.append(nn.Linear(4, 4))", False),
+        ("layers.append(nn.Linear(4, 4)); n -= 1", False),
+        ("layers += [nn.Linear(4, 4)]", False),
+    ],
+)
+def test_length_of_a_list_that_was_filled_first(body, known, tmp_path):
+    after = rewritten(RULE, source(tmp_path / "model.py", LOCAL.format(body=body)))
+    assert ("        for layer in self.layers:\n            x = layer(x)\n" in after) == known
+
+
 def test_two_loops_get_two_names(tmp_path):
     body = "for i in range({0}):\n    x = {1}(x)\nfor i in range({0}):\n    x = {2}(x)\nlayer_2 = 1\nreturn x"
     file = source(tmp_path / "model.py", model(body.format("self.count", "self.layers[i]", "self.layers[i]")))

@@ -122,14 +122,37 @@ def lengths(function: Function, base: ast.expr) -> set[str]:
         elif isinstance(listed, (ast.ListComp, ast.GeneratorExp)) and len(listed.generators) == 1:
             generator = listed.generators[0]
             counted = _range_length(method, generator.iter) if not generator.ifs else None
+        elif isinstance(listed, ast.Name) and (filling := _filling(method, listed)) is not None:
+            counted = _rounds(method, filling)
     elif isinstance(value, ast.Call) and not value.args and len(appended) == 1 and appended[0][0] is method:
-        loop = method.file.parents[method.file.statement_of(appended[0][1])]
-        if isinstance(loop, ast.For) and method.file.parents[loop] is method.node:
-            counted = _range_length(method, loop.iter)
+        counted = _rounds(method, appended[0][1])
     if counted is None:
         return found
     lasting = counted.isdigit() or method is function or _set_once(owner, counted)  # a local name ends with its method
     return found | ({counted} if lasting else set()) | _stored_as(owner, method, counted)
+
+
+def _filling(method: Function, handed: ast.Name) -> ast.Call | None:
+    """The one ``append`` to a local list that starts empty, is filled, and then only handed over."""
+    parents = method.file.parents
+    uses = [n for n in method.of(ast.Name) if n.id == handed.id and n is not handed]
+    starts = [parents[n] for n in uses if isinstance(n.ctx, ast.Store)]
+    calls = [parents[p] for n in uses if isinstance(p := parents[n], ast.Attribute) and p.attr == "append"]
+    if len(uses) != 2 or len(starts) != 1 or len(calls) != 1:
+        return None
+    [start], [call] = starts, calls
+    if not isinstance(start, ast.Assign) or not isinstance(call, ast.Call) or parents[start] is not method.node:
+        return None
+    empty = isinstance(start.value, ast.List) and not start.value.elts
+    return call if empty and len(call.args) == 1 and start.lineno < call.lineno < handed.lineno else None
+
+
+def _rounds(method: Function, call: ast.Call) -> str | None:
+    """How often a call that is a statement of a loop is made, where that loop is over ``range(n)``."""
+    loop = method.file.parents[method.file.statement_of(call)]
+    if not isinstance(loop, ast.For) or method.file.parents[loop] is not method.node or _leaves(loop.body):
+        return None
+    return _range_length(method, loop.iter)
 
 
 def _range_length(method: Function, over: ast.expr) -> str | None:
