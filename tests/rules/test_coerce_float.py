@@ -60,6 +60,8 @@ def test_layers(tmp_path, before, wanted):
         ("x.clone().normal_(0, 1)", "x.clone().normal_(0.0, 1.0)"),
         ("F.pad(x, (1, 1), 'constant', 0)", "F.pad(x, (1, 1), 'constant', 0.0)"),
         ("x + torch.normal(0, 1, size=x.shape)", "x + torch.normal(0.0, 1.0, size=x.shape)"),
+        ("torch.cdist(x, x, p=1)", "torch.cdist(x, x, p=1.0)"),
+        ("torch.pdist(x, 2) + F.pdist(x, p=n)", "torch.pdist(x, 2.0) + F.pdist(x, p=float(n))"),
         ("F.dropout(x, n)", "F.dropout(x, float(n))"),
     ],
 )

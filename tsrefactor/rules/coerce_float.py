@@ -51,13 +51,14 @@ FUNCTIONS: dict[str, tuple[tuple[str, int], ...]] = {
     "normalize": (("p", 1), ("eps", 3)), "pad": (("value", 3),), "interpolate": (("scale_factor", 2),),
     "lp_pool1d": (("norm_type", 1),), "lp_pool2d": (("norm_type", 1),),
     "local_response_norm": (("alpha", 2), ("beta", 3), ("k", 4)),
-    "cosine_similarity": (("eps", 3),), "pairwise_distance": (("p", 2), ("eps", 3)),
+    "cosine_similarity": (("eps", 3),), "pairwise_distance": (("p", 2), ("eps", 3)), "pdist": (("p", 1),),
     "cosine_embedding_loss": (("margin", 3),), "hinge_embedding_loss": (("margin", 2),),
     "margin_ranking_loss": (("margin", 3),), "multi_margin_loss": (("margin", 3),),
     "triplet_margin_loss": (("margin", 3), ("p", 4), ("eps", 5)),
     "cross_entropy": (("label_smoothing", 7),), "huber_loss": (("delta", 3),), "poisson_nll_loss": (("eps", 5),),
     "smooth_l1_loss": (("beta", 5),),
 }  # fmt: skip
+OPERATORS = {"torch.normal": (("mean", 0), ("std", 1)), "torch.cdist": (("p", 2),), "torch.pdist": (("p", 1),)}
 METHODS = {"normal_": (("mean", 0), ("std", 1)), "uniform_": (("from", 0), ("to", 1))}
 _MAY_BE_NONE = frozenset({"momentum", "max_norm", "value", "scale_factor"})
 _WHOLE = frozenset({INT, join(INT, FLOAT)})
@@ -281,8 +282,8 @@ def _of_function(function: Function, call: ast.Call) -> tuple[tuple[str, int], .
     origin = function.file.origin(call.func)
     if origin.startswith("torch.nn.functional."):
         return FUNCTIONS.get(origin.rpartition(".")[2], ())
-    if origin == "torch.normal":
-        return METHODS["normal_"]
+    if origin in OPERATORS:
+        return OPERATORS[origin]
     known = METHODS.get(call.func.attr, ()) if isinstance(call.func, ast.Attribute) else ()
     return () if origin.startswith("torch.") else known
 
