@@ -53,6 +53,27 @@ MORE = {
         "        return x\n",
         model="Model({'type': 2, 'a': {'n': 1}, 'b': {'n': 3}, 'BIAS-1': 0.5})",
     ),
+    "a named tuple whose field has several types": Example(
+        HEAD.replace("types import SimpleNamespace", "collections import namedtuple")
+        + 'Args = namedtuple("Args", "stride")\n\n\n'
+        + FIELDS.replace("Model", "Block")
+        + "\n    def forward(self, x):\n        return x + len(str(self.cfg.stride))\n"
+        "\n\nclass Model(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.a, self.b = Block(Args(1)), Block(Args([1]))\n\n"
+        "    def forward(self, x):\n        return self.b(self.a(x))\n",
+        HEAD.replace("types import SimpleNamespace", "collections import namedtuple")
+        + 'Args = namedtuple("Args", "stride")\n\n\n'
+        + FIELDS.replace("Model", "Block")
+        + "        self.stride = cfg.stride\n"
+        "\n    def forward(self, x):\n        return x + len(str(self.stride))\n"
+        "\n\nclass Model(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.a, self.b = Block(Args(1)), Block(Args([1]))\n\n"
+        "    def forward(self, x):\n        return self.b(self.a(x))\n",
+        "[(torch.rand(3, 4),)]",
+        Target.SCRIPT,
+        error="no attribute or method 'stride'",
+        recorded=True,
+    ),
     "instances of several kinds": _example(
         FIELDS.replace("Model", "Block") + "\n    def forward(self, x):\n        if self.cfg.scale is not None:\n"
         "            x = x * self.cfg.scale\n        return x\n\n\nclass Model(nn.Module):\n"

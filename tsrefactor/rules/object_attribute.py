@@ -219,7 +219,8 @@ class Model(nn.Module):
             place = stored_at(function.cls, name)
             if place is None:
                 continue
-            reads = [r for f in file.methods_of(function.cls) if f.name != "__init__" for r in _reads(f, name)]
+            typed = _is_typed(diagnosis)
+            reads = [r for f in file.methods_of(function.cls) if f.name != "__init__" for r in _reads(f, name, typed)]
             if reads and not is_changed(function.cls, name, {r.steps[0].removeprefix("has_") for r in reads}):
                 yield self._moved(function.cls, place, reads, diagnosis)
 
@@ -227,7 +228,7 @@ class Model(nn.Module):
         """The reads of attributes instead, and what `__init__` must store for them."""
         edits: list[Edit] = []
         stored, names, lines = fields_stored(cls), {}, []
-        complete = diagnosis.names.get("type", "").startswith("Tuple[")  # a named tuple has all its fields
+        complete = _is_typed(diagnosis)  # a named tuple has all its fields
         for read in reads:
             value = _value_of(place, read)
             if value not in names and not isinstance(read.node, (ast.Call, ast.Compare)) and read.path in stored:
@@ -304,30 +305,36 @@ def _object(function: Function | None, diagnosis: Diagnosis) -> str | None:
 # -- reads ---------------------------------------------------------------------------------------------------------
 
 
-def _reads(function: Function, name: str) -> Iterator[_Read]:
+def _is_typed(diagnosis: Diagnosis) -> bool:
+    """Whether TorchScript has types for all values in a named tuple, and only no names for them."""
+    type_ = diagnosis.names.get("type", "")
+    return type_.startswith("Tuple[") and "Tensor" not in type_
+
+
+def _reads(function: Function, name: str, typed: bool) -> Iterator[_Read]:
     """The fields of the object that a method reads, through a local name for the object, too."""
     parents = function.file.parents
     for root in function.self_attributes.get(name, ()):
         parent = parents[root]
         if isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name) and len(parent.targets) == 1:
-            yield from _through_alias(function, parent, parent.targets[0].id, name)
-        elif (read := _read(function, root, name)) is not None:
+            yield from _through_alias(function, parent, parent.targets[0].id, name, typed)
+        elif (read := _read(function, root, name, typed)) is not None:
             yield read
 
 
-def _through_alias(function: Function, alias: ast.Assign, local: str, name: str) -> Iterator[_Read]:
+def _through_alias(function: Function, alias: ast.Assign, local: str, name: str, typed: bool) -> Iterator[_Read]:
     names = [n for n in walk(function.node) if isinstance(n, ast.Name) and n.id == local]
     if len(function.bindings.values.get(local, ())) != 1:
         return
-    found = [_read(function, n, name) for n in names if isinstance(n.ctx, ast.Load)]
+    found = [_read(function, n, name, typed) for n in names if isinstance(n.ctx, ast.Load)]
     reads = [r for r in found if r is not None]
     if len(reads) == len(found) and reads:
         yield from reads[:-1]
         yield replace(reads[-1], alias=alias)
 
 
-def _read(function: Function, root: ast.expr, name: str) -> _Read | None:
-    """The longest expression over the object that holds a plain value, in all recorded instances."""
+def _read(function: Function, root: ast.expr, name: str, typed: bool) -> _Read | None:
+    """The longest expression over the object that holds a plain value: in all recorded instances, or as ``typed``."""
     cls, node, path = function.cls, root, name
     assert cls is not None
     steps: tuple[str, ...] = ()
@@ -341,7 +348,7 @@ def _read(function: Function, root: ast.expr, name: str) -> _Read | None:
         if isinstance(node, ast.Call):  # `getattr(cfg, 'n', 1)`, `cfg.get('n', 1)`, `cfg.get('n')`
             default = node.args[-1] if len(node.args) > isinstance(node.func, ast.Name) + 1 else None
             type_ = join(type_, function.type_of(default) if default is not None else NONE)
-        if _is_plain(type_):
+        if _is_plain(type_) or (typed and len(steps) == 1):
             sure = isinstance(node, ast.Call) or _surely_read(function, node, path)
             found = _Read(function, node, root, path, steps, sure)
     return found
