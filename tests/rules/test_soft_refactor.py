@@ -208,6 +208,8 @@ def test_refusals_give_their_reason(reason):
         "if x.dim() == 3:\n    x = x[0]\nreturn x",
         "if x is not None:\n    x = x + 1\nreturn x",
         "for i in range(3):\n    x = x + 1\nreturn x",
+        "n, m = x.shape\ny = outside(x, n // 2)\ny = y.view(n, m)\nreturn y.reshape(n, m)",
+        "return x[: x.shape[0] // 2] / x.shape[0]",
     ],
 )
 def test_no_finding(body):

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from .file import Function
 from .nodes import walk
-from .types import TENSOR
+from .types import BOOL, FLOAT, INT, TENSOR
 from .whole_sizes import exact_form
 
 _TAKEN = frozenset({"item", "tolist"})
@@ -88,7 +88,7 @@ class Freezing:
         if isinstance(node, ast.BinOp):
             return self._repeated(node)
         if isinstance(node, ast.ListComp):
-            return any(self.dependence.freezes_loop(g, presume=True) for g in node.generators)
+            return any(self.dependence.freezes_loop(g) for g in node.generators)
         assert isinstance(node, ast.Call)
         if isinstance(node.func, ast.Attribute) and node.func.attr in _TAKEN and not node.args:
             return self._is_tensor(node.func.value)
@@ -137,12 +137,12 @@ class Freezing:
 
     @cached_property
     def _bound(self) -> dict[str, list[ast.expr]]:
-        """Names that hold no tensor → what is bound to them."""
-        values = self.function.types.bindings.values
+        """Names that hold plain numbers, or what is taken out of tensors → what is bound to them."""
+        values, types = self.function.types.bindings.values, self.function.types
         return {
             name: [e for e in bound if isinstance(e, ast.expr)]
             for name, bound in values.items()
-            if self.function.types.of_name(name) != TENSOR
+            if types.of_name(name) in (INT, FLOAT, BOOL) or name in self.dependence.extracted_names
         }
 
     def _holds(self, value: ast.expr, names: set[str]) -> bool:
