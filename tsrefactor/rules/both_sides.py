@@ -93,12 +93,14 @@ class BothSides(Rule):
         _example(
             """\
     def forward(self, x):
+        x = self.second(x)
         if x.mean() > 0:
             x = self.first(x)
         return x + 1
 """,
             """\
     def forward(self, x):
+        x = self.second(x)
         condition = x.mean() > 0
         unchanged = x
         if torch.jit.is_tracing() or condition:
