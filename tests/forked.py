@@ -14,7 +14,9 @@ def forked(function, *args, **kwargs):
         os.close(read)
         try:
             sys.dont_write_bytecode = True
-            if "torch" in sys.modules:  # the threads of its pool are not in this process: an operation would wait for them
+            if (
+                "torch" in sys.modules
+            ):  # the threads of its pool are not in this process: an operation would wait for them
                 sys.modules["torch"].set_num_threads(1)
             result = (True, function(*args, **kwargs))
         except BaseException:

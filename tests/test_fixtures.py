@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.forked import forked
+
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 MODEL_FILES = sorted(path for path in (FIXTURES / "models").glob("*.py") if path.stem != "__init__")
 
@@ -135,10 +137,14 @@ def test_runs_in_eager_on_every_input_and_is_deterministic(zoo: ModuleType, name
 def test_fails_script_with_the_documented_error(zoo: ModuleType, name: str) -> None:
     import torch
 
-    model, _ = built(zoo, name)
-    with pytest.raises(Exception) as caught:
-        torch.jit.save(torch.jit.script(model), io.BytesIO())
-    assert FIRST_SCRIPT_ERROR[name] in str(caught.value)
+    def error() -> str:
+        model, _ = built(zoo, name)
+        with pytest.raises(Exception) as caught:
+            torch.jit.save(torch.jit.script(model), io.BytesIO())
+        return str(caught.value)
+
+    # in a fork: of two cases of one class, the second would find it half compiled
+    assert FIRST_SCRIPT_ERROR[name] in forked(error)
 
 
 @pytest.mark.parametrize("name", TRACED)

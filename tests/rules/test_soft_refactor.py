@@ -312,7 +312,7 @@ def test_what_only_the_block_needed_moves_with_it():
 def test_a_definition_is_not_repeated_where_its_operands_have_changed():
     (found,) = findings(RULE, model("n = x.shape[0]\nx = x[1:]\nif x.sum() > 0:\n    x = x * n\nreturn x"))
     assert "it needs n" in found.message
-    (found,) = findings(RULE, model("k = x.sum().item()\nx.add_(1)\nif x.sum() > 0:\n    x = x * k\nreturn x"))
+    found, _ = findings(RULE, model("k = x.sum().item()\nx.add_(1)\nif x.sum() > 0:\n    x = x * k\nreturn x"))
     assert "it needs k" in found.message
     (found,) = findings(
         RULE, model("n = x.shape[0]\nfor i in range(3):\n    if x.sum() > 0:\n        x = x[:1] * n\nreturn x")

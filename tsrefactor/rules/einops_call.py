@@ -62,7 +62,7 @@ class EinopsCall(Rule):
 
     name = "einops-call"
     targets = frozenset({Target.SCRIPT})
-    answers = frozenset({"variadic"})
+    answers = frozenset({"variable-arguments"})
     examples = [
         _example(
             "rearrange, repeat",

@@ -102,7 +102,7 @@ class Model(nn.Module):
                     yield self.finding(
                         node,
                         f"a trace leaves the block out for ever where the example had nothing in `{subject}`;"
-                        " let it always hold the block",
+                        f" let it hold the block in a trace, with `{tracing}()`",
                         Replace(node.test, f"{tracing}() or {{test}}", {"test": node.test}),
                         imports=imports,
                         trap=True,

@@ -122,7 +122,7 @@ class LateBreak(Rule):
         except _Refused as reason:
             return self.finding(last, f"{message}; it cannot take all turns: {reason}")
         imports = function.file.spell("torch.jit.is_tracing")[1] | function.file.spell("torch.stack")[1]
-        message += "; let it take all turns, and cut off what comes later"
+        message += "; let it take all turns under `torch.jit.is_tracing()`, and cut off what comes later"
         return self.finding(last, message, *edits, imports=imports, presumed=True, trap=True)
 
 

@@ -11,7 +11,7 @@ from tsrefactor.facts.names import fresh
 from tsrefactor.source.edits import Edit, InsertBefore, Replace
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings
+from .base import Example, Finding, Rule, Settings, preview
 
 _HEAD = """\
 import torch
@@ -100,14 +100,18 @@ class NestedModules(Rule):
                 ]
                 if found:
                     shown = " and ".join(dict.fromkeys(f"`{ast.unparse(over)}`" for _, over in found))
-                    message = f"TorchScript cannot unpack the modules of {shown}; take them by index"
+                    first = ast.unparse(found[0][0].elts[0])
+                    message = (
+                        f"TorchScript cannot unpack the modules of {shown}; take `{first}` and the others by index"
+                    )
                     edits = _in_loop(function, loop, found)
                     yield self.finding(loop, message, *edits, answers=told.get(loop.lineno))
             for statement in function.of(ast.Assign):
                 unpacked, value = statement.targets[0], statement.value
                 if isinstance(unpacked, ast.Tuple) and _names(unpacked) and _is_module(function, statement, told):
                     lines = [f"{name} = {{value}}[{i}]" for i, name in enumerate(_names(unpacked))]
-                    message = f"TorchScript cannot unpack the modules of `{ast.unparse(value)}`; take them by index"
+                    mend = preview("\n".join(lines), {"value": value})
+                    message = f"TorchScript cannot unpack the modules of `{ast.unparse(value)}`; write `{mend}`"
                     edit = Replace([statement], "\n".join(lines), {"value": value})
                     yield self.finding(statement, message, edit, answers=told.get(statement.lineno))
 

@@ -213,7 +213,7 @@ class ZipModules(Rule):
         for read in ast.walk(node.elt):
             if isinstance(read, ast.Name) and read.id in lists:
                 edits.append(Replace(read, f"{ast.unparse(lists[read.id])}[{index}]"))
-        message = "TorchScript cannot zip modules with a list; read the list by index"
+        message = f"{_WHY}; read the list by index, as in `{ast.unparse(*lists.values())}[{index}]`"
         yield self.finding(node, message, *edits, presumed=True, answers=self._at(function, over))
 
 
