@@ -90,7 +90,7 @@ def test_several_files_in_one_stream(tmp_path):
 LINES = st.lists(st.sampled_from(["", "x = 1", "    return é", "\ty", "-a", "+b", "\\ No", "z\r", "\x0c"]), max_size=12)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(old=LINES, new=LINES, ends=st.tuples(st.booleans(), st.booleans()))
 def test_git_apply_turns_any_text_into_any_other(tmp_path, old, new, ends):
     before, after = ("\n".join(lines) + "\n" * end for lines, end in zip((old, new), ends, strict=True))

@@ -75,7 +75,7 @@ def test_a_number_is_used_once(tmp_path):
         d.apply([change(1, (1, 2, "y"))])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text("abc\n", min_size=1, max_size=40), st.randoms(use_true_random=False), st.integers(1, 6))
 def test_any_subset_of_disjoint_changes_equals_applying_only_these(tmp_path_factory, text, rng: random.Random, count):
     d = document(text, tmp_path_factory.mktemp("doc"))
