@@ -150,6 +150,11 @@ def test_the_configuration_holds(tmp_path, monkeypatch):
     assert "trace: timeout: no end within 0.5 s" in told
 
 
+def test_a_model_from_outside_of_the_current_folder_is_blamed_by_its_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert re.search(r"at \S*test_testing.py:\d+: def forward\(self, x, scale=0.5\)", message(Both(), torch.ones(2)))
+
+
 def test_results_that_vary_are_compared_in_shape_and_a_warning_says_so():
     with pytest.warns(UserWarning, match="vary from run to run: compared in shape and dtype only") as seen:
         assert_compatible(Random(), torch.ones(2), target="trace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import linecache
 import warnings
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -87,8 +88,8 @@ def _copied(model: nn.Module) -> nn.Module:
 
 def _examined(case: ModelCase) -> Examination:
     config = load()
-    options = Options((), tuple(config.source_paths), None, config.target, seconds=config.timeout,
-                      memory_gib=config.memory)  # fmt: skip
+    everywhere = (Path(Path.cwd().anchor),)  # nothing is rewritten here: any file that is not installed may be to blame
+    options = Options((), everywhere, None, config.target, seconds=config.timeout, memory_gib=config.memory)
     target = options.target_of(case.target)
     result = run_apart(case_task(options, case.name, target, Draft(), thorough=True), case)
     if result.failure in UNFINISHED:
