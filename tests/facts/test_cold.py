@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from tsrefactor.facts.cold import cold_blocks, cold_branches, is_cold, negated, never_called, statement_at
+from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Place
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.observations import FunctionObservations, Observations
 from tsrefactor.source.document import Document
 from tsrefactor.source.file import SourceFile

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.definitions import Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.flow import leaves, root_name
 from tsrefactor.source.document import Document
 from tsrefactor.source.file import SourceFile

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .call_forms import NotNameable
-from .file import Function
+from .definitions import Function
 from .flow import root_name
 from .held import Held, HeldFunctions
 from .nodes import walk

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from .file import Class, FileFacts, Function
+from .definitions import Class, Function
+from .file import FileFacts
 from .nodes import walk
 from .signatures import found_type, function_at
 from .types import BOOL, NONE, UNKNOWN, Type, dict_of, join, join_all, list_of, optional

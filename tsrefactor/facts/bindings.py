@@ -10,7 +10,7 @@ from .nodes import walk
 from .types import INT, TOP, UNKNOWN, Type, list_of
 
 if TYPE_CHECKING:
-    from .file import Class, Function
+    from .definitions import Class, Function
 
 
 _REGISTER = ("register_buffer", "register_parameter")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from .file import FileFacts, Function
+from .definitions import Function
+from .file import FileFacts
 from .flow import leaves
 from .nodes import walk
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from tsrefactor.source.imports import Import
 
-from .file import FileFacts, Function
+from .definitions import Function
+from .file import FileFacts
 from .names import fresh
 from .nodes import walk
 from .types import NONE, TENSOR, join_all

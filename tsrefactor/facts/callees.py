@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .types import TENSOR, UNKNOWN, Type, from_annotation, join, parse
 
 if TYPE_CHECKING:
-    from .file import Class, Function
+    from .definitions import Class, Function
 
 _PAIR = "Tuple[Tensor, Tensor]"
 _MASKS = "tgt_mask: Optional[Tensor], memory_mask: Optional[Tensor], tgt_key_padding_mask: Optional[Tensor]"

@@ -6,7 +6,8 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 
-from .file import FileFacts, Function
+from .definitions import Function
+from .file import FileFacts
 
 
 def callee(function: Function, call: ast.Call) -> Function | None:

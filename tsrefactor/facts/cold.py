@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .definitions import Function
 from .diagnosis import Place
-from .file import Function
 from .flow import leaves
 from .nodes import walk
 

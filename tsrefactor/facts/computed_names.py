@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .file import Class, Function
+from .definitions import Class, Function
 from .nodes import walk
 
 _ANY = ".+"

@@ -8,7 +8,7 @@ from tsrefactor.source.edits import AddToClass, Edit, Replace
 from tsrefactor.source.imports import Import
 
 from .attributes import Declaration, constants
-from .file import Class
+from .definitions import Class
 
 
 def declared(cls: Class, declarations: Sequence[Declaration]) -> tuple[list[Edit], frozenset[Import]]:

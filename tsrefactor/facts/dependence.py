@@ -16,7 +16,7 @@ from .nodes import children, walk
 from .types import TENSOR
 
 if TYPE_CHECKING:
-    from .file import Function
+    from .definitions import Function
 
 _EXTRACTS = {"item", "tolist", "numpy", "__bool__", "__int__", "__float__", "equal", "allclose", "is_nonzero"}
 _CONVERSIONS = frozenset(

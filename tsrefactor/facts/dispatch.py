@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from tsrefactor.source.imports import Import
 
+from .definitions import Class, Function
 from .family import members
-from .file import Class, Function
 from .names import fresh
 from .types import TENSOR
 

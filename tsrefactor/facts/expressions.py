@@ -39,7 +39,7 @@ from .types import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from .file import Class, Function
+    from .definitions import Class, Function
 
 _PLAIN_CALLS = {
     "len": INT, "int": INT, "float": FLOAT, "bool": BOOL, "str": STR, "isinstance": BOOL, "hasattr": BOOL,

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .file import Class, Function
+from .definitions import Class, Function
 
 
 class OutOfSight(Exception):

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Container
 from dataclasses import dataclass
 
+from .definitions import Class, Function
 from .family import parent_calls
-from .file import Class, FileFacts, Function
+from .file import FileFacts
 from .nodes import assigned_pairs
 from .observations import step
 from .types import Type, join, join_all

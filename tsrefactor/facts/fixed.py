@@ -6,7 +6,8 @@ import ast
 from functools import cached_property
 
 from .attributes import Attributes, decided_by
-from .file import FileFacts, Function
+from .definitions import Function
+from .file import FileFacts
 from .nodes import walk
 from .types import BOOL, NONE, SCALARS, STR, UNKNOWN, Type
 

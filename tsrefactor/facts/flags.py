@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 
 from .attributes import assigned_annotations, constants
+from .definitions import Class, Function
 from .family import members
-from .file import Class, Function
 from .fixed import FixedConditions
 from .names import fresh
 

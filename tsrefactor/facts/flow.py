@@ -12,7 +12,7 @@ from .operations import is_operation
 from .types import TENSOR
 
 if TYPE_CHECKING:
-    from .file import Function
+    from .definitions import Function
 
 Code = ast.AST | Iterable[ast.AST]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)

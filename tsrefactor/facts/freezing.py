@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from functools import cached_property
 
-from .file import Function
+from .definitions import Function
 from .nodes import walk
 from .types import BOOL, FLOAT, INT, TENSOR
 from .whole_sizes import exact_form

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .call_forms import CallForm
+from .definitions import Class, Function
 from .family import parent_calls
-from .file import Class, FileFacts, Function
+from .file import FileFacts
 
 _TABLES = ("get", "pop")
 UNREADABLE = frozenset(

@@ -33,7 +33,8 @@ from .types import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from .file import FileFacts, Function, Parameter
+    from .definitions import Function, Parameter
+    from .file import FileFacts
 
 _ROUNDS = 8  # a loop that has not settled after so many says nothing
 

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from .definitions import Class, Function
 from .family import members
-from .file import Class, Function
 from .names import fresh
 from .nodes import walk
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from .file import Function
+from .definitions import Function
 from .nodes import walk
 from .types import TENSOR
 

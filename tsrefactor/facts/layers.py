@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .types import FLOAT, INT
 
 if TYPE_CHECKING:
-    from .file import Function
+    from .definitions import Function
 
 # Layer → function(what forward takes; what the constructor takes, in its order; what the function takes besides).
 # A name alone is a function of torch.nn.functional. ``*name`` must be passed by name, ``name:float`` is a float there,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tsrefactor.source.edits import Edit, Piece, Replace
 
-from .file import Function
+from .definitions import Function
 from .module_loops import Loop, container_kind
 
 

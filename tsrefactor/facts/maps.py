@@ -6,7 +6,7 @@ import ast
 
 from tsrefactor.source.edits import Pieces, Replace
 
-from .file import Function
+from .definitions import Function
 from .names import fresh
 from .nodes import walk
 

@@ -8,7 +8,7 @@ import keyword
 import tokenize
 from dataclasses import dataclass
 
-from .file import Class, Function
+from .definitions import Class, Function
 from .names import fresh
 
 CONTAINERS = {"torch.nn.ModuleList": "layer", "torch.nn.Sequential": "layer", "torch.nn.ParameterList": "param"}

@@ -10,7 +10,7 @@ from tsrefactor.source.excerpt import excerpt, indented
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Placement
 
-from .file import Function
+from .definitions import Function
 from .names import fresh
 from .outline import Outline
 from .passing import walk_all

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tsrefactor.source.excerpt import trailing_comment
 
-from .file import Function
+from .definitions import Function
 from .flow import leaves
 from .passing import Argument, Passing, Unmovable, in_order, walk_all
 from .scriptable import obstacle

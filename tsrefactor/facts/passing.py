@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from .file import Function
+from .definitions import Function
 from .reaching import Reaching
 from .scriptable import BUILTINS, module_constants
 from .types import BOOL, COMPLEX, FLOAT, INT, STR, TENSOR, Type, optional

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from .file import FileFacts, Function
+from .definitions import Function
+from .file import FileFacts
 
 
 def lazy_place(file: FileFacts, node: ast.AST, statement: ast.stmt) -> ast.AST | None:

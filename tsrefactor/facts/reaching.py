@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 
 from .bindings import starts_empty
-from .file import Function
+from .definitions import Function
 from .scriptable import obstacle
 from .types import BOOL, FLOAT, INT, TENSOR
 

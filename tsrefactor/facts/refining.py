@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .branches import enclosing_loop, is_elif, reads_first, reads_surely
-from .file import Function
+from .definitions import Function
 from .flow import leaves
 from .nodes import walk
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 
 from .annotations import meant, rejected
+from .definitions import Function
 from .diagnosis import Diagnosis
-from .file import Function
 from .signatures import Signatures, found_type
 from .types import NONE, TENSOR, TOP, UNKNOWN, Type, join, join_all
 

@@ -11,7 +11,7 @@ from .operations import is_operation
 from .types import TENSOR, UNKNOWN
 
 if TYPE_CHECKING:
-    from .file import Function
+    from .definitions import Function
 
 BUILTINS = frozenset(
     "len int float bool abs max min range enumerate zip sum round list sorted any all divmod pow ord chr str isinstance"

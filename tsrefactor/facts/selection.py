@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from .file import Function
+from .definitions import Function
 from .operations import is_operation
 from .types import FLOAT, INT, TENSOR
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from .file import Function
+from .definitions import Function
 from .nodes import walk
 from .operations import call_returns, is_operation
 from .types import BOOL, TENSOR, UNKNOWN, list_of

@@ -10,8 +10,9 @@ from functools import cached_property
 
 from .annotations import meant, presumed, rejected
 from .callees import asked_of, passed_on
+from .definitions import Function, Parameter
 from .diagnosis import Diagnosis
-from .file import FileFacts, Function, Parameter
+from .file import FileFacts
 from .types import (
     COMPLEX,
     FLOAT,

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .file import Class, FileFacts, Function
+from .definitions import Class, Function
+from .file import FileFacts
 from .types import BOOL, FLOAT, INT, NONE, STR, TENSOR, Type
 
 _CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict")

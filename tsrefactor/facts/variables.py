@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .file import Function
+from .definitions import Function
 from .types import NONE, UNKNOWN, Type, join_all, optional
 
 _NESTED = (ast.If, ast.For, ast.While, ast.Try)

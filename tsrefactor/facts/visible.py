@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from .nodes import walk
 
 if TYPE_CHECKING:
-    from .file import Class, FileFacts, Function
+    from .definitions import Class, Function
+    from .file import FileFacts
 
 _JIT_DECORATORS = {
     "torch.jit.script", "torch.jit.script_if_tracing", "torch.jit.export", "torch.jit.script_method",

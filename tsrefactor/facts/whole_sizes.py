@@ -6,7 +6,7 @@ import ast
 
 from tsrefactor.source.edits import Pieces
 
-from .file import Function
+from .definitions import Function
 from .types import FLOAT, INT, TENSOR
 
 _FLOORS = ("math.floor", "numpy.floor")

@@ -6,8 +6,9 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.observations import Observations
 from tsrefactor.rewrite import Applied, find
 from tsrefactor.rules import Finding, Rule, Settings

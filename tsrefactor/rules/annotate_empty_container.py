@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.definitions import Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.signatures import Signatures, found_type, function_at, obstacle
 from tsrefactor.facts.types import STR, TENSOR, UNKNOWN, Type, dict_of, join_all, list_of
 from tsrefactor.source.edits import Replace

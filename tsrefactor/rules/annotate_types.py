@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from tsrefactor.facts.attributes import Attributes, Declaration
 from tsrefactor.facts.declaring import declared, hides_unseen
+from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.diagnosis import Diagnosis
-from tsrefactor.facts.file import Class, FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.returns import complained_return, rejected_return, taken_apart
 from tsrefactor.facts.signatures import (
     Signatures,

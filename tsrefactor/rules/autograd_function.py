@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 from typing import TypeGuard
 
-from tsrefactor.facts.file import Class, FileFacts, Function, Parameter
+from tsrefactor.facts.definitions import Class, Function, Parameter
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.names import fresh, snake
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.types import TENSOR, UNKNOWN

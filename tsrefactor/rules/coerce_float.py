@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.family import parent_calls
-from tsrefactor.facts.file import Class, FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.types import FLOAT, INT, UNKNOWN, join
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target

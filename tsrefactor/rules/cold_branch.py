@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from tsrefactor.facts.cold import ColdBlock, cold_blocks, cold_branches, never_called, statement_at
+from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis, Place
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.flow import leaves
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.signatures import function_at

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from tsrefactor.facts.bindings import starts_empty
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.definitions import Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.moving import expression_name, moved
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.outline import outline_expression

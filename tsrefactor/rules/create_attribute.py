@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from tsrefactor.facts.attributes import Attributes, Declaration
 from tsrefactor.facts.declaring import declared
+from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.family import initialised_at
-from tsrefactor.facts.file import Class, FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.signatures import function_at
 from tsrefactor.facts.types import BOOL, FLOAT, INT, NONE, STR, TENSOR, UNKNOWN, Type, join_all
 from tsrefactor.source.edits import AddToClass, Edit, InsertAfter, Replace

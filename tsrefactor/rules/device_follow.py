@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.definitions import Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.moving import expression_name, moved
 from tsrefactor.facts.outline import outline_expression
 from tsrefactor.facts.passing import Unmovable

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.einops import Untranslatable, as_equation, as_methods, axes_alone
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.types import TENSOR, list_of
 from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.source.imports import Import

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from tsrefactor.facts.branches import ends_without, head_of, links, may_be_bound, surely_read
+from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.fixed import FixedConditions
 from tsrefactor.facts.flow import leaves
 from tsrefactor.facts.nodes import walk

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from tsrefactor.facts.attributes import Declaration
 from tsrefactor.facts.branches import head_of, links
 from tsrefactor.facts.declaring import declared
+from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.diagnosis import Diagnosis, Place
-from tsrefactor.facts.file import Class, FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.fixed import FixedConditions
 from tsrefactor.facts.flags import Flag, Flags
 from tsrefactor.facts.flow import leaves

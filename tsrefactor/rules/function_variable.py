@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from tsrefactor.facts.attributes import Attributes
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.definitions import Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.flow import leaves, root_name
 from tsrefactor.facts.nodes import walk
 from tsrefactor.source.edits import Edit, InsertAfter, Piece, Pieces, Replace

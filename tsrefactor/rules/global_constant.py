@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterator
 
 from tsrefactor.facts.declaring import declare_in_class
+from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.family import members
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.signatures import function_at
 from tsrefactor.facts.types import Type
 from tsrefactor.source.edits import Replace

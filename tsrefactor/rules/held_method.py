@@ -6,7 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from tsrefactor.facts.file import Class, FileFacts, Function
+from tsrefactor.facts.definitions import Class, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.held import UNREADABLE, Held, HeldFunctions
 from tsrefactor.facts.kept import is_stored_once
 from tsrefactor.facts.nodes import walk

@@ -6,7 +6,8 @@ import ast
 import sys
 from collections.abc import Iterator
 
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.definitions import Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.nodes import walk
 from tsrefactor.source.edits import Replace
 from tsrefactor.source.imports import Import

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tsrefactor.facts.bindings import starts_empty
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.definitions import Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.layer_calls import calls_layers
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.definitions import Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.layers import LAYERS, FunctionCall, function_call
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.operations import is_operation

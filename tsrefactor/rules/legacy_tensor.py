@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.definitions import Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.types import FLOAT, INT, TENSOR
 from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.source.imports import Import

@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.family import members
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.types import TENSOR, Type

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.diagnosis import Diagnosis
-from tsrefactor.facts.file import Class, FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.placement import is_elif, lazy_place
 from tsrefactor.facts.signatures import function_at
 from tsrefactor.source.edits import InsertBefore, Pieces, Replace

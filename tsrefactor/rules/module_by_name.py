@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tsrefactor.facts.computed_names import children_named, defined, pattern, possible, prefix
+from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.dispatch import method_name, passed_on
-from tsrefactor.facts.file import Class, FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.module_loops import element_name
 from tsrefactor.facts.names import fresh
 from tsrefactor.source.edits import Edit, InsertAfter, Piece, Replace

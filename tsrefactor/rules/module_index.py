@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.dispatch import method_name, passed_on
-from tsrefactor.facts.file import Class, FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.loop_edits import around_body, holds_modules
 from tsrefactor.facts.module_loops import (
     Loop,

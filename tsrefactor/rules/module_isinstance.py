@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from tsrefactor.facts.attributes import Attributes, Declaration
 from tsrefactor.facts.declaring import declared, hides_unseen
+from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.family import members
-from tsrefactor.facts.file import Class, FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.flags import last_store
 from tsrefactor.facts.names import fresh, snake
 from tsrefactor.facts.placement import only_eager

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Container, Iterator
 
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.definitions import Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.module_loops import element_name, holds_containers
 from tsrefactor.facts.names import fresh
 from tsrefactor.source.edits import Edit, InsertBefore, Replace

@@ -6,9 +6,10 @@ import ast
 from collections.abc import Collection, Iterator, Sequence
 
 from tsrefactor.facts.cold import ColdBlock, cold_blocks, statement_at
+from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.family import members
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.flow import leaves
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.family import members
-from tsrefactor.facts.file import Class, FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.source.edits import Edit, RenameFunction, Replace

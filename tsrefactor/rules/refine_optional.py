@@ -6,8 +6,9 @@ import ast
 import keyword
 from collections.abc import Iterable, Iterator, Sequence
 
+from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.diagnosis import Diagnosis
-from tsrefactor.facts.file import Class, FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.placement import is_elif, lazy_place
 from tsrefactor.facts.signatures import function_at

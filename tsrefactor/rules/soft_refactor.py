@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.definitions import Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.freezing import Freezing
 from tsrefactor.facts.moving import expression_name, free_name, moved
 from tsrefactor.facts.outline import Outline, outline, outline_expression

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tsrefactor.facts.file import Class, FileFacts, Function
+from tsrefactor.facts.definitions import Class, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.nodes import walk
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target

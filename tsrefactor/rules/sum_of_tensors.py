@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.types import TENSOR, list_of
 from tsrefactor.source.edits import Edit, InsertBefore, Replace

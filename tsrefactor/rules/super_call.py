@@ -6,9 +6,10 @@ import ast
 import re
 from collections.abc import Iterator
 
+from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.family import OutOfSight, ParentCall, delegate, members, method_of_parent, parent_calls
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.signatures import has_type_comment
 from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, RenameFunction, Replace

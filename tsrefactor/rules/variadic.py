@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from tsrefactor.facts.definitions import Function, Parameter
 from tsrefactor.facts.family import members
-from tsrefactor.facts.file import FileFacts, Function, Parameter
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.signatures import has_type_comment, written_header

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tsrefactor.facts.file import Class, FileFacts
+from tsrefactor.facts.definitions import Class
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.types import INT, TENSOR, list_of, optional, tuple_of

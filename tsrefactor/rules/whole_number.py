@@ -6,8 +6,9 @@ import ast
 import re
 from collections.abc import Iterator
 
+from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.signatures import function_at
 from tsrefactor.facts.types import FLOAT, INT

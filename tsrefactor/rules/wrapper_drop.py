@@ -7,8 +7,9 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.family import members
-from tsrefactor.facts.file import FileFacts, Function
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.signatures import written_header

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..facts.file import FileFacts, Function
+from ..facts.definitions import Function
+from ..facts.file import FileFacts
 from ..source.document import Document
 from ..source.file import SourceFile
 from .aiming import aimed, extremes
