@@ -137,66 +137,47 @@ def test_index_that_is_read_elsewhere_stays(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    "text",
     [
-        (loop("for i in range(self.count):", "x = self.layers[i](x)", "if i == k:", "    break"), "`break`"),
-        (loop("for i in range(self.count):", "if i == k:", "    continue", "x = self.layers[i](x)"), "`break`"),
-        (loop("for i in range(self.count):", "x = self.layers[i](x)", "i = i + 1"), "`i` is assigned"),
-        (loop("for i in range(1, k):", "y = self.layers[i](x)").replace("return x", "return y"), "`y` is only"),
-        (model("for i in range(self.count):\n    x = self.layers[i](x)\nelse:\n    x = x + 1\nreturn x"), "`else`"),
-        (model("for i in range(self.count):\n    self.layers[i] = None\nreturn x"), "replaces modules"),
+        loop("for i in range(self.count):", "x = self.layers[i](x)", "if i == k:", "    break"),
+        loop("for i in range(self.count):", "x = self.layers[i](x)", "i = i + 1"),
+        loop("for i in range(1, k):", "y = self.layers[i](x)").replace("return x", "return y"),
+        model("for i in range(self.count):\n    self.layers[i] = None\nreturn x"),
     ],
-)  # fmt: skip
-def test_refusals(text, why, tmp_path):
-    found = findings(RULE, source(tmp_path / "model.py", text))
-    assert [f.fixable for f in found] == [False]
-    assert why in found[0].message
+)
+def test_loops_that_cannot_go_over_the_container_are_left_to_module_by_index(text, tmp_path):
+    assert findings(RULE, source(tmp_path / "model.py", text)) == []
+
+
+@pytest.mark.parametrize(
+    ("head", "after"),
+    [
+        ("for i in range(self.depth):", "for i, m in enumerate(self.layers):"),
+        ("for i in range(self.count):", "for m in self.layers:"),
+    ],
+)
+def test_a_module_that_the_loop_gives_a_name(head, after, tmp_path):
+    file = source(tmp_path / "model.py", loop(head, "m = self.layers[i]", "x = m(x)"))
+    text = rewritten(RULE, file)
+    assert after in text and "self.layers[i]" not in text and " m = " not in text
+
+
+@pytest.mark.parametrize(
+    ("body", "stays"),
+    [
+        (("m = self.layers[i]", "m = x + 1", "x = m"), "m = layer\n"),
+        (("m = self.layers[i]  # the module", "x = m(x)"), "m = layer  # the module\n"),
+        (("x = x + 1", "m = self.layers[i]", "x = m(x)"), "m = layer\n"),
+    ],
+)
+def test_other_names_of_the_module_stay(body, stays, tmp_path):
+    assert stays in rewritten(RULE, source(tmp_path / "model.py", loop("for i in range(self.count):", *body)))
 
 
 def test_break_of_an_inner_loop_is_no_hindrance(tmp_path):
     body = ("for j in range(3):", "    if j == k:", "        break", "    x = self.layers[i](x)")
     file = source(tmp_path / "model.py", loop("for i in range(self.count):", *body))
     assert [f.fixable for f in findings(RULE, file)] == [True]
-
-
-def test_index_from_the_end(tmp_path):
-    file = source(tmp_path / "model.py", model("return self.layers[len(self.layers) - 1](x)"))
-    assert rewritten(RULE, file) == model("return self.layers[-1](x)")
-
-
-def test_any_index_may_be_negative(tmp_path):
-    after = rewritten(RULE, source(tmp_path / "model.py", model("return self.layers[k](x) + self.grown[k](x)")))
-    assert "return self._call_layer(k, x) + self._call_grown(k, x)" in after
-    assert "if i == index or i - len(self.layers) == index:" in after
-    assert after.count("def _call_layer(") == after.count("def _call_grown(") == 1
-
-
-def test_parameters_by_index(tmp_path):
-    after = rewritten(RULE, source(tmp_path / "model.py", model("return x * self.weights[k]")))
-    assert "return x * self._get_weight(k)" in after
-    assert "for i, weight in enumerate(self.weights):" in after
-
-
-def test_types_of_arguments_that_are_no_tensors(tmp_path):
-    after = rewritten(RULE, source(tmp_path / "model.py", model("return self.layers[k](x, k)")))
-    assert "def _call_layer(self, index: int, x, k: int):" in after
-
-
-def test_arguments_of_several_names_are_called_x(tmp_path):
-    body = "y, z = x + 1, x\ny = self.layers[k](y)\nz = self.layers[k](z)\nreturn y + z"
-    after = rewritten(RULE, source(tmp_path / "model.py", model(body)))
-    assert "y = self._call_layer(k, y)\n        z = self._call_layer(k, z)" in after
-    assert "def _call_layer(self, index: int, x):" in after
-
-
-def test_module_that_is_not_called_is_left_alone(tmp_path):
-    found = findings(RULE, source(tmp_path / "model.py", model("return self.layers[k].weight * x")))
-    assert [f.fixable for f in found] == [False]
-
-
-@pytest.mark.parametrize("index", ["0", "-1", "1:"])
-def test_literals_are_left_alone(index, tmp_path):
-    assert findings(RULE, source(tmp_path / "model.py", model(f"return self.layers[{index}](x)"))) == []
 
 
 def test_plain_lists_are_left_alone(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from tests.rules.texts import SETTINGS, findings, rewritten, source
 from tsrefactor.rewrite import rewrite
-from tsrefactor.rules.module_index import ModuleIndex
+from tsrefactor.rules.module_by_index import ModuleByIndex
 from tsrefactor.rules.zip_modules import ZipModules
 from tsrefactor.source.document import Document
 
@@ -48,10 +48,10 @@ def test_slices_of_modules_are_indexed(tmp_path):
     assert loop in made(tmp_path, model(*body))
 
 
-def test_and_module_index_finds_them(tmp_path):
+def test_and_module_by_index_finds_them(tmp_path):
     body = ("for conv, end in zip(self.convs[1:], self.ends):", "    x = conv(end(x))")
     file = source(tmp_path / "model.py", model(*body))
-    text = rewrite(Document(file), [RULE, ModuleIndex()], SETTINGS, None, ()).document.text
+    text = rewrite(Document(file), [RULE, ModuleByIndex()], SETTINGS, None, ()).document.text
     assert "        for i, end in enumerate(self.ends):\n            if i + 1 < len(self.convs):\n" in text
     assert "                x = self._call_conv(i + 1, end(x))\n" in text
 

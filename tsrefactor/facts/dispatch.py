@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+import re
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
 
 from tsrefactor.source.imports import Import
 
 from .definitions import Class, Function
 from .family import members
+from .lookups import Lookup, Use, argument_types
 from .names import fresh
 from .types import TENSOR
 
@@ -47,3 +50,40 @@ def passed_on(
             parameters.append(name)
         passed.append(f"{keyword}={name}" if keyword else name)
     return parameters, passed, frozenset(imports)
+
+
+@dataclass(frozen=True, eq=False)
+class Dispatch:
+    """One such method: what it serves, its parameters after ``self`` and the key, and what follows the module in it."""
+
+    name: str
+    uses: list[tuple[Lookup, Use]]
+    parameters: list[str]
+    result: str
+    imports: frozenset[Import]
+
+    @property
+    def last(self) -> Function:
+        """The method of the class after which it stands."""
+        return max((lookup.function for lookup, _ in self.uses), key=lambda f: f.node.lineno)
+
+
+def dispatches(
+    cls: Class, lookups: Sequence[Lookup], word: str, given: set[str], taken: Iterable[str]
+) -> list[Dispatch]:
+    """The methods that serve all uses of the modules that are looked up: one for each form of use. ``word`` is what a
+    module is called, ``taken`` the names that the methods have already. Raises ValueError where an argument has a type
+    that no annotation says."""
+    groups: dict[Hashable, list[tuple[Lookup, Use]]] = {}
+    for lookup in lookups:
+        for use in lookup.uses:
+            groups.setdefault((use.form, argument_types(lookup.function, use)), []).append((lookup, use))
+    found = []
+    for uses in groups.values():
+        lookup, use = uses[-1]
+        calls = [u.call for _, u in uses if u.call is not None]
+        parameters, passed, imports = passed_on(lookup.function, use.call, taken, calls)
+        name = "_".join([f"_{'call' if calls else 'get'}_{word}", *re.findall(r"\w+", use.suffix)])
+        result = f"{use.suffix}({', '.join(passed)})" if calls else use.suffix
+        found.append(Dispatch(method_name(cls, given, name), uses, parameters, result, imports))
+    return found

@@ -17,9 +17,12 @@ def holds_modules(function: Function, node: ast.expr) -> bool:
     return container_kind(function, node) in ("torch.nn.ModuleList", "torch.nn.Sequential")
 
 
-def around_body(loop: Loop, template: str, depth: int, changes: Mapping[ast.expr, str] | None = None) -> Edit:
-    """The loop under another header, its body so many steps inside, with the comments beside and below it."""
-    body = Piece(loop.node.body, changes or {})
+def around_body(
+    loop: Loop, template: str, depth: int, changes: Mapping[ast.expr, str] | None = None, start: int = 0
+) -> Edit:
+    """The loop under another header, its body (from ``start`` on) so many steps inside, with the comments beside and
+    below it."""
+    body = Piece(loop.node.body[start:], changes or {})
     return Replace([loop.node], template, {"body": body, "beside": loop.beside(), "below": loop.below(depth)})
 
 

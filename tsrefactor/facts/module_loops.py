@@ -37,7 +37,7 @@ def container_kind(function: Function, node: ast.expr) -> str | None:
             kind = function.file.origin(element.func) if isinstance(element, ast.Call) else ""
             if kind in CONTAINERS:
                 return kind
-    if attribute is not None or isinstance(node, ast.Name):
+    if attribute is not None or isinstance(node, (ast.Name, ast.Attribute)):
         at = (node.lineno, node.col_offset)
         told = any(
             d.kind == "integer-literal-index" and d.place and (d.place.line, d.place.column) == at
@@ -198,44 +198,6 @@ def element_name(attribute: str, kind: str) -> str:
     return word if usable else CONTAINERS.get(kind, "layer")
 
 
-def is_computed_index(function: Function, node: ast.Subscript) -> bool:
-    """Whether a container of modules is indexed by something that is neither a literal nor a slice."""
-    index = node.slice.operand if isinstance(node.slice, ast.UnaryOp) else node.slice
-    return not isinstance(index, (ast.Constant, ast.Slice)) and container_kind(function, node.value) is not None
-
-
-def from_end(node: ast.Subscript) -> int | None:
-    """``k`` of ``l[len(l) - k]``."""
-    index = node.slice
-    if isinstance(index, ast.BinOp) and isinstance(index.op, ast.Sub) and isinstance(index.right, ast.Constant):
-        counted = ast.unparse(index.left) == f"len({ast.unparse(node.value)})"
-        return index.right.value if counted and isinstance(index.right.value, int) else None
-    return None
-
-
-def never_negative(function: Function, index: ast.expr) -> bool:
-    """Whether an index is built of loop counters that begin at zero or above, and constants, by + and *."""
-    if isinstance(index, ast.Constant):
-        return isinstance(index.value, int) and index.value >= 0
-    if isinstance(index, ast.BinOp) and isinstance(index.op, (ast.Add, ast.Mult, ast.FloorDiv, ast.Mod)):
-        return all(never_negative(function, n) for n in (index.left, index.right))
-    if not isinstance(index, ast.Name):
-        return False
-    loops = [n for n in function.of(ast.For) if index.id in function.flow.writes(n.target)]
-    bound = sum(n.id == index.id and isinstance(n.ctx, ast.Store) for n in function.of(ast.Name))
-    return bool(loops) and bound == len(loops) and all(_counts_up(function, n, index.id) for n in loops)
-
-
-def _counts_up(function: Function, loop: ast.For, name: str) -> bool:
-    if not isinstance(loop.iter, ast.Call):
-        return False
-    origin, arguments = function.file.origin(loop.iter.func), loop.iter.args
-    if origin == "range" and isinstance(loop.target, ast.Name):
-        return len(arguments) == 1 or (isinstance(arguments[0], ast.Constant) and len(arguments) == 2)
-    counter = loop.target.elts[0] if isinstance(loop.target, ast.Tuple) else None
-    return origin == "enumerate" and isinstance(counter, ast.Name) and counter.id == name and len(arguments) == 1
-
-
 @dataclass
 class Loop:
     """One ``for`` statement. ``taken``: names in the function, and those given away since."""
@@ -379,3 +341,15 @@ def guard_of(loop: Loop, bases: list[ast.expr]) -> str:
             raise NotInOrder("the range's end changes in the loop")
         upper = f"{index} < {text}"
     return f"{ast.unparse(start)} <= {index} < {text}" if start is not None and lower and upper else lower or upper
+
+
+def in_order(loop: Loop) -> tuple[dict[str, list[ast.Subscript]], str]:
+    """The containers that a loop over a range reads at its index, which a loop over them can take the place of: their
+    reads, and the condition on the index (see `guard_of`). Raises NotInOrder where it cannot."""
+    used = loop.indexed()
+    guard = guard_of(loop, [reads[0].value for reads in used.values()]) if used else ""
+    if any(not isinstance(read.ctx, ast.Load) for reads in used.values() for read in reads):
+        raise NotInOrder("the loop replaces modules")
+    if used and (reason := loop.refusal(guarded=bool(guard))):
+        raise NotInOrder(reason)
+    return used, guard

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from tsrefactor.facts.computed_names import children_named, defined, pattern, possible, prefix
 from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.diagnosis import Diagnosis
-from tsrefactor.facts.dispatch import method_name, passed_on
+from tsrefactor.facts.dispatch import Dispatch, dispatches
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.lookups import Lookup, argument_types, looked_up, passed_through
 from tsrefactor.facts.module_loops import element_name
-from tsrefactor.facts.names import fresh
-from tsrefactor.source.edits import Edit, InsertAfter, Piece, Replace
-from tsrefactor.source.excerpt import trailing_comment
-from tsrefactor.source.file import SourceFile
+from tsrefactor.source.edits import Edit, InsertAfter, Replace
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings, kept_arguments
+from .base import Example, Finding, Rule, Settings
 
 _LITERALS = "TorchScript finds modules only by literal names"
 _HEAD = """\
@@ -42,22 +40,26 @@ def _example(before: str, after: str, error: str) -> Example:
 
 @dataclass(eq=False)
 class _Site:
-    """A module that is looked up by name and called: ``getattr(self, key)(…)``, ``self._modules[key](…)``.
+    """A module that is looked up by name and used: ``getattr(self, key)(…)``, ``self._modules[key].encode(…)``.
 
-    ``over``: the ModuleDict, as text; "" for the children of self. ``held``: the assignment of the module to a name.
+    ``over``: the ModuleDict, as text; "" for the children of self.
     """
 
-    function: Function
-    calls: list[ast.Call]
-    lookup: ast.Call | ast.Subscript
-    key: ast.expr
+    lookup: Lookup
     over: str = ""
-    held: ast.Assign | None = None
+
+    @property
+    def function(self) -> Function:
+        return self.lookup.function
+
+    @property
+    def key(self) -> ast.expr:
+        return self.lookup.key
 
     @cached_property
     def names(self) -> list[str] | None:
         """The names that the key can be, where loops over literals tell them."""
-        return None if self.over else possible(self.function, self.lookup, self.key)
+        return None if self.over else possible(self.function, self.lookup.node, self.key)
 
 
 class ModuleByName(Rule):
@@ -70,8 +72,8 @@ class ModuleByName(Rule):
     state_dict keys stay.
 
     The modules that the method chooses from must take the same arguments and give results of one type. One that is
-    registered under two names is found under the first of them only. Left alone: modules that are used otherwise than
-    by a call, and names of which nothing shows that they name modules.
+    registered under two names is found under the first of them only. Left alone: modules that are neither called
+    nor a method of theirs, and names of which nothing shows that they name modules.
 
     Source: "getattr's second argument must be a string literal", raised by torch/csrc/jit/frontend/ir_emitter.cpp, and
     "Unable to extract string literal index", by torch/csrc/jit/python/python_sugared_value.cpp.
@@ -227,42 +229,48 @@ class ModuleByName(Rule):
     def _dispatched(self, cls: Class, word: str, sites: Sequence[_Site], given: set[str]) -> Iterator[Finding]:
         """One method for the calls of modules of one kind of name."""
         first = sites[0]
-        answered = next((d for s in sites if (d := self._at(s.function, s.lookup))), None)
+        answered = next((d for s in sites if (d := self._at(s.function, s.lookup.node))), None)
         shown = [s for s in sites if s.over or _names_modules(cls, s)]
         if not shown and answered is None:
             return
         each = [s.names for s in sites]
         names = list(dict.fromkeys(n for found in each for n in found or ()))
         if names and None not in each and len(names) == 1:
-            edits: list[Edit] = [Replace(s.lookup, f"{s.function.self_name}.{names[0]}") for s in sites]
-            yield self.finding(first.lookup, f"{_LITERALS}; read the attribute `{names[0]}`", *edits, answers=answered)
-            return
-        last = max(sites, key=lambda s: s.function.node.lineno)
-        name = method_name(cls, given, f"_call_{word}")
-        listed = names if None not in each else []
-        try:
-            others = [call for site in sites for call in site.calls]
-            taken = {"self", "name", "key", "module"}
-            parameters, passed, imports = passed_on(last.function, last.calls[0], taken, others)
-        except ValueError:
+            edits: list[Edit] = [Replace(s.lookup.node, f"{s.function.self_name}.{names[0]}") for s in sites]
             yield self.finding(
-                first.lookup, f"{_LITERALS}, and an argument has a type that it has not", answers=answered
+                first.lookup.node, f"{_LITERALS}; read the attribute `{names[0]}`", *edits, answers=answered
             )
             return
-        result = f"({', '.join(passed)})"
-        method = f"\ndef {name}({', '.join(['self', 'name: str', *parameters])}):\n"
-        if listed:
-            method += "".join(f"    if name == {n!r}:\n        return self.{n}{result}\n" for n in listed)
-        else:
-            over = f"{first.over}.items()" if first.over else "self.named_children()"
-            method += f"    for key, module in {over}:\n        if key == name:\n            return module{result}\n"
-        method += f"    raise {'KeyError' if first.over else 'AttributeError'}(name)"
-        edits = [InsertAfter(last.function.node, "{method}", {"method": method})]
-        for site in sites:
-            edits += _called(site, f"{site.function.self_name}.{name}", sites)
+        listed = names if None not in each else []
+        lookups = [s.lookup for s in sites]
+        try:
+            methods = dispatches(cls, lookups, word, given, {"self", "name", "key", "module"})
+        except ValueError:
+            message = f"{_LITERALS}, and an argument has a type that no annotation says"
+            yield self.finding(first.lookup.node, message, answers=answered)
+            return
+        edits = []
+        for method in methods:
+            edits.append(InsertAfter(method.last.node, "{method}", {"method": _method(method, first.over, listed)}))
+        edits += passed_through(
+            lookups, {u: m.name for m in methods for _, u in m.uses}, ("name", "module_name", "key")
+        )
         presumed = len(shown) < len(sites)
-        message = f"{_LITERALS}; call `{name}`, a method that looks for the module"
-        yield self.finding(first.lookup, message, *edits, imports=imports, presumed=presumed, answers=answered)
+        imports = {i for m in methods for i in m.imports}
+        message = f"{_LITERALS}; call `{methods[0].name}`, a method that looks for the module"
+        yield self.finding(first.lookup.node, message, *edits, imports=imports, presumed=presumed, answers=answered)
+
+
+def _method(method: Dispatch, over: str, listed: Sequence[str]) -> str:
+    """The method that compares the name with those listed, or with all that there are."""
+    text = f"\ndef {method.name}({', '.join(['self', 'name: str', *method.parameters])}):\n"
+    if listed:
+        text += "".join(f"    if name == {n!r}:\n        return self.{n}{method.result}\n" for n in listed)
+    else:
+        modules = f"{over}.items()" if over else "self.named_children()"
+        text += f"    for key, module in {modules}:\n        if key == name:\n"
+        text += f"            return module{method.result}\n"
+    return text + f"    raise {'KeyError' if over else 'AttributeError'}(name)"
 
 
 def _sites(function: Function) -> Iterator[_Site]:
@@ -271,28 +279,21 @@ def _sites(function: Function) -> Iterator[_Site]:
         found = _lookup(function, node)
         if found is None:
             continue
-        lookup, key, over = found
-        parent = function.file.parents[lookup]
-        if isinstance(parent, ast.Call) and parent.func is lookup:
-            if _plain(parent):
-                yield _Site(function, [parent], lookup, key, over)
-        elif isinstance(parent, ast.Assign) and parent.value is lookup:
-            calls = _calls_of_held(function, parent, key)
-            if all(map(_plain, calls)) and len({_shape(c) for c in calls}) == 1:
-                yield _Site(function, calls, lookup, key, over, parent)
+        site = looked_up(function, *found[:2])
+        if site is not None and all(use.call is not None for use in site.uses):
+            yield _Site(site, found[2])
 
 
 def _grouped(sites: Sequence[_Site]) -> list[tuple[str, list[_Site]]]:
-    """The sites that one method can serve, with a word for their modules: one for each word where the names can be
-    listed, else one for all that pass the same arguments."""
-    groups: dict[tuple[object, ...], list[_Site]] = {}
+    """The sites that methods can serve together, with a word for their modules: those of each word where the names can
+    be listed, else all that use the modules in the same way."""
+    groups: dict[Hashable, list[_Site]] = {}
     unlisted = {_word(s) for s in sites if s.names is None}
     for site in sites:
-        word = _word(site)
-        call = site.calls[0]
-        types = tuple(str(site.function.type_of(v)) for v in (*call.args, *(k.value for k in call.keywords)))
-        key = (site.over, types) if word in unlisted else (site.over, word)
-        groups.setdefault((*key, _shape(call)), []).append(site)
+        word, uses = _word(site), site.lookup.uses
+        forms = frozenset(use.form for use in uses)
+        types = frozenset(argument_types(site.function, use) for use in uses)
+        groups.setdefault((site.over, types if word in unlisted else word, forms), []).append(site)
     found = []
     for group in groups.values():
         words = {_word(s) for s in group}
@@ -332,53 +333,9 @@ def _is_module_dict(function: Function, attribute: str) -> bool:
     return False
 
 
-def _plain(call: ast.Call) -> bool:
-    return not any(isinstance(a, ast.Starred) for a in call.args) and all(k.arg for k in call.keywords)
-
-
-def _shape(call: ast.Call) -> tuple[object, ...]:
-    return len(call.args), tuple(k.arg for k in call.keywords)
-
-
-def _calls_of_held(function: Function, held: ast.Assign, key: ast.expr) -> list[ast.Call]:
-    """The calls of a module that an assignment gives a name; none where that name, or its key, goes other ways."""
-    target = held.targets[0]
-    if len(held.targets) != 1 or not isinstance(target, ast.Name):
-        return []
-    block = function.file.block_of(held)
-    after = block[block.index(held) + 1 :]
-    again = next((i for i, s in enumerate(after) if target.id in function.flow.writes(s)), len(after))
-    region = after[:again]
-    inside = {n for s in region for n in ast.walk(s)}
-    reads = [n for n in function.of(ast.Name) if n.id == target.id and isinstance(n.ctx, ast.Load)]
-    mine = [n for n in reads if n in inside]
-    used = [i for i, s in enumerate(region) if any(n in mine for n in ast.walk(s))]
-    calls = [function.file.parents[n] for n in mine]
-    if not used or not all(isinstance(c, ast.Call) and c.func is n for c, n in zip(calls, mine, strict=True)):
-        return []
-    moved = function.flow.writes(region[: used[-1] + 1]) & function.flow.reads(key)
-    reaches = len(mine) == len(reads) or _others_have_theirs(function, target.id, reads)
-    return [] if moved or not reaches else [c for c in calls if isinstance(c, ast.Call)]
-
-
-def _others_have_theirs(function: Function, name: str, reads: Sequence[ast.Name]) -> bool:
-    """Whether every read of a name follows an assignment of it in the same block, or in one around it."""
-    for read in reads:
-        statement: ast.AST = function.file.statement_of(read)
-        while True:
-            block = function.file.block_of(statement) if isinstance(statement, ast.stmt) else []
-            before = block[: block.index(statement)] if isinstance(statement, ast.stmt) else []
-            if any(isinstance(s, ast.Assign) and name in function.flow.writes(s) for s in before):
-                break
-            statement = function.file.parents[statement]
-            if statement is function.node:
-                return False
-    return True
-
-
 def _names_modules(cls: Class, site: _Site) -> bool:
     """Whether it shows that the computed name is that of a module."""
-    if isinstance(site.lookup, ast.Subscript):
+    if isinstance(site.lookup.node, ast.Subscript):
         return True
     wanted = pattern(site.function, site.key)
     family = (cls, *cls.ancestors, *cls.subclasses)
@@ -397,61 +354,3 @@ def _word(site: _Site) -> str:
         named = key.attr if isinstance(key, ast.Attribute) else key.id if isinstance(key, ast.Name) else ""
         word = named.removesuffix("name").strip("_").lower()
     return word if word.isidentifier() else "module"
-
-
-def _called(site: _Site, callee: str, others: Sequence[_Site]) -> list[Edit]:
-    """``self.callee(key, …)`` in the place of the calls; a module that had a name is none any more.
-
-    Where it is called once and no comment would be lost, the assignment goes; else its name is given a name. Calls of
-    ``others`` that stand inside are changed with them.
-    """
-    edits: list[Edit] = []
-    key, source = _key(site), site.function.file.source
-    if site.held is not None and isinstance(key, str):
-        edits.append(Replace([site.held], f"{key} = {{key}}", {"key": site.key}))
-    elif site.held is not None:
-        edits.append(Replace([site.held], ""))
-    every = {c: s for s in others for c in s.calls}
-    nested = {n for c in every for n in ast.walk(c) if n is not c and n in every}
-    for call in (c for c in site.calls if c not in nested):
-        parts, kept = kept_arguments(call.args, call.keywords)
-        pieces: dict[str, Piece | ast.expr | str] = {"key": key}
-        for name, value in kept.items():
-            inner = [n for n in ast.walk(value) if n in every]
-            outermost = [n for n in inner if not any(n is not o and n in ast.walk(o) for o in inner)]
-            changes = {n: _with_key(n, callee, every, source) for n in outermost if isinstance(n, ast.Call)}
-            pieces[name] = Piece(value, changes)  # type: ignore[arg-type]
-        edits.append(Replace(call, f"{callee}({', '.join(['{key}', *parts])})", pieces))
-    return edits
-
-
-def _key(site: _Site) -> ast.expr | str:
-    """The name as the calls pass it: the expression itself, or the name of a local that an assignment gives it."""
-    held, function = site.held, site.function
-    if held is None or (len(site.calls) == 1 and not _commented(held, function)):
-        return site.key
-    return fresh(function.flow.local_names, "name", "module_name", "key")
-
-
-def _with_key(call: ast.Call, callee: str, every: dict[ast.Call, _Site], source: SourceFile) -> str:
-    """The text of a call, and of the calls inside it, when they are changed."""
-    start, end = source.span(call)
-    parts = []
-    for node in (n for n in ast.walk(call) if n in every):
-        assert isinstance(node, ast.Call)
-        key = _key(every[node])
-        given = key if isinstance(key, str) else source.segment(key)
-        begin, head = source.span(node.func)
-        opened = source.text.index("(", head) + 1
-        parts.append((begin, opened, f"{callee}({given}{', ' if node.args or node.keywords else ''}"))
-    text = source.text[start:end]
-    for a, b, new in sorted(parts, reverse=True):
-        text = text[: a - start] + new + text[b - start :]
-    return text
-
-
-def _commented(statement: ast.stmt, function: Function) -> bool:
-    """Whether a comment stands beside a statement or directly above it."""
-    lines = function.file.source.lines
-    above = lines[statement.lineno - 2].strip() if statement.lineno > 1 else ""
-    return above.startswith("#") or bool(trailing_comment(function.file.source, statement))

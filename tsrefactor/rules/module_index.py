@@ -5,28 +5,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tsrefactor.facts.definitions import Class, Function
+from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
-from tsrefactor.facts.dispatch import method_name, passed_on
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.loop_edits import around_body, holds_modules
-from tsrefactor.facts.module_loops import (
-    Loop,
-    NotInOrder,
-    container_kind,
-    element_name,
-    from_end,
-    guard_of,
-    is_computed_index,
-    never_negative,
-)
+from tsrefactor.facts.module_loops import Loop, NotInOrder, container_kind, element_name, in_order
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
-from tsrefactor.source.edits import Edit, InsertAfter, Replace
-from tsrefactor.source.imports import Import
+from tsrefactor.source.edits import Edit, Replace
+from tsrefactor.source.excerpt import is_commented
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings, kept_arguments, preview
+from .base import Example, Finding, Rule, Settings
 
 _LITERALS = "TorchScript indexes modules only with literals"
 _HEAD = """\
@@ -130,66 +120,19 @@ class ModuleIndex(Rule):
         return self.layers[-1](x)
 """,
         ),
-        _example(
-            """\
-    def __init__(self):
-        super().__init__()
-        self.ups = nn.ModuleList([nn.Linear(4, 4) for _ in range(2)])
-        self.blocks = nn.ModuleList([nn.Linear(4, 4) for _ in range(6)])
-
-    def forward(self, x):
-        for i in range(2):
-            x = self.ups[i](x)
-            total = torch.zeros_like(x)
-            for j in range(3):
-                total = total + self.blocks[i * 3 + j](x)
-            x = total / 3
-        return x
-""",
-            """\
-    def __init__(self):
-        super().__init__()
-        self.ups = nn.ModuleList([nn.Linear(4, 4) for _ in range(2)])
-        self.blocks = nn.ModuleList([nn.Linear(4, 4) for _ in range(6)])
-
-    def forward(self, x):
-        for i, up in enumerate(self.ups):
-            x = up(x)
-            total = torch.zeros_like(x)
-            for j in range(3):
-                total = total + self._call_block(i * 3 + j, x)
-            x = total / 3
-        return x
-
-    def _call_block(self, index: int, x):
-        for i, block in enumerate(self.blocks):
-            if i == index:
-                return block(x)
-        raise IndexError('blocks')
-""",
-        ),
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-        for cls in file.classes:
-            general: dict[str, list[tuple[Function, ast.Subscript]]] = {}
-            for function in file.methods_of(cls):
-                if not function.of(ast.For, ast.ListComp, ast.Subscript):
-                    continue
-                inside = list(walk(function.node))
-                taken = {n.id for n in inside if isinstance(n, ast.Name)}
-                taken |= {n.arg for n in inside if isinstance(n, ast.arg)}
-                done: set[ast.AST] = set()
-                for node in function.of(ast.For):
-                    yield from self._range_loop(Loop(function, node, taken), done)
-                    yield from self._container_loop(Loop(function, node, taken))
-                for index in function.of(ast.Subscript):
-                    if index not in done and is_computed_index(function, index):
-                        general.setdefault(ast.unparse(index.value), []).append((function, index))
-                yield from self._renamed(function, taken)
-            given: set[str] = set()
-            for sites in general.values():
-                yield from self._dispatched(cls, sites, given)
+        for function in (f for cls in file.classes for f in file.methods_of(cls)):
+            if not function.of(ast.For, ast.ListComp):
+                continue
+            inside = list(walk(function.node))
+            taken = {n.id for n in inside if isinstance(n, ast.Name)}
+            taken |= {n.arg for n in inside if isinstance(n, ast.arg)}
+            for node in function.of(ast.For):
+                yield from self._range_loop(Loop(function, node, taken))
+                yield from self._container_loop(Loop(function, node, taken))
+            yield from self._renamed(function, taken)
 
     def _at(self, function: Function, node: ast.AST) -> Diagnosis | None:
         lines = range(getattr(node, "lineno", 0), (getattr(node, "end_lineno", 0) or 0) + 1)
@@ -198,38 +141,33 @@ class ModuleIndex(Rule):
 
     # -- for i in range(…) -----------------------------------------------------------------------------------------
 
-    def _range_loop(self, loop: Loop, done: set[ast.AST]) -> Iterator[Finding]:
-        function, node, used = loop.function, loop.node, loop.indexed()
+    def _range_loop(self, loop: Loop) -> Iterator[Finding]:
+        function, node = loop.function, loop.node
+        try:
+            used, guard = in_order(loop)
+        except NotInOrder:
+            return  # each index on its own: see module-by-index
         if not used:
             return
         found = [s for subscripts in used.values() for s in subscripts]
         answered = self._at(function, found[0])
-        try:
-            guard = guard_of(loop, [subscripts[0].value for subscripts in used.values()])
-        except NotInOrder:
-            return  # each index on its own: see `_dispatched`
-        done.update(found)
-        reason = loop.refusal(guarded=bool(guard))
-        if any(not isinstance(s.ctx, ast.Load) for s in found):
-            reason = "the loop replaces modules"
-        if reason is not None:
-            yield self.finding(node, f"{_LITERALS}, and {reason}", answers=answered)
-            return
         assert isinstance(node.target, ast.Name)
-        names = {}
+        held = _held(loop)
+        names = {base: name for name, base in held.items() if base in used}
         for base, subscripts in used.items():
-            kind = container_kind(function, subscripts[0].value) or ""
-            names[base] = loop.fresh(element_name(base, kind), "layer", "module")
+            if base not in names:
+                kind = container_kind(function, subscripts[0].value) or ""
+                names[base] = loop.fresh(element_name(base, kind), "layer", "module")
         index = node.target.id
         reads = [n for s in node.body for n in walk(s) if isinstance(n, ast.Name) and n.id == index]
         numbered = len(reads) > len(found) or bool(guard) or index in function.flow.live_after(node)
         over = ", ".join(used) if len(used) == 1 else f"zip({', '.join(used)})"
-        target = ", ".join(names.values())
+        target = ", ".join(names[base] for base in used)
         if numbered:
             over, target = f"enumerate({over})", f"{index}, {target if len(used) == 1 else f'({target})'}"
         changes: dict[ast.expr, str] = {s: names[base] for base, subscripts in used.items() for s in subscripts}
         message = f"{_LITERALS}; loop over {' and '.join(f'`{b}`' for b in used)}"
-        edits = _rewritten(loop, target, over, changes, guard)
+        edits = _rewritten(loop, target, over, changes, guard, len(held))
         yield self.finding(node, message, *edits, answers=answered)
 
     # -- for m in self.l[1:], in reversed(self.l) --------------------------------------------------------------------
@@ -265,48 +203,6 @@ class ModuleIndex(Rule):
             yield self.finding(node, f"{why}, and {reason or 'its target is no name'}", answers=answered)
         else:
             yield self.finding(node, f"{why}; loop over all of it", *edits, answers=answered)
-
-    # -- self.l[k] ---------------------------------------------------------------------------------------------------
-
-    def _dispatched(
-        self, cls: Class, sites: list[tuple[Function, ast.Subscript]], given: set[str]
-    ) -> Iterator[Finding]:
-        """Any other index: a method that looks for the module. One finding for all uses of one container.
-
-        ``given``: names of such methods of the class, of this pass.
-        """
-        function, node = sites[0]
-        file, text = function.file, ast.unparse(node.value)
-        answered = next((d for f, n in sites if (d := self._at(f, n))), None)
-        for site in list(sites):
-            if back := from_end(site[1]):
-                edit = Replace(site[1].slice, f"-{back}")
-                yield self.finding(site[1], f"{_LITERALS}; write `-{back}`", edit, answers=answered)
-                sites.remove(site)
-        if not sites:
-            return
-        function, node = sites[0]
-        attribute = function.self_attribute(node.value)
-        kind = container_kind(function, node.value) or ""
-        calls = [c for f, n in sites if isinstance(c := file.parents[n], ast.Call) and c.func is n]
-        shapes = {(len(c.args), tuple(k.arg for k in c.keywords)) for c in calls}
-        reason = None
-        if attribute is None:
-            reason = f"`{text}` is no attribute of self"
-        elif any(not isinstance(n.ctx, ast.Load) for _, n in sites):
-            reason = "the container is changed"
-        elif kind != "torch.nn.ParameterList" and (len(shapes) != 1 or len(calls) != len(sites)):
-            reason = "the module is not only called, always with the same arguments"
-        elif any(isinstance(a, ast.Starred) for c in calls for a in c.args) or any(None in s[1] for s in shapes):
-            reason = "it is called with * or **"
-        if reason is not None or attribute is None:
-            yield self.finding(node, f"{_LITERALS}, and {reason}", answers=answered)
-            return
-        edits, imports = _dispatch(cls, attribute, kind, sites, given)
-        first = edits[0]
-        assert isinstance(first, Replace)
-        message = f"{_LITERALS}; write `{preview(first.template, first.pieces)}`, a method that looks for the module"
-        yield self.finding(node, message, *edits, imports=imports, answers=answered)
 
     # -- a second module under one name --------------------------------------------------------------------------------
 
@@ -347,48 +243,38 @@ def _slice_guard(bounds: ast.Slice, text: str, index: str) -> str | None:
     return " and ".join(parts) if bounds.step is None else None
 
 
-def _rewritten(loop: Loop, target: str, over: str, changes: dict[ast.expr, str], guard: str) -> list[Edit]:
-    """The loop over the containers; without a guard its lines stay where they are."""
+def _held(loop: Loop) -> dict[str, str]:
+    """Name → container, for the statements at the loop's head that only give a module of this round a name."""
+    found: dict[str, str] = {}
+    flow, index = loop.function.flow, ast.unparse(loop.node.target)
+    for place, statement in enumerate(loop.node.body[:-1]):
+        value = statement.value if isinstance(statement, ast.Assign) else None
+        named = isinstance(statement, ast.Assign) and len(statement.targets) == 1 and statement.targets[0]
+        if not isinstance(value, ast.Subscript) or ast.unparse(value.slice) != index or not isinstance(named, ast.Name):
+            break
+        base, elsewhere = (
+            ast.unparse(value.value),
+            flow.live_after(loop.node) | flow.writes(loop.node.body[place + 1 :]),
+        )
+        if named.id in elsewhere | set(found) or base in found.values():
+            break
+        if container_kind(loop.function, value.value) is None or is_commented(loop.function.file.source, statement):
+            break
+        found[named.id] = base
+    return found
+
+
+def _rewritten(
+    loop: Loop, target: str, over: str, changes: dict[ast.expr, str], guard: str, dropped: int = 0
+) -> list[Edit]:
+    """The loop over the containers, without the first statements of its body that are ``dropped``; without a guard the
+    others stay where they are."""
     node = loop.node
     if not guard:
-        return [Replace(old, new) for old, new in {node.target: target, node.iter: over, **changes}.items()]
+        gone = node.body[:dropped]
+        inside = {n for s in gone for n in walk(s)}
+        edits: list[Edit] = [Replace([s], "") for s in gone]
+        new = {node.target: target, node.iter: over} | {n: text for n, text in changes.items() if n not in inside}
+        return edits + [Replace(old, text) for old, text in new.items()]
     template = f"for {target} in {over}:{{beside}}\n    if {guard}:\n        {{body}}\n{{below}}"
-    return [around_body(loop, template, 2, changes)]
-
-
-def _dispatch(
-    cls: Class, attribute: str, kind: str, sites: list[tuple[Function, ast.Subscript]], given: set[str]
-) -> tuple[list[Edit], frozenset[Import]]:
-    """The method that finds the module by its index and calls it, and the calls of that method."""
-    file, word = cls.file, element_name(attribute, kind)
-    calls = kind != "torch.nn.ParameterList"
-    told = word if word in attribute.lower() else attribute.strip("_").lower()
-    name = method_name(cls, given, f"_call_{told}" if calls else f"_get_{told}")
-    function, first = sites[-1]
-    call = file.parents[first] if calls else None
-    taken = {"self", "index", "i", word}
-    others = [c for c in (file.parents[node] for _, node in sites) if isinstance(c, ast.Call)] if calls else []
-    parameters, passed, imports = passed_on(function, call if isinstance(call, ast.Call) else None, taken, others)
-    edits: list[Edit] = [_call_of(site, node, name, calls) for site, node in sites]
-    index = "index" if "index" not in passed else "at"
-    negative = any(not never_negative(f, n.slice) for f, n in sites)
-    test = f"i == {index}" + (f" or i - len(self.{attribute}) == {index}" if negative else "")
-    result = f"{word}({', '.join(passed)})" if calls else word
-    method = (
-        f"\ndef {name}(self, {', '.join([f'{index}: int', *parameters])}):\n"
-        f"    for i, {word} in enumerate(self.{attribute}):\n"
-        f"        if {test}:\n            return {result}\n"
-        f"    raise IndexError('{attribute}')"
-    )
-    edits.append(InsertAfter(function.node, "{method}", {"method": method}))
-    return edits, imports
-
-
-def _call_of(function: Function, node: ast.Subscript, name: str, calls: bool) -> Replace:
-    """``self.name(index, …)`` in the place of ``self.l[index](…)``."""
-    call = function.file.parents[node]
-    if not calls or not isinstance(call, ast.Call):
-        return Replace(node, f"{function.self_name}.{name}({{index}})", {"index": node.slice})
-    parts, pieces = kept_arguments(call.args, call.keywords)
-    template = f"{function.self_name}.{name}({', '.join(['{index}', *parts])})"
-    return Replace(call, template, {"index": node.slice, **pieces})
+    return [around_body(loop, template, 2, changes, dropped)]

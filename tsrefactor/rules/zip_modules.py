@@ -42,7 +42,7 @@ class ZipModules(Rule):
     knows, a list or a tensor not. `for conv, x in zip(self.convs, xs)` becomes a loop over `self.convs` with
     `enumerate`, which reads `xs[i]` where there is one; `zip` stops at the end of the shorter. A list may be sliced
     (`xs[1:]`, `noise[1::2]`) or reversed. Of a ModuleList only a slice's index is taken: `self.norms[i + 1](x)`, for
-    which module-index finds the module.
+    which module-by-index finds the module.
 
     Left alone: tuples, whose length TorchScript knows; loops with `break` or `continue`, which an unrolled loop cannot
     have; lists that the loop changes; other arguments of `zip` than names and attributes.

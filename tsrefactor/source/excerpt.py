@@ -55,6 +55,11 @@ def trailing_comment(source: SourceFile, statement: ast.stmt) -> str:
     return rest if rest.startswith("#") else ""
 
 
+def is_commented(source: SourceFile, statement: ast.stmt) -> bool:
+    """Whether a comment stands beside a statement or directly above it."""
+    return bool(comments_above(source, statement) or trailing_comment(source, statement))
+
+
 def comments_above(source: SourceFile, statement: ast.stmt) -> str:
     """The comment lines right above a statement, at the left margin, each ending in ``\\n``."""
     first = start = _first_line(statement)
