@@ -3,6 +3,8 @@ import pytest
 from tests.rules.more_examples.variadic import MORE
 from tests.rules.proof import prove
 from tests.rules.texts import diagnosis, findings, rewritten, source
+from tsrefactor.facts.observations import ClassObservations, FunctionObservations, Observations
+from tsrefactor.facts.types import TENSOR
 from tsrefactor.rules.variadic import Variadic
 
 KW = "    def forward(self, x, **kw):\n"
@@ -56,3 +58,44 @@ def test_name_that_the_class_has_is_not_taken(tmp_path):
     )
     after = rewritten(Variadic(), file, diagnosis(file, "variable-arguments", "def forward"))
     assert "forward.__wrapped__ = _forward_impl_2\n" in after
+
+
+def of_layers(tmp_path, store, *layers):
+    """What the rule makes of a wrapper around layers that take these keywords, in recorded runs all of them."""
+    text = HEAD.replace("Model", "Wrapper") + f"    def __init__(self, fn):\n        {store}\n\n" + KW + CALL
+    names = [f"L{i}" for i in range(len(layers))]
+    for name, takes in zip(names, layers, strict=True):
+        text += f"\n\nclass {name}(nn.Module):\n    def forward(self, x, {takes}):\n        return x\n"
+    file = source(tmp_path / "m.py", text)
+    path, line = str(file.path), text[: text.index("def forward")].count("\n") + 1
+    passed = {"x": TENSOR} | dict.fromkeys(("a", "b", "c", "d"), TENSOR)
+    forward = FunctionObservations(path, "Wrapper.forward", line, scripted=True, arguments=passed)
+    wrapper = ClassObservations(path, "Wrapper", len(layers), children={"fn": {f"m.{name}" for name in names}})
+    seen = Observations({(path, "Wrapper.forward", line): forward}, {(path, "Wrapper"): wrapper})
+    [found] = findings(Variadic(), file, observations=seen)
+    return found
+
+
+CALL = "        return self.fn(x, **kw)\n"
+OF_ONE = ["a, b, c, d"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "why"),
+    [
+        ([*OF_ONE, "a", "b", "c", "d"], "more than 3 ways"),
+        ([*OF_ONE, "a, b, c, d=1.0"], ""),
+        ([*OF_ONE, "a, b, c", "a, b, c, d=1.0"], "a default that is not None"),
+    ],
+)
+def test_layers_that_take_unlike_keywords(layers, why, tmp_path):
+    found = of_layers(tmp_path, "self.fn = fn", *layers)
+    assert why in found.message
+    assert found.fixable == (not why)
+
+
+@pytest.mark.parametrize("store", ["self.add_module('fn', fn)", "self.fn = fn\n        return"])
+def test_flag_needs_a_place_in_init(store, tmp_path):
+    found = of_layers(tmp_path, store, *OF_ONE, "a, b, c")
+    assert not found.fixable
+    assert "only some of the layers" in found.message

@@ -12,6 +12,7 @@ from typing import ClassVar
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.source.edits import Edit, Piece, Pieces
+from tsrefactor.source.edits import kept_arguments as kept_arguments
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import ContainerStyle, Placement, Safety, Target
 
@@ -165,14 +166,3 @@ def _cut(text: str) -> str:
 def _shown(piece: ast.expr | Sequence[ast.stmt] | Piece) -> str:
     kept = piece.kept if isinstance(piece, Piece) else piece
     return ast.unparse(kept) if isinstance(kept, ast.expr) else "…"
-
-
-def kept_arguments(
-    arguments: Sequence[ast.expr], keywords: Sequence[ast.keyword]
-) -> tuple[list[str], dict[str, ast.expr]]:
-    """The arguments of a call as they are written: parts of a template, and their pieces."""
-    pieces = {f"a{i}": argument for i, argument in enumerate(arguments)}
-    pieces |= {f"k{i}": keyword.value for i, keyword in enumerate(keywords)}
-    parts = [f"{{a{i}}}" for i in range(len(arguments))]
-    parts += [f"{k.arg}={{k{i}}}" if k.arg else f"**{{k{i}}}" for i, k in enumerate(keywords)]
-    return parts, pieces

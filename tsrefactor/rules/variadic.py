@@ -8,18 +8,27 @@ from collections.abc import Iterator
 from tsrefactor.facts.definitions import Function, Parameter
 from tsrefactor.facts.family import members
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.helpers import Helper, before
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.signatures import has_type_comment, written_header
-from tsrefactor.facts.types import NONE, TENSOR, UNKNOWN, Type, optional
-from tsrefactor.source.edits import Edit, InsertAfter, RenameFunction, Replace, SpellOutParameters
+from tsrefactor.facts.types import NONE, TENSOR, UNKNOWN, Type, join, optional
+from tsrefactor.facts.variadic_body import Body, Refused
+from tsrefactor.source.edits import Edit, InsertAfter, RenameFunction, SpellOutParameters
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Safety, Target
 
-from .base import Example, Finding, Rule, Settings, kept_arguments
+from .base import Example, Finding, Rule, Settings
 
 _HEAD = "import torch\nfrom torch import nn\n\n\n"
 _DEFAULTS = Settings()
+_NAMED = '''\
+def _named(signature, **defaults):
+    """A signature that names keyword arguments which came in its **kwargs."""
+    *given, kwargs = signature.parameters.values()
+    named = [{parameter}(name, {parameter}.KEYWORD_ONLY, default=d) for name, d in defaults.items()]
+    return signature.replace(parameters=[*given, *named, kwargs])
+'''
 _ERROR = "can't take variable number of arguments"
 
 
@@ -32,10 +41,6 @@ def _example(before: str, after: str, model: str, settings: Settings = _DEFAULTS
     )  # fmt: skip
 
 
-class Refused(Exception):
-    """Why a function keeps its variadic parameters."""
-
-
 class Variadic(Rule):
     """Give TorchScript a form of a function without `*args`, `**kwargs` and keyword-only defaults.
 
@@ -44,6 +49,10 @@ class Variadic(Rule):
     stays as it is in eager, for all its callers: TorchScript follows `__wrapped__` to the new form, and `__signature__`
     keeps the signature that `inspect` shows. Where the function never reads what it takes in `*args` and `**kwargs`,
     its body moves to the new form and the function calls that.
+
+    Where a wrapper passes `**kwargs` on to its layer and recorded instances hold layers that take unlike keywords, a
+    `Final` flag of the instance says what its layer takes, so that one new form is right for all of them. The signature
+    then names these keywords: TorchScript reads defaults from there.
 
     With `--unsafe` the parameters are taken out of the function itself, which is shorter, where no recorded call
     passed anything in them: other callers may.
@@ -227,6 +236,7 @@ class Model(nn.Module):
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         answered = {d.place.line: d for d in self.diagnoses(file) if d.place is not None}
+        helped = False
         for function in file.functions:
             if not _variable(function):
                 continue
@@ -241,6 +251,10 @@ class Model(nn.Module):
             except Refused as reason:
                 yield self.finding(function.node, f"{message}, and {reason}", answers=diagnosis)
                 continue
+            new = any(helper.is_new for helper in form.helpers)
+            if helped and new:
+                continue  # one at a time: the next ones use the same function
+            helped |= new
             if diagnosis is None and not seen:
                 yield self.finding(function.node, f"{message}; take them out where nothing is passed in them")
             elif settings.unsafe and not form.passed:
@@ -289,8 +303,19 @@ class _Form:
         if self.stars:
             self.keywords = {k: t for k, t in recorded.items() if k not in own and t != UNKNOWN}
         self.imports: set[Import] = set()
-        self.edits = list(self._body())
+        self.body = Body(function, self.star, self.stars, self.names, list(self.keywords))
+        self.defaults: dict[str, ast.Constant] = {}
         self.spelled = self._spelled()
+        self.helpers = [] if self.body.takes is None else [self.body.takes]
+        signature, self.signature_imports = self.file.spell("inspect.signature")
+        self.signature = f"{signature}({function.name})"
+        if self.defaults:  # TorchScript reads them from the signature
+            parameter, more = self.file.spell("inspect.Parameter")
+            self.signature_imports |= more
+            named = Helper(self.file, _NAMED.format(parameter=parameter))
+            given = ", ".join(f"{name}={ast.unparse(value)}" for name, value in self.defaults.items())
+            self.signature = f"{named.name}({self.signature}, {given})"
+            self.helpers.append(named)
 
     @property
     def passed(self) -> bool:
@@ -338,11 +363,20 @@ class _Form:
         positional = [self._parameter(n, t) for n, t in zip(self.names, self.types, strict=True)]
         if positional and any(p.kind == "positional" and p.default is not None for p in self.function.parameters):
             raise Refused(f"the values in *{self.star} follow parameters with defaults")
-        unread = not self.edits
-        keywords = [
-            self._parameter(k, optional(t) if unread else t) + " = None" * unread for k, t in self.keywords.items()
-        ]
+        keywords = [self._keyword(k, t) for k, t in self.keywords.items()]
         return SpellOutParameters(self.function.node, positional, keywords)
+
+    def _keyword(self, name: str, type_: Type) -> str:
+        """A parameter for a keyword. What a call may leave out has a default: one that is never read, one that not all
+        layers take, one for which they have the same default.
+        """
+        default = self.body.defaults.get(name)
+        if not self.body.edits or name in self.body.some:
+            default = ast.Constant(None)
+        if default is None:
+            return self._parameter(name, type_)
+        self.defaults[name] = default
+        return f"{self._parameter(name, join(type_, self.function.type_of(default)))} = {ast.unparse(default)}"
 
     def _parameter(self, name: str, type_: Type) -> str:
         if type_ == TENSOR:
@@ -355,99 +389,20 @@ class _Form:
         self.imports |= imports
         return f"{name}: {spelled}"
 
-    # -- the body --------------------------------------------------------------------------------------------------
-
-    def _body(self) -> Iterator[Edit]:
-        """The edits that take the variadic parameters out of the body."""
-        own = {self.star, self.stars} - {None}
-        reads = [n for s in self.function.node.body for n in walk(s) if isinstance(n, ast.Name) and n.id in own]
-        if any(isinstance(n, ast.arg) and n.arg in own for s in self.function.node.body for n in walk(s)):
-            raise Refused("a function inside it has a parameter of the same name")
-        done: list[ast.AST] = []
-        for name in reads:
-            if not isinstance(name.ctx, ast.Load):
-                raise Refused(f"it assigns `{name.id}`")
-            place = self._passes_on(name)
-            if place is not None:
-                if place not in done:
-                    done.append(place)
-                    yield self._call(place)
-            elif name.id == self.star:
-                listed = ", ".join(self.names) + ("," if len(self.names) == 1 else "")
-                yield Replace(name, f"({listed})")
-            else:
-                yield self._look_up(name)
-        nested = {n for call in done for n in walk(call) if n is not call}
-        if any(call in nested for call in done):
-            raise Refused("it passes them on inside one another's arguments")
-
-    def _passes_on(self, name: ast.Name) -> ast.Call | None:
-        """The call that takes ``*args`` or ``**kwargs`` as they are."""
-        above = self.file.parents[name]
-        call = self.file.parents[above] if isinstance(above, (ast.Starred, ast.keyword)) else None
-        if isinstance(above, ast.keyword) and above.arg is not None:
-            return None
-        return call if isinstance(call, ast.Call) else None
-
-    def _call(self, call: ast.Call) -> Replace:
-        parts, pieces = kept_arguments(call.args, call.keywords)
-        positional, keywords = parts[: len(call.args)], parts[len(call.args) :]
-        left: list[str] = []
-        for part, argument in zip(positional, call.args, strict=True):
-            if isinstance(argument, ast.Starred) and _is_name(argument.value, self.star):
-                left += self.names
-                del pieces[part[1:-1]]
-            elif isinstance(argument, ast.Starred):
-                left.append("*" + part)
-                pieces[part[1:-1]] = argument.value
-            else:
-                left.append(part)
-        for i, (part, keyword) in enumerate(zip(keywords, call.keywords, strict=True)):
-            if keyword.arg is None and _is_name(keyword.value, self.stars):
-                left += [f"{name}={name}" for name in self.keywords]
-                del pieces[f"k{i}"]
-            else:
-                left.append(part)
-        return Replace(call, f"{{function}}({', '.join(left)})", {"function": call.func, **pieces})
-
-    def _look_up(self, name: ast.Name) -> Replace:
-        """What ``kwargs[key]``, ``kwargs.get(key, default)`` and ``key in kwargs`` are for the recorded keys."""
-        above = self.file.parents[name]
-        call = self.file.parents[above]
-        if isinstance(above, ast.Attribute) and above.attr in ("get", "pop") and isinstance(call, ast.Call):
-            key = _text(call.args[0]) if call.args and call.func is above and not call.keywords else None
-            if key is not None and key in self.keywords:
-                return Replace(call, key)
-            if key is not None and len(call.args) == 2:
-                return Replace(call, "{default}", {"default": call.args[1]})
-            if key is not None and above.attr == "get":
-                return Replace(call, "None")
-        if isinstance(above, ast.Subscript) and _text(above.slice) in self.keywords:
-            return Replace(above, _text(above.slice) or "")
-        tested = isinstance(above, ast.Compare) and isinstance(above.ops[0], (ast.In, ast.NotIn))
-        if isinstance(above, ast.Compare) and tested and above.comparators == [name] and _text(above.left) is not None:
-            given = _text(above.left) in self.keywords
-            return Replace(above, str(given == isinstance(above.ops[0], ast.In)))
-        raise Refused(f"it reads `{self.stars}`")
-
     # -- the edits -------------------------------------------------------------------------------------------------
 
     def explicit(self) -> list[Edit]:
         """The function itself without the parameters."""
-        return [self.spelled, *self.edits]
+        return [self.spelled, *self.body.edits, *self.body.around]
 
     def beside(self) -> tuple[list[Edit], frozenset[Import]]:
         """The function under another name, and after it what eager calls."""
         function, node = self.function, self.function.node
-        unread = not self.edits and not self.names
+        unread = not self.body.edits and not self.names
         taken = members(function.cls) if function.cls is not None else self.file.module_names
         name = fresh(taken, f"_{function.name.strip('_')}_{'impl' if unread else 'scripted'}")
-        signature, imports = self.file.spell("inspect.signature")
         comment = f"# TorchScript takes no {_what(function)}: it compiles what is wrapped"
-        marks = (
-            f"{comment}\n{function.name}.__signature__ = {signature}({function.name})\n"
-            f"{function.name}.__wrapped__ = {name}\n"
-        )
+        marks = f"{comment}\n{function.name}.__signature__ = {self.signature}\n{function.name}.__wrapped__ = {name}\n"
         pieces: dict[str, object] = {"header": written_header(function)}
         if unread:
             owner = f"{function.self_name}." if function.self_name else ""
@@ -462,7 +417,8 @@ class _Form:
             pieces["body"] = node.body
         gap = "\n" if function.cls is not None else "\n\n"
         eager = InsertAfter(node, f"{gap}{{header}}\n    {body}\n{gap}{{marks}}", {**pieces, "marks": marks})  # type: ignore[dict-item]
-        return [RenameFunction(node, name), *self.explicit(), eager], imports | self.imports
+        edits = [RenameFunction(node, name), *self.explicit(), eager, *before(function, self.helpers)]
+        return edits, self.signature_imports | self.imports | self.body.imports
 
     def caveat(self) -> str | None:
         """What a user of the scripted module must know."""
@@ -470,11 +426,3 @@ class _Form:
             return None
         named = [f"`{name}`" for name in (*self.names, *self.keywords)]
         return f"scripted, `{self.function.name}` takes {', '.join(named)} and nothing more in {_what(self.function)}"
-
-
-def _is_name(node: ast.expr, name: str | None) -> bool:
-    return isinstance(node, ast.Name) and node.id == name
-
-
-def _text(node: ast.expr) -> str | None:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None

@@ -153,3 +153,14 @@ def target_of(edit: Edit) -> ast.AST:
             | SpellOutParameters(function=function)
         ):
             return function
+
+
+def kept_arguments(
+    arguments: Sequence[ast.expr], keywords: Sequence[ast.keyword]
+) -> tuple[list[str], dict[str, ast.expr]]:
+    """The arguments of a call as they are written: parts of a template, and their pieces."""
+    pieces = {f"a{i}": argument for i, argument in enumerate(arguments)}
+    pieces |= {f"k{i}": keyword.value for i, keyword in enumerate(keywords)}
+    parts = [f"{{a{i}}}" for i in range(len(arguments))]
+    parts += [f"{k.arg}={{k{i}}}" if k.arg else f"**{{k{i}}}" for i, k in enumerate(keywords)]
+    return parts, pieces

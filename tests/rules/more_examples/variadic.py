@@ -18,7 +18,104 @@ def example(before: str, after: str, inputs: str, model: str) -> Example:
     )  # fmt: skip
 
 
+TAKES = '''\
+def _takes(layer, *names):
+    """Whether the forward of a layer takes arguments of these names, as TorchScript compiles it."""
+    forward = getattr(layer, "forward", None)
+    return forward is not None and set(names) <= set(inspect.signature(inspect.unwrap(forward)).parameters)
+
+
+def _named(signature, **defaults):
+    """A signature that names keyword arguments which came in its **kwargs."""
+    *given, kwargs = signature.parameters.values()
+    named = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=d) for name, d in defaults.items()]
+    return signature.replace(parameters=[*given, *named, kwargs])
+
+
+'''
+UNLIKE = """\
+import torch
+from torch import nn
+{imports}
+
+
+class Scale(nn.Module):
+    def forward(self, x, factor: Optional[float] = None):
+        return x if factor is None else x * factor
+
+
+class Shift(nn.Module):
+    def forward(self, x, by: float, factor: Optional[float] = None):
+        return x + by if factor is None else x * factor + by
+
+
+{wrapper}
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale, self.shift, self.act = Residual(Scale()), Residual(Shift()), Residual(nn.ReLU())
+
+    def forward(self, x):
+        return self.act(self.shift(self.scale(x, factor=2.0), by=1.0, factor=x.size(0) * 1.0))
+"""
+
+
 MORE = {
+    "layers that take unlike keywords": Example(
+        UNLIKE.format(
+            imports="from typing import Optional",
+            wrapper="""\
+class Residual(nn.Module):
+    def __init__(self, fn):
+        super().__init__()
+        self.fn = fn
+
+    def forward(self, x, **kwargs):
+        y = self.fn(x, **kwargs)  # of any layer
+        return y + x
+""",
+        ),
+        UNLIKE.format(
+            imports="import inspect\nfrom typing import Optional, Final",
+            wrapper=TAKES
+            + """\
+class Residual(nn.Module):
+    fn_takes_factor_and_by: Final[bool]
+    fn_takes_factor: Final[bool]
+
+    def __init__(self, fn):
+        super().__init__()
+        self.fn = fn
+        self.fn_takes_factor_and_by = _takes(self.fn, 'factor', 'by')
+        self.fn_takes_factor = _takes(self.fn, 'factor')
+
+    def _forward_scripted(self, x, factor: Optional[float] = None, by: Optional[float] = None):
+        if self.fn_takes_factor_and_by:  # of any layer
+            assert by is not None
+            y = self.fn(x, factor=factor, by=by)
+        elif self.fn_takes_factor:
+            assert by is None
+            y = self.fn(x, factor=factor)
+        else:
+            assert factor is None and by is None
+            y = self.fn(x)
+        return y + x
+
+    def forward(self, x, **kwargs):
+        y = self.fn(x, **kwargs)  # of any layer
+        return y + x
+
+    # TorchScript takes no **kwargs: it compiles what is wrapped
+    forward.__signature__ = _named(inspect.signature(forward), factor=None, by=None)
+    forward.__wrapped__ = _forward_scripted
+""",
+        ),
+        "[(torch.rand(2, 4),), (torch.rand(3, 4),)]",
+        Target.SCRIPT,
+        recorded=True,
+        error="variable number of arguments",
+    ),
     "keyword-only defaults, one required": example(
         before="""\
 class Attend(nn.Module):
