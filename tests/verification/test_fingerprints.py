@@ -1,3 +1,4 @@
+import inspect
 import os
 import pickle
 import subprocess
@@ -10,6 +11,7 @@ from torch import nn
 
 from tests.verification.helpers import examined, fingerprint_of
 from tsrefactor import Inputs
+from tsrefactor.verification.eager import forward_signature
 from tsrefactor.verification.results import Fingerprint
 
 X = torch.arange(12.0).reshape(2, 6) / 10
@@ -203,3 +205,20 @@ def test_what_a_generated_input_leaves_does_not_excuse_the_given_ones():
 def test_results_are_read_without_torch():
     code = "import sys; import tsrefactor.verification.results; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_signature_may_name_what_comes_in_the_keywords():
+    class Open(nn.Module):
+        def forward(self, x, *, scale=1.0, **kwargs):
+            return x
+
+    class Named(Open):
+        def forward(self, x, *, scale=1.0, **kwargs):
+            return x
+
+        parameters = inspect.signature(forward).parameters.values()
+        named = [inspect.Parameter("mask", inspect.Parameter.KEYWORD_ONLY, default=None)]
+        forward.__signature__ = inspect.Signature([*parameters][:3] + named + [*parameters][3:])
+
+    assert forward_signature(Open()) == "(x, *, scale=1.0, **kwargs)"
+    assert forward_signature(Named()) == "(x, *, scale=1.0, **kwargs)"

@@ -242,13 +242,13 @@ def given_calls(case: ModelCase, is_user_file: Callable[[str], bool]) -> list[Ca
 
 
 def forward_signature(module: nn.Module) -> str:
-    """Names, kinds and defaults of forward's parameters, without annotations and addresses, and without keyword-only
-    parameters with defaults that stand before a ``**kwargs``: it takes them in any case.
+    """Names, kinds and defaults of forward's parameters, without annotations and addresses, and without what only its
+    ``__signature__`` names of its ``**kwargs``.
     """
-    signature = inspect.signature(module.forward)
-    given = list(signature.parameters.values())
+    given = list(inspect.signature(module.forward).parameters.values())
+    own = getattr(getattr(module.forward, "__code__", None), "co_varnames", ())
     if given and given[-1].kind is inspect.Parameter.VAR_KEYWORD:
-        given = [p for p in given if p.kind is not p.KEYWORD_ONLY or p.default is p.empty]
+        given = [p for p in given if p.kind is not p.KEYWORD_ONLY or p.name in own]
     plain = [p.replace(annotation=inspect.Parameter.empty) for p in given]
-    text = str(signature.replace(parameters=plain, return_annotation=inspect.Signature.empty))
+    text = str(inspect.Signature(plain))
     return re.sub(r" at 0x[0-9a-f]+", "", text)
