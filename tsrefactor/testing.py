@@ -14,7 +14,7 @@ from torch import nn
 
 from .cases import Inputs, ModelCase
 from .config import load
-from .migration.case import UNFINISHED, as_examination, case_task, unfinished
+from .migration.case import as_examination, case_task, unfinished
 from .migration.project import Draft, Options
 from .verification.observing import VARYING
 from .verification.results import Examination
@@ -92,9 +92,8 @@ def _examined(case: ModelCase) -> Examination:
     options = Options((), everywhere, None, config.target, seconds=config.timeout, memory_gib=config.memory)
     target = options.target_of(case.target)
     result = run_apart(case_task(options, case.name, target, Draft(), thorough=True), case)
-    if result.failure in UNFINISHED:
-        warnings.warn(unfinished(result), stacklevel=3)
-        result = run_apart(case_task(options, case.name, target, Draft(), thorough=False), case)
+    for note in unfinished(result):
+        warnings.warn(note, stacklevel=3)
     examination = as_examination(result, target)
     if VARYING in examination.notes:
         warnings.warn(VARYING, stacklevel=3)

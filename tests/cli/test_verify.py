@@ -1,5 +1,6 @@
 """What verify asks of the workers, and what it makes of the answers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,14 +37,14 @@ def verified(*answers: Result) -> tuple[CaseState, list[tuple[str, bool]]]:
 
 def test_what_does_not_end_in_eager_is_an_error():
     case, asked = verified(LATE, LATE)
-    assert asked == [("examine", True), ("observe", False)]
+    assert asked == [("examine_in_steps", True), ("observe", False)]
     assert (case.status, case.error) == (Status.ERROR, "net.py:7: no end within 3 s")
     assert case.before.verdicts == {"script": Verdict(Outcome.TIMEOUT, "no end within 3 s", "net.py", 7)}
 
 
 def test_a_thorough_examination_without_end_leaves_the_cases_own_inputs():
-    case, asked = verified(LATE, Result(Observations()), PASSED)
-    assert asked == [("examine", True), ("observe", False), ("examine", False)]
+    case, asked = verified(replace(LATE, value=PASSED.value))
+    assert asked == [("examine_in_steps", True)]
     assert case.status is Status.ALREADY
     [note] = case.notes
     assert note.startswith("only its own inputs were compared; ")
@@ -52,11 +53,11 @@ def test_a_thorough_examination_without_end_leaves_the_cases_own_inputs():
 @pytest.mark.parametrize("failure", ["crash", "error"])
 def test_a_compiler_that_ends_the_process_is_a_failure(failure):
     case, asked = verified(Result(failure=failure, message="SIGSEGV"), Result(Observations()))
-    assert asked == [("examine", True), ("observe", False)]
+    assert asked == [("examine_in_steps", True), ("observe", False)]
     assert (case.status, case.notes) == (Status.FAILED, [])
     assert case.before.verdicts["script"].outcome is Outcome.CRASH
 
 
 def test_what_passes_is_asked_once():
     case, asked = verified(PASSED)
-    assert (case.status, asked) == (Status.ALREADY, [("examine", True)])
+    assert (case.status, asked) == (Status.ALREADY, [("examine_in_steps", True)])

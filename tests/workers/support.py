@@ -18,11 +18,11 @@ def write(folder: Path, files: dict[str, str]) -> None:
 
 def task(
     function: str, case: str | None = "plain", overlay: dict[Path, str] | None = None, seconds: float = 60.0,
-    memory_gib: float = 4.0, **arguments: object,
+    memory_gib: float = 4.0, more_seconds: float = 0.0, **arguments: object,
 ) -> Task:  # fmt: skip
     """A task on a function of `tests.workers.tasks`."""
     texts = {str(path): textwrap.dedent(text) for path, text in (overlay or {}).items()}
-    return Task(f"tests.workers.tasks:{function}", case, arguments, texts, seconds, memory_gib)
+    return Task(f"tests.workers.tasks:{function}", case, arguments, texts, seconds, memory_gib, more_seconds)
 
 
 def alive(pid: int) -> bool:

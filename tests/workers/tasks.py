@@ -180,3 +180,15 @@ def orphans_a_sleeper(case, pid_file, then="return"):
 
 def parent_of(case):
     return os.getppid()
+
+
+def yields_and(case: object, then: str):
+    yield "first"
+    yield "second"
+    if then == "hang":
+        time.sleep(60)
+    if then == "take memory":
+        bytearray(1 << 30)
+    if then == "raise":
+        raise ValueError("no more")
+    return "last"

@@ -159,6 +159,24 @@ def test_memory_beyond_the_limit_is_refused(workers: Workers, function: str) -> 
     assert workers.run(task(function, memory_gib=4)).failure is None
 
 
+@pytest.mark.parametrize(
+    ("then", "failure", "value"),
+    [
+        ("return", None, "last"),
+        ("hang", "timeout", "second"),
+        ("take memory", "memory", "second"),
+        ("raise", "error", None),
+    ],
+)
+def test_what_a_task_yields_stands_where_it_meets_a_limit(
+    workers: Workers, then: str, failure: str, value: str
+) -> None:
+    result = workers.run(task("yields_and", then=then, seconds=0.3, more_seconds=0.2, memory_gib=0.25))
+    assert (result.failure, result.value) == (failure, value)
+    if then == "hang":
+        assert result.message.startswith("no end within 0.5 s")
+
+
 @pytest.mark.parametrize("session", [False, True])
 @pytest.mark.parametrize("then", ["return", "sleep"])
 def test_what_a_task_started_ends_with_it(workers: Workers, tmp_path: Path, then: str, session: bool) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tsrefactor.config import Config, load
 from tsrefactor.migration.batch import CaseState, run_eager
-from tsrefactor.migration.case import UNFINISHED, as_examination, case_task, unfinished
+from tsrefactor.migration.case import as_examination, case_task, unfinished
 from tsrefactor.migration.project import Draft, Options
 from tsrefactor.migration.schedule import Work, run_all
 from tsrefactor.report.model import RunReport
@@ -60,13 +60,10 @@ def _options(config: Config, target: Target | None) -> Options:
 def _examined(state: CaseState, options: Options, progress: CaseProgress, done: set[str]) -> Work[None]:
     began = time.monotonic()
     [result] = yield [case_task(options, state.name, state.target, Draft(), True)]
-    if result.failure is not None:
+    if result.value is None:
         yield from run_eager(state, options)  # eager may have ended the process as well
-        if state.error is None and result.failure in UNFINISHED:
-            state.notes.append(unfinished(result))
-            [result] = yield [case_task(options, state.name, state.target, Draft(), False)]
     state.before = as_examination(result, state.target)
-    state.notes += state.before.notes
+    state.notes += [*state.before.notes, *unfinished(result)]
     state.seconds = time.monotonic() - began
     done.add(state.name)
     progress.done(state.status)

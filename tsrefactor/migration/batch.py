@@ -14,7 +14,7 @@ from tsrefactor.vocabulary import Outcome, Status, Target
 from tsrefactor.workers.pool import Workers
 from tsrefactor.workers.task import Task
 
-from .case import UNFINISHED, CaseLoop, as_examination, case_task, unfinished
+from .case import CaseLoop, as_examination, case_task, examination_task, unfinished
 from .project import Draft, Options, Rewritable
 from .reach import model_files, runs
 from .schedule import Work, run_all
@@ -156,27 +156,22 @@ def migrate_all(
 
 def _first_look(case: CaseState, options: Options, watcher: Watcher) -> Work[None]:
     began = time.monotonic()
-    [result] = yield [_look_task(case, options, thorough=True)]
-    if result.failure in UNFINISHED:
-        note = unfinished(result)
-        [result] = yield [_look_task(case, options, thorough=False)]
-        if isinstance(result.value, Look) and result.value.examination.passed:
-            case.notes.append(note)
+    [result] = yield [_look_task(case, options)]
     if isinstance(result.value, Look):
         look = result.value
         case.before, case.observations, case.files = look.examination, look.observations, look.files
     else:
         case.before = as_examination(result, case.target)
         yield from run_eager(case, options)  # the compile may have ended the process: eager alone may run
+    case.notes += unfinished(result)
     case.notes += case.before.notes
     case.seconds += time.monotonic() - began
     watcher.looked(case)
 
 
-def _look_task(case: CaseState, options: Options, thorough: bool) -> Task:
-    arguments = {"target": case.target.value, "thorough": thorough, "source": tuple(map(str, options.source))}
-    seconds = options.seconds * (3 if thorough else 1)
-    return Task("tsrefactor.migration.worker:look", case.name, arguments, {}, seconds, options.memory_gib)
+def _look_task(case: CaseState, options: Options) -> Task:
+    arguments = {"target": case.target.value, "source": tuple(map(str, options.source))}
+    return examination_task(options, "tsrefactor.migration.worker:look", case.name, arguments)
 
 
 def run_eager(case: CaseState, options: Options) -> Work[None]:

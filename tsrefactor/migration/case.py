@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
@@ -163,9 +164,8 @@ class CaseLoop:
             function, limits = "tsrefactor.verification.worker:fingerprint", tasks[0]
             tasks.append(Task(function, self.name, arguments, {}, limits.seconds, limits.memory_gib))
         new, *old = yield tasks
-        if new.failure in UNFINISHED:
-            self._note(unfinished(new))
-            [new] = yield [case_task(self.options, self.name, self.target, draft, False)]
+        for note in unfinished(new):
+            self._note(note)
         if old:
             if old[0].value is None:
                 return self._eager_error(f"what eager did before cannot be told: {old[0].told or 'it does not run'}")
@@ -289,19 +289,26 @@ class CaseLoop:
         return draft
 
 
-UNFINISHED = ("timeout", "memory")  # a proof that did not end says nothing against the case
-
-
-def unfinished(result: Result) -> str:
-    """What a reader must know of a case whose thorough examination did not end."""
-    return f"only its own inputs were compared; the thorough examination did not end: {result.message}"
+def unfinished(result: Result) -> list[str]:
+    """What a reader must know of a case whose thorough examination met a limit: that says nothing against the case."""
+    if result.value is None or result.failure is None:
+        return []
+    return [f"only its own inputs were compared; the thorough examination did not end: {result.message}"]
 
 
 def case_task(options: Options, name: str, target: Target, draft: Draft, thorough: bool) -> Task:
     """The task that examines one case with a draft's text."""
     arguments = {"target": target.value, "thorough": thorough, "source": tuple(map(str, options.source))}
-    seconds = options.seconds * (3 if thorough else 1)
-    return Task("tsrefactor.verification.worker:examine", name, arguments, draft.overlay, seconds, options.memory_gib)
+    function = "tsrefactor.verification.worker:examine_in_steps"
+    return examination_task(options, function, name, arguments, draft.overlay)
+
+
+def examination_task(
+    options: Options, function: str, name: str, arguments: dict[str, Any], overlay: Mapping[str, str] | None = None
+) -> Task:
+    """A task that examines a case: its own inputs within the time limit, whatever is generated in three times that."""
+    limits = options.seconds, options.memory_gib, 2 * options.seconds
+    return Task(function, name, arguments, dict(overlay or {}), *limits)
 
 
 def as_examination(result: Result, target: Target) -> Examination:

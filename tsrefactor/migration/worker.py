@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from tsrefactor.cases import ModelCase
@@ -23,11 +24,20 @@ class Look:
     files: frozenset[str]
 
 
-def look(case: ModelCase, target: str, thorough: bool, source: tuple[str, ...]) -> Look:
-    """Examines a case as it stands and, if it does not pass, records its eager run in the same process."""
-    from tsrefactor.verification.worker import examine
+def look(case: ModelCase, target: str, source: tuple[str, ...]) -> Generator[Look, None, Look]:
+    """Examines a case as it stands and, if it does not pass, records its eager run in the same process.
 
-    examination = examine(case, target, thorough, source)
+    Yields the look at its own inputs where it passes these.
+    """
+    from tsrefactor.verification.worker import examine_in_steps
+
+    steps = examine_in_steps(case, target, True, source)
+    while True:
+        try:
+            yield Look(next(steps), None, frozenset(_loaded(source)))
+        except StopIteration as end:
+            examination = end.value
+            break
     observations = None if examination.passed else observe(case, source)
     return Look(examination, observations, frozenset(_loaded(source)))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import torch
 
 from ..cases import ModelCase
-from ..vocabulary import Target
+from ..vocabulary import Target, Verdict
 from .eager import EagerModel, Observation
 from .errors import EagerError, user_files
 from .generality import Generality
@@ -26,12 +26,24 @@ def examine(case: ModelCase, target: str, thorough: bool, source: tuple[str, ...
     own files. Stops at the first failure of a target. What the case does wrong is a verdict; only out-of-memory is
     raised.
     """
+    steps = examine_in_steps(case, target, thorough, source)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def examine_in_steps(
+    case: ModelCase, target: str, thorough: bool, source: tuple[str, ...]
+) -> Generator[Examination, None, Examination]:
+    """`examine`, with the quick examination yielded where it passes and the thorough one goes on."""
     began = time.monotonic()
     is_user_file = user_files(source)
     torch.set_num_threads(1)
     try:
         with torch.enable_grad():
-            examination = _prove(case, Target(target), thorough, is_user_file)
+            examination = yield from _prove(case, Target(target), thorough, is_user_file)
     except EagerError as error:
         key = Target.TRACE.value if target == Target.TRACE else Target.SCRIPT.value
         examination = Examination({key: error.verdict})
@@ -39,7 +51,9 @@ def examine(case: ModelCase, target: str, thorough: bool, source: tuple[str, ...
     return examination
 
 
-def _prove(case: ModelCase, target: Target, thorough: bool, is_user_file: Callable[[str], bool]) -> Examination:
+def _prove(
+    case: ModelCase, target: Target, thorough: bool, is_user_file: Callable[[str], bool]
+) -> Generator[Examination, None, Examination]:
     runs = EagerRuns(case, is_user_file)
     example = runs.observations[0].call.inputs
 
@@ -49,16 +63,35 @@ def _prove(case: ModelCase, target: Target, thorough: bool, is_user_file: Callab
         return model
 
     prover = Prover(list(runs.observations), runs.training, is_user_file, build)
-    verdicts = {}
-    failure: Attempt | None = None
-    passed_as = None
+    verdicts: dict[str, Verdict] = {}
     more: list[Observation] | None = None
     searched = ""
+
+    def examination(failure: Attempt | None, passed_as: str | None) -> Examination:
+        diagnosis = failure.diagnosis if failure else None
+        unplaced = diagnosis is not None and diagnosis.place is None
+        return Examination(
+            verdicts=dict(verdicts),
+            diagnosis=diagnosis,
+            fingerprint=runs.fingerprint(),
+            passed_as=passed_as,
+            notes=tuple(runs.notes + prover.notes + (left_alone(build().module, is_user_file) if unplaced else [])),
+            coverage="; ".join(filter(None, [runs.coverage, searched])),
+            warnings=tuple((w.message, w.file, w.line) for w in prover.warnings),
+            thorough=more is not None,
+        )
+
+    failure: Attempt | None = None
     ways = [Target.SCRIPT, Target.TRACE] if target is Target.ANY else [target]
     for way in ways:
         attempt = prover.script() if way is Target.SCRIPT else prover.trace()
-        if attempt.verdict.passed and thorough:
-            more = runs.extend() if more is None else more
+        reloaded = prover.reload(attempt) if attempt.verdict.passed else None
+        if reloaded is not None and thorough:
+            if more is None:
+                verdicts |= {way.value: attempt.verdict, "reload": reloaded.verdict}
+                yield examination(reloaded, way.value)
+                del verdicts["reload"]
+                more = runs.extend()
             attempt = prover.further(attempt, more)
         if way is Target.TRACE:
             generality = Generality(prover, runs.observations, is_user_file, build)
@@ -66,24 +99,11 @@ def _prove(case: ModelCase, target: Target, thorough: bool, is_user_file: Callab
             attempt = generality.judged(attempt)
             searched = generality.coverage
         verdicts[way.value] = attempt.verdict
-        if attempt.verdict.passed:
-            passed_as = way.value
-            failure = reloaded = prover.reload(attempt)
+        if attempt.verdict.passed and reloaded is not None:
             verdicts["reload"] = reloaded.verdict
-            break
+            return examination(reloaded, way.value)
         failure = failure or attempt
-    diagnosis = failure.diagnosis if failure else None
-    unplaced = diagnosis is not None and diagnosis.place is None
-    return Examination(
-        verdicts=verdicts,
-        diagnosis=diagnosis,
-        fingerprint=runs.fingerprint(),
-        passed_as=passed_as,
-        notes=tuple(runs.notes + prover.notes + (left_alone(build().module, is_user_file) if unplaced else [])),
-        coverage="; ".join(filter(None, [runs.coverage, searched])),
-        warnings=tuple((w.message, w.file, w.line) for w in prover.warnings),
-        thorough=more is not None,
-    )
+    return examination(failure, None)
 
 
 def fingerprint(case: ModelCase, source: tuple[str, ...]) -> Fingerprint | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import pickle
 import select
 import signal
 import sys
@@ -39,6 +38,8 @@ def run_apart(task: Task, case: ModelCase) -> Result:
             _be_the_child(task, lambda: function(case, **task.arguments), result, stack.fileno())
         try:
             in_time = _wait(pid, task.seconds)
+            if not in_time and wire.read_last(result):
+                in_time = _wait(pid, task.more_seconds)
             if not in_time:
                 os.kill(pid, ASK)
                 _wait(pid, _ANSWER_SECONDS)
@@ -46,9 +47,11 @@ def run_apart(task: Task, case: ModelCase) -> Result:
             status = _end(pid)
         stack.seek(0)
         printed = stack.read().decode(errors="replace")
-        outcome = wire.read_pickle(result) if status == 0 and in_time else None
+        outcome = wire.read_last(result)
     os.close(result)
-    return ending.ended(task, status, outcome, printed) if in_time else ending.late(task, printed)
+    if not in_time:
+        return ending.late(task, outcome, printed)
+    return ending.ended(task, status, outcome if status == 0 else None, printed)
 
 
 def _be_the_child(task: Task, work: Callable[[], Any], result: int, stack: int) -> NoReturn:
@@ -57,7 +60,7 @@ def _be_the_child(task: Task, work: Callable[[], Any], result: int, stack: int) 
         os.setpgid(0, 0)  # so that what the model starts dies with it
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         tell_of_stack(stack)
-        wire.write(result, pickle.dumps(outcome_of(task, work)))
+        wire.append(result, outcome_of(task, work, lambda yielded: wire.append(result, yielded)))
         _flush()
         status = 0
     except BaseException:  # whatever it is, this copy of the caller must not run on

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import os
 import pickle
 import resource
@@ -21,26 +22,43 @@ from .task import KEEP_ALIVE, Task, out_of_memory, resolve
 
 
 def perform(request: int, result: int, cases: dict[str, ModelCase] | None) -> None:
-    """Runs the `Request` in memory file ``request``; pickles (outcome, modules) into ``result``.
+    """Runs the `Request` in memory file ``request``; appends (outcome, modules) to ``result``.
 
-    The outcome is (value, failure, message, file, line), pickled; modules are the installed ones that it imported.
+    The outcome is (value, failure, message, file, line), pickled; modules are the installed ones that it imported. What
+    the function yields meanwhile is appended before, as an outcome.
 
     ``cases`` are those of a parent that has imported CASES; None means to import it now, under the task's overlay.
     """
     asked: Request = wire.read_pickle(request)
     tell_of_stack()
     before = set(sys.modules)
-    outcome = outcome_of(asked.task, lambda: _call(asked.spec, asked.task, cases))
+    work = lambda: _call(asked.spec, asked.task, cases)  # noqa: E731
+    outcome = outcome_of(asked.task, work, lambda yielded: wire.append(result, (yielded, [])))
     modules = [name for name in list(sys.modules) if name not in before and installed_module(name)]
-    wire.write(result, pickle.dumps((outcome, modules)))
+    wire.append(result, (outcome, modules))
 
 
-def outcome_of(task: Task, work: Callable[[], Any]) -> bytes:
-    """Does the ``work`` of a task, within its memory; (value, failure, message, file, line), pickled."""
+def outcome_of(task: Task, work: Callable[[], Any], keep: Callable[[bytes], object]) -> bytes:
+    """Does the ``work`` of a task, within its memory; (value, failure, message, file, line), pickled.
+
+    Of work that is a generator the value is what it returns; what it yields is given to ``keep``, as an outcome.
+    """
+    yielded: Any = None
+    answer: tuple[Any, str, str, str | None, int | None]
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _limit_memory(task.memory_gib)
     try:
-        return pickle.dumps((work(), None, "", None, None))
+        value = work()
+        if inspect.isgenerator(value):
+            steps = value
+            while True:
+                try:
+                    yielded = next(steps)
+                except StopIteration as end:
+                    value = end.value
+                    break
+                keep(pickle.dumps((yielded, None, "", None, None)))
+        return pickle.dumps((value, None, "", None, None))
     except SystemExit as exit_:
         told = f"the code called sys.exit({'' if exit_.code is None else repr(exit_.code)})"
         answer = (None, "crash", told + (KEEP_ALIVE if task.case else ""), *place(exit_))
@@ -51,7 +69,7 @@ def outcome_of(task: Task, work: Callable[[], Any]) -> bytes:
             resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.getrlimit(resource.RLIMIT_AS)[1]))
         memory = out_of_memory(error)
         told = ("out of memory: " if memory else "") + what(error)
-        answer = (None, "memory" if memory else "error", told, *place(error))
+        answer = (yielded if memory else None, "memory" if memory else "error", told, *place(error))
     return pickle.dumps(answer)
 
 

@@ -21,10 +21,13 @@ def how(status: int) -> str:
     return f"the process was ended by {name}{hint}"
 
 
-def late(task: Task, printed: str) -> Result:
-    """Of a task that had to be killed; ``printed`` holds the stack that it was asked for."""
-    told = f"no end within {task.seconds:g} s" + (_MORE_TIME if task.case else "")
-    return _failed("timeout", told, printed)
+def late(task: Task, outcome: bytes | None, printed: str) -> Result:
+    """Of a task that had to be killed; ``outcome`` holds what it yielded, ``printed`` the stack it was asked for."""
+    seconds, value = task.seconds, None
+    if outcome is not None:
+        seconds, value = task.seconds + task.more_seconds, pickle.loads(outcome)[0]
+    told = f"no end within {seconds:g} s" + (_MORE_TIME if task.case else "")
+    return _failed("timeout", told, printed, value)
 
 
 def ended(task: Task, status: int, outcome: bytes | None, printed: str) -> Result:
@@ -37,6 +40,6 @@ def ended(task: Task, status: int, outcome: bytes | None, printed: str) -> Resul
     return _failed("crash", how(status) + (KEEP_ALIVE if task.case else ""), printed)
 
 
-def _failed(failure: Any, message: str, printed: str) -> Result:
+def _failed(failure: Any, message: str, printed: str, value: Any = None) -> Result:
     file, line = place_in_stack(printed)
-    return Result(failure=failure, message=message, file=file, line=line)
+    return Result(value, failure=failure, message=message, file=file, line=line)

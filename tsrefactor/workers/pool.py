@@ -39,6 +39,7 @@ class _Running:
     deadline: float
     result: int
     output: Output
+    extended: bool = False  # its first deadline is past
     late: bool = False  # asked where it is, and to be killed at the new deadline
 
 
@@ -171,6 +172,9 @@ class Workers:
             if running.server.closed:
                 self._end(number, Result(failure="crash", message="the process that it was forked from ended"))
             elif time.monotonic() > running.deadline:
+                if not running.extended and running.task.more_seconds and wire.read_last(running.result):
+                    running.deadline, running.extended = running.deadline + running.task.more_seconds, True
+                    continue
                 running.server.send({"do": "kill" if running.late else "ask", "id": number})
                 running.deadline = math.inf if running.late else time.monotonic() + _ANSWER_SECONDS
                 running.late = True
@@ -188,11 +192,11 @@ class Workers:
         running = self._running[number]
         running.output.close()
         printed = running.output.text(KEPT)
+        outcome, modules = wire.read_last(running.result) or (None, [])
         if running.late:
-            self._end(number, ending.late(running.task, printed))
+            self._end(number, ending.late(running.task, outcome, printed))
             return
-        answer = wire.read_pickle(running.result) if status == 0 else None
-        outcome, modules = answer or (None, [])
+        outcome = outcome if status == 0 else None
         self._imported.update(dict.fromkeys(modules))
         self._end(number, ending.ended(running.task, status, outcome, printed))
 

@@ -19,8 +19,12 @@ class Task:
     ``function`` is ``package.module:name``; it is called as ``function(case, **arguments)`` with the `ModelCase` named
     ``case``, or, where that is None, as ``function(cases, **arguments)`` with all of them by name. ``arguments`` are
     picklable and hold nothing of torch. ``overlay`` maps real paths of source files to the text to load instead.
-    ``seconds`` is the time limit (what importing CASES anew takes is allowed on top); ``memory_gib`` how much address
-    space the task may take beyond what the process starts with.
+    ``seconds`` is the time limit (what importing CASES anew takes is allowed on top), and ``more_seconds`` what is
+    added to it for a function that has yielded something; ``memory_gib`` how much address space the task may take
+    beyond what the process starts with.
+
+    A function may be a generator. What it returns is the value; what it yields is the value of a task that is ended
+    later, by one of its limits.
     """
 
     function: str
@@ -29,17 +33,18 @@ class Task:
     overlay: dict[str, str] = field(default_factory=dict)
     seconds: float = 60.0
     memory_gib: float = 8.0
+    more_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class Result:
     """How a task ended.
 
-    ``value`` is what the function returned. ``failure`` is None, or why there is no value: ``timeout``; ``memory`` (the
-    limit was met); ``crash`` (the process ended before the function did: a signal, ``os._exit``, ``sys.exit``);
-    ``error`` (an exception left the function). ``message`` says so in one line; ``file`` and ``line`` are the user's
-    code that was running then, where that is known. ``seconds`` is wall time; ``output`` the last 2000 characters that
-    the process printed.
+    ``value`` is what the function returned, or yielded last before it met a limit. ``failure`` is None, or why it did
+    not return: ``timeout``; ``memory`` (the limit was met); ``crash`` (the process ended before the function did: a
+    signal, ``os._exit``, ``sys.exit``); ``error`` (an exception left the function). ``message`` says so in one line;
+    ``file`` and ``line`` are the user's code that was running then, where that is known. ``seconds`` is wall time;
+    ``output`` the last 2000 characters that the process printed.
     """
 
     value: Any | None = None

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 _LARGEST = 1 << 16
+_LENGTH = 8  # bytes that say how long an appended value is
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -46,7 +47,26 @@ def write(descriptor: int, value: bytes) -> None:
 
 def read_pickle(descriptor: int) -> Any:
     """What was pickled into a memory file, or None when nothing was written."""
-    with open(descriptor, "rb", closefd=False) as file:
-        file.seek(0)
-        content = file.read()
+    content = _content(descriptor)
     return pickle.loads(content) if content else None
+
+
+def append(descriptor: int, value: Any) -> None:
+    """Pickles one more value into a memory file, whose writer may be killed at any moment."""
+    content = pickle.dumps(value)
+    write(descriptor, len(content).to_bytes(_LENGTH, "big") + content)
+
+
+def read_last(descriptor: int) -> Any:
+    """The last value that was appended whole; None when there is none."""
+    content, last = memoryview(_content(descriptor)), None
+    while len(content) >= _LENGTH:
+        end = _LENGTH + int.from_bytes(content[:_LENGTH], "big")
+        if len(content) < end:
+            break
+        last, content = content[_LENGTH:end], content[end:]
+    return None if last is None else pickle.loads(last)
+
+
+def _content(descriptor: int) -> bytes:
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)  # leaves the writer's position alone
