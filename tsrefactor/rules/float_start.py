@@ -97,10 +97,10 @@ class FloatStart(Rule):
             ):
                 continue
             for number in _whole(function, diagnosis):
-                message = f"TorchScript makes no float of this int; write `{number.value}.0`"
+                message = f"TorchScript makes no float of this int; write `{number.value!r}.0`"
                 caveat = "where it is left as it starts, the number is a float and no longer an int"
                 yield self.finding(
-                    number, message, Replace(number, f"{number.value}.0"), caveat=caveat, answers=diagnosis
+                    number, message, Replace(number, f"{number.value!r}.0"), caveat=caveat, answers=diagnosis
                 )
 
 
