@@ -62,6 +62,33 @@ def test_the_number_of_the_round_is_kept(tmp_path):
     assert "for k, end in enumerate(self.ends):\n            if k < len(xs):\n                y = xs[k]\n" in after
 
 
+@pytest.mark.parametrize(
+    ("over", "lines"),
+    [
+        ("range(3)", []),
+        ("range(len(self.ends))", []),
+        ("range(n)", ["if k < n:"]),
+        ("range(2, n)", ["if 2 + i < n:", "    k = 2 + i"]),
+        ("reversed(range(3))", ["k = 2 - i"]),
+        ("reversed(range(n))", ["if n - 1 - i >= 0:", "    k = n - 1 - i"]),
+        ("range(n, 1, -1)", ["if n - i > 1:", "    k = n - i"]),
+    ],
+)
+def test_ranges(over, lines, tmp_path):
+    text = model(f"for k, end in zip({over}, self.ends):", "    x = end(x) * k", parameters="x, n: int = 3")
+    after = made(tmp_path, text)
+    counter = "i" if any("k = " in line for line in lines) else "k"
+    block = [f"for {counter}, end in enumerate(self.ends):", *(f"    {line}" for line in lines)]
+    block.append("    " * (2 if any("if " in line for line in lines) else 1) + "x = end(x) * k")
+    assert "".join(f"        {line}\n" for line in block) in after
+
+
+@pytest.mark.parametrize("over", ["range(0, n, 2)", "range(*ns)", "reversed(xs)[0]", "range(1 if n else 2)"])
+def test_other_ranges_are_left_alone(over, tmp_path):
+    text = model(f"for k, end in zip({over}, self.ends):", "    x = end(x) * k", parameters="x, n: int = 3")
+    assert not any(f.fixable for f in findings(RULE, source(tmp_path / "model.py", text)))
+
+
 def test_what_is_left_alone(tmp_path):
     for loop in ("zip(self.ends, self.convs)", "zip(xs, xs)", "zip(self.ends, (x, x, x))"):
         text = model(f"for a, b in {loop}:", "    x = x + 1")

@@ -150,7 +150,7 @@ def _filling(method: Function, handed: ast.Name) -> ast.Call | None:
 def _rounds(method: Function, call: ast.Call) -> str | None:
     """How often a call that is a statement of a loop is made, where that loop is over ``range(n)``."""
     loop = method.file.parents[method.file.statement_of(call)]
-    if not isinstance(loop, ast.For) or method.file.parents[loop] is not method.node or _leaves(loop.body):
+    if not isinstance(loop, ast.For) or method.file.parents[loop] is not method.node or is_left(loop.body):
         return None
     return _range_length(method, loop.iter)
 
@@ -255,12 +255,12 @@ class Loop:
             return "the loop has an `else`"
         if changed:
             return f"`{min(changed)}` is assigned in the loop"
-        if _leaves(self.node.body):
+        if is_left(self.node.body):
             return "an unrolled loop cannot have `break` or `continue`"
-        unbound = self._unbound_after() if guarded else None
+        unbound = self.unbound_after() if guarded else None
         return f"`{unbound}` is only defined in the loop" if unbound else None
 
-    def _unbound_after(self) -> str | None:
+    def unbound_after(self) -> str | None:
         """A name that only the loop defines and that is read after it: behind a guard TorchScript refuses it."""
         flow = self.function.flow
         assigned = flow.writes(self.node.body) | flow.writes(self.node.target)
@@ -295,17 +295,17 @@ class Loop:
         )
 
 
-def _leaves(body: list[ast.stmt]) -> bool:
+def is_left(body: list[ast.stmt]) -> bool:
     """Whether a ``break`` or ``continue`` belongs to the loop around these statements."""
     for statement in body:
         if isinstance(statement, (ast.Break, ast.Continue)):
             return True
         if isinstance(statement, (ast.For, ast.While)):
-            if _leaves(statement.orelse):
+            if is_left(statement.orelse):
                 return True
         elif not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
             inner = [s for field in ("body", "orelse", "finalbody") for s in getattr(statement, field, [])]
-            if _leaves(inner):
+            if is_left(inner):
                 return True
     return False
 

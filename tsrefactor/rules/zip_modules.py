@@ -9,7 +9,7 @@ from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.loop_edits import Part, around_body, holds_modules, part_of
-from tsrefactor.facts.module_loops import Loop
+from tsrefactor.facts.module_loops import Loop, lengths
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.source.edits import Edit, Replace
@@ -39,13 +39,13 @@ class ZipModules(Rule):
     """Read a list by index where a loop zips it with modules.
 
     TorchScript unrolls a loop over modules, and so must know how long all is that the loop goes over: a ModuleList it
-    knows, a list or a tensor not. `for conv, x in zip(self.convs, xs)` becomes a loop over `self.convs` with
+    knows, a list, a tensor or a range not. `for conv, x in zip(self.convs, xs)` becomes a loop over `self.convs` with
     `enumerate`, which reads `xs[i]` where there is one; `zip` stops at the end of the shorter. A list may be sliced
-    (`xs[1:]`, `noise[1::2]`) or reversed. Of a ModuleList only a slice's index is taken: `self.norms[i + 1](x)`, for
-    which module-by-index finds the module.
+    (`xs[1:]`, `noise[1::2]`) or reversed, and a range counts up or down by one. Of a ModuleList only a slice's index is
+    taken: `self.norms[i + 1](x)`, for which module-by-index finds the module.
 
     Left alone: tuples, whose length TorchScript knows; loops with `break` or `continue`, which an unrolled loop cannot
-    have; lists that the loop changes; other arguments of `zip` than names and attributes.
+    have; lists that the loop changes; other arguments of `zip` than names, attributes and ranges.
 
     Source: "Can not iterate over a module list or tuple with a value that does not have a statically determinable
     length", raised by torch/csrc/jit/frontend/ir_emitter.cpp.
@@ -146,14 +146,22 @@ class ZipModules(Rule):
             return
         answered = self._at(function, node if slices else over)
         why = _WHY if lists or not slices else _SLICE
-        fixed = all(loop.is_fixed(p.base) for p in lists)
+        changing = function.flow.writes(node.body) | function.flow.writes(node.target)
+        fixed = all(
+            not function.flow.reads(p.base) & changing if p.counted is not None else loop.is_fixed(p.base)
+            for p in lists
+        )
         whole = all(p.whole or _unchanged(loop, p.base) for p in lists)
-        typed = all(function.type_of(p.base, presume=True).name in ("List", "Tensor") for p in lists)
+        typed = all(
+            p.counted is not None or function.type_of(p.base, presume=True).name in ("List", "Tensor") for p in lists
+        )
         reason = loop.refusal()
         if reason is None and (len(known) != len(parts) or not fixed or not whole or not (typed or answered)):
             reason = "what is beside them is no plain list"
         changes: dict[ast.expr, str] = {}
-        index = numbered or loop.fresh("i", "j", "index")
+        counters = [p.target.id for p in lists if isinstance(p.target, ast.Name) and (p.counted or "")[::2] == ("0", 1)]
+        free = [name for name in counters if name not in function.flow.live_after(node)]
+        index = numbered or (free[0] if free else loop.fresh("i", "j", "index"))
         for part in slices:
             calls = _calls(loop, part)
             reason = reason or ("a module of a slice is not only called, always alike" if calls is None else None)
@@ -175,18 +183,22 @@ class ZipModules(Rule):
         why: str,
         answered: Diagnosis | None,
     ) -> Finding:
-        guard = " and ".join(part.guard(index) for part in others)
-        guarded = loop.refusal(guarded=True) is None
+        counts = [n for part in modules for n in lengths(loop.function, part.base)]
+        guards = [part.guard(index) for part in others if not part.as_long_as(counts)]
+        guarded = bool(guards) and loop.refusal(guarded=True) is None
         names = ", ".join(ast.unparse(p.target) for p in modules)
         held = ", ".join(ast.unparse(p.base) for p in modules)
         if len(modules) > 1:
             names, held = f"({names})", f"zip({held})"
         step = "    " * (2 if guarded else 1)
-        reads = "".join(f"{step}{ast.unparse(p.target)} = {p.element(index)}\n" for p in lists)
-        test = f"    if {guard}:\n" if guarded else ""
+        read_by = [(ast.unparse(p.target), p.element(index)) for p in lists]
+        reads = "".join(f"{step}{name} = {element}\n" for name, element in read_by if name != element)
+        test = f"    if {' and '.join(guards)}:\n" if guarded else ""
         template = f"for {index}, {names} in enumerate({held}):{{beside}}\n{test}{reads}{step}{{body}}\n{{below}}"
         edit = around_body(loop, template, 2 if guarded else 1, changes)
-        presumed = not (guarded and typed)  # without a guard a list shorter than the modules would raise
+        presumed = not typed or (
+            bool(guards) and not guarded
+        )  # without a guard a list shorter than the modules would raise
         read = f"`{lists[0].element(index)}`" if lists else f"`{others[0].element(index)}`"
         message = f"{why}; loop over the modules and take {read}"
         return self.finding(loop.node, message, edit, presumed=presumed, answers=answered)
