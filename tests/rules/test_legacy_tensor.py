@@ -3,8 +3,11 @@
 import pytest
 import torch
 
+from tests.rules.proof import prove
 from tests.rules.texts import diagnosis, findings, rewritten, source
+from tsrefactor.rules import Example
 from tsrefactor.rules.legacy_tensor import LegacyTensor
+from tsrefactor.vocabulary import Target
 
 RULE = LegacyTensor()
 
@@ -105,3 +108,27 @@ def test_constructor_that_compiles_wrongly_is_a_trap(tmp_path):
 def test_receiver_that_nothing_tells_is_presumed(tmp_path, method, presumed):
     text = model(f"y.{method}()").replace("n: int", "y, n: int")
     assert [f.presumed for f in findings(RULE, source(tmp_path / "model.py", text))] == [presumed]
+
+
+def test_a_flag_that_is_set_is_a_call(tmp_path):
+    head, _, tail = model("x").rpartition("        return")
+    lines = "        x.requires_grad = False  # a target\n        self.bank.requires_grad = n > 1\n"
+    file = source(tmp_path / "model.py", f"{head}{lines}        return{tail}")
+    assert "        x.requires_grad_(False)  # a target\n        self.bank.requires_grad = n" in rewritten(RULE, file)
+    told = diagnosis(
+        file, "set-attribute-on-value", "self.bank.requires_grad", type="Tensor", attribute="requires_grad"
+    )
+    assert "        self.bank.requires_grad_(n > 1)\n" in rewritten(RULE, file, told)
+
+
+def test_a_flag_that_is_set_compiles_as_a_call(tmp_path):
+    def body(flag: str) -> str:
+        return (
+            "import torch\n\n\nclass Model(torch.nn.Module):\n    def forward(self, x):\n"
+            f"        y = x.detach() + 1\n        y.{flag}\n        return y * x\n"
+        )
+
+    example = Example(
+        body("requires_grad = False"), body("requires_grad_(False)"), "[(torch.rand(2),)]", Target.SCRIPT, error="set"
+    )
+    prove(RULE, example, tmp_path)

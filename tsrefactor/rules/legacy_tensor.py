@@ -63,6 +63,7 @@ class LegacyTensor(Rule):
     | `torch.Tensor([1, n])` | `torch.tensor([1.0, float(n)])` |
     | `torch.LongTensor(x.size())` | `torch.empty(x.size(), dtype=torch.long)` |
     | `torch.spmm(a, b)` | `torch.mm(a, b)` |
+    | `x.requires_grad = False` | `x.requires_grad_(False)` |
 
     The last constructor compiles and is silently wrong: TorchScript takes the sizes for the values, so this form is
     rewritten even where nothing fails. Values, types, devices and gradients stay as they are.
@@ -77,7 +78,14 @@ class LegacyTensor(Rule):
     name = "legacy-tensor"
     targets = frozenset({Target.SCRIPT})
     answers = frozenset(
-        {"unknown-builtin-op", "no-attribute-on-type", "tensor-constructor", "not-a-value", "arguments-not-valid"}
+        {
+            "unknown-builtin-op",
+            "no-attribute-on-type",
+            "tensor-constructor",
+            "not-a-value",
+            "arguments-not-valid",
+            "set-attribute-on-value",
+        }
     )
     examples = [
         _example(
@@ -140,6 +148,7 @@ class Model(torch.nn.Module):
             return
         complained = {(d.place.line, d.names.get("attribute")) for d in self.diagnoses(file) if d.place is not None}
         for function in file.functions:
+            yield from self._gradients(function, complained)
             for call in function.of(ast.Call):
                 if any(k.arg is None for k in call.keywords):
                     continue
@@ -157,6 +166,20 @@ class Model(torch.nn.Module):
                         continue
                 if modern is not None:
                     yield self._found(file, call, modern, presumed)
+
+    def _gradients(self, function: Function, complained: set[tuple[int, str | None]]) -> Iterator[Finding]:
+        """``x.requires_grad = flag``."""
+        for statement in function.of(ast.Assign):
+            target = statement.targets[0]
+            if not isinstance(target, ast.Attribute) or target.attr != "requires_grad" or len(statement.targets) > 1:
+                continue
+            presumed = function.type_of(target.value) != TENSOR
+            told = (statement.lineno, "requires_grad") in complained
+            if presumed and not told and function.type_of(target.value, presume=True) != TENSOR:
+                continue
+            template, pieces = "{x}.requires_grad_({flag})", {"x": target.value, "flag": statement.value}
+            message = f"TorchScript sets no attributes of a tensor; write `{preview(template, pieces)}`"
+            yield self.finding(statement, message, Replace([statement], template, pieces), presumed=presumed)
 
     def _found(self, file: FileFacts, call: ast.Call, modern: _Modern, presumed: bool) -> Finding:
         imports: set[Import] = set()
