@@ -9,13 +9,13 @@ from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.module_loops import container_kind
 from tsrefactor.facts.nodes import walk
+from tsrefactor.facts.sums import OPERATORS, numbers, out_of_place
 from tsrefactor.facts.types import TENSOR
 from tsrefactor.source.edits import Edit, Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
 
-_OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
 _LOOPS = (ast.For, ast.While)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _LAZY = (ast.IfExp, ast.BoolOp, ast.Lambda, *_COMPREHENSIONS)
@@ -80,7 +80,7 @@ class Accumulator(Rule):
                 yield from self._started(function, statement)
 
     def _started(self, function: Function, start: ast.Assign) -> Iterator[Finding]:
-        for name, value in _numbers(start):
+        for name, value in numbers(start):
             sums = _sums(function, name, start)
             if not sums or not all(_adds_tensor(function, s, name) for s in sums):
                 continue
@@ -91,24 +91,11 @@ class Accumulator(Rule):
                 continue
             tensor, imports = function.file.spell("torch.tensor")
             edits: list[Edit] = [Replace(value, f"{tensor}({{number}})", {"number": value})]
-            edits += [_out_of_place(function, s, name) for s in sums if isinstance(s, ast.AugAssign)]
+            edits += [out_of_place(function, s, name) for s in sums if isinstance(s, ast.AugAssign)]
             caveat = f"where no loop runs, '{name}' is a tensor and no longer a number"
             yield self.finding(
                 start, f"{message}; start with `{tensor}({ast.unparse(value)})`", *edits, imports=imports, caveat=caveat
             )
-
-
-def _numbers(statement: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
-    """The names that a statement starts with a number: ``a = 0``, ``a, b = 0, 0.``."""
-    if len(statement.targets) != 1:
-        return
-    target, value = statement.targets[0], statement.value
-    pairs = [(target, value)]
-    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
-        pairs = list(zip(target.elts, value.elts, strict=True))
-    for to, number in pairs:
-        if isinstance(to, ast.Name) and isinstance(number, ast.Constant) and type(number.value) in (int, float):
-            yield to.id, number
 
 
 def _sums(function: Function, name: str, start: ast.Assign) -> list[ast.stmt]:
@@ -131,13 +118,13 @@ def _sums(function: Function, name: str, start: ast.Assign) -> list[ast.stmt]:
 
 def _adds(statement: ast.stmt, name: str) -> bool:
     if isinstance(statement, ast.AugAssign):
-        return type(statement.op) in _OPERATORS and isinstance(statement.target, ast.Name)
+        return type(statement.op) in OPERATORS and isinstance(statement.target, ast.Name)
     if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
         return False
     value = statement.value
     if not isinstance(statement.targets[0], ast.Name) or not isinstance(value, ast.BinOp):
         return False
-    return type(value.op) in _OPERATORS and name in (_name(value.left), _name(value.right))
+    return type(value.op) in OPERATORS and name in (_name(value.left), _name(value.right))
 
 
 def _name(node: ast.expr) -> str | None:
@@ -195,16 +182,3 @@ def _around(function: Function, statement: ast.stmt, start: ast.stmt) -> Iterato
         node = function.file.parents[node]
         if isinstance(node, _LOOPS) and not any(n is start for n in walk(node)):
             yield node
-
-
-def _operand(function: Function, node: ast.expr) -> ast.expr | str:
-    """A term as it stands, without the parentheses that a product does not need."""
-    text = function.file.source.segment(node)
-    product = isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Mult, ast.Div, ast.MatMult))
-    return text if product and "\n" not in text else node
-
-
-def _out_of_place(function: Function, statement: ast.AugAssign, name: str) -> Edit:
-    operator = _OPERATORS[type(statement.op)]
-    value = statement.value if operator == "*" else _operand(function, statement.value)
-    return Replace([statement], f"{name} = {name} {operator} {{value}}", {"value": value})
