@@ -5,80 +5,123 @@ usage: python benchmarks/trace_precision.py CASES [--src FOLDER] [--jobs N] [--o
 Every case is traced on its example, and its eager course is followed, with the example and with every variation that
 eager takes. A finding that a case ran is judged
 
-  by graph    traces of the example and of a variation record other operations or constants at its lines
+  by graph    traces of the example and of a variation record other operations at its lines
+  by number   they record other constants there, or where something uses what it binds
+  by device   the trace names a device at its line (for findings about devices)
   by course   a variation takes another way from its condition, or another number of turns
-  by tracer   torch warns there that a value leaves the trace; no variation changed it
+  by tracer   torch warns that a value leaves the trace there, or where it gets its values; no variation changed it
   refuted     none of these
 
-Findings in code that no traceable case ran are not judged, nor conditions that also ask whether a tensor was given
-(`m is not None and m.any()`) where nothing is seen of them. Printed are the counts by rule, and the refuted ones.
+Findings in code that no traceable case ran are not judged, nor conditions of which nothing is seen and that may end
+before they come to the input (`m is not None and m.any()`). Printed are the counts by rule, and the refuted ones.
 """
 
 import argparse
 import ast
 import collections
 import json
+import re
 import sys
+import time
 from pathlib import Path
 
-WAYS = ("graph", "course", "tracer")
+WAYS = ("graph", "number", "device", "course", "tracer")
+SECONDS = 20.0  # of runs and traces of one case
 REPOSITORY = str(Path(__file__).resolve().parents[1])
 
 
 def observed(case, source):
-    """(file, line) sets of one case: run, changed by a variation in graph or course, warned of. In a worker."""
+    """Lines (file, line) of one case by what was seen there: see the module's docstring. In a worker.
+
+    None where its example cannot be traced.
+    """
     import torch
 
-    from tsrefactor.verification.courses import Following
-    from tsrefactor.verification.eager import Call, EagerModel
-    from tsrefactor.verification.errors import user_files
+    from tsrefactor.verification.eager import EagerModel, given_calls
+    from tsrefactor.verification.errors import EagerError, user_files
     from tsrefactor.verification.graphs import operations
-    from tsrefactor.verification.observing import EagerRuns
     from tsrefactor.verification.state import ModuleState
     from tsrefactor.verification.tracing import traced, tracer_warnings
 
     torch.set_num_threads(1)
     is_user_file = user_files(source)
-    runs = EagerRuns(case, is_user_file)
-    runs.extend()
-    model = EagerModel(case, is_user_file)
-    seen = [s for s in runs.observations if s.training == runs.training]
-    model.observe(Call(seen[0].call.label, seen[0].call.inputs), runs.training)
-    state = ModuleState(model.module)
+    try:
+        model, calls = EagerModel(case, is_user_file), given_calls(case, is_user_file)
+        model.materialise(calls[0].inputs)
+        state = ModuleState(model.module)
+        model.observe_given(calls[0], model.training)
+    except EagerError:
+        return None
     graphs, moves, ran, warned = [], [], set(), set()
-    for s in seen:
-        with Following(is_user_file) as course:
-            model.observe(Call(s.call.label, s.call.inputs), runs.training)
+    for seen, course in _runs(model, calls, is_user_file):
         state.restore()
         moves.append(_moves(course))
-        ran |= {(f, line) for f, line in course.steps}
+        ran |= set(course.steps)
         with tracer_warnings(is_user_file) as told:
             try:
-                graphs.append(_by_line(operations(traced(model.module, s.call.inputs, s.mapping)), is_user_file))
-            except Exception:
-                if s is seen[0]:
+                graphs.append(_by_line(operations(traced(model.module, seen.call.inputs, seen.mapping)), is_user_file))
+            except Exception:  # what eager takes need not be traceable: only the example must be
+                if not graphs:
                     return None
                 continue
             finally:
                 state.restore()
-        if s is seen[0]:
-            warned = {(w.file, w.line) for w in told}
+        warned = warned or {(w.file, w.line) for w in told}
     return {
         "ran": sorted(ran),
-        "graph": sorted(_apart(graphs)),
+        "graph": sorted(_apart(list(map(_kinds, graphs)))),
+        "number": sorted(_numbers_apart(graphs)),
+        "device": sorted(_on_device(graphs[0])),
         "course": sorted(_apart(moves)),
         "tracer": sorted(warned),
     }
 
 
+def _runs(model, calls, is_user_file):
+    """What eager gives and which way it takes: for the case's inputs, and for the variations that it accepts."""
+    from tsrefactor.verification.courses import Following
+    from tsrefactor.verification.eager import Call
+    from tsrefactor.verification.variations import variations
+
+    until = time.process_time() + SECONDS
+    groups = [[Call(c.label, c.inputs)] for c in calls]
+    groups += [[Call(v.label, v.inputs, generated=True) for v in group] for group in variations(calls[0].inputs)]
+    for group in groups:
+        for call in group if time.process_time() < until else ():
+            try:
+                with Following(is_user_file) as course:
+                    seen = model.observe(call, model.training)
+            except Exception:  # eager is the judge of what the model takes
+                continue
+            yield seen, course
+            break
+
+
 def _by_line(recorded, is_user_file):
-    """Line → what was recorded there, in order; operands that are no constants by kind only."""
+    """Line → what was recorded there, in order: (kind, operands), where operands that are no constants are alike."""
     found = collections.defaultdict(list)
     for op in recorded:
         place = next((f for f in op.frames if is_user_file(f[0])), None)
         if place is not None:
-            found[place].append((op.kind, tuple("%" if "%" in o else o for o in op.operands)))
+            found[place].append((op.kind, tuple(re.sub(r"%[\w.]+", "%", o) for o in op.operands)))
     return found
+
+
+def _kinds(graph):
+    """Line → the operations there, whatever their operands."""
+    return {place: [kind for kind, _ in ops] for place, ops in graph.items()}
+
+
+def _numbers_apart(graphs):
+    """The lines at which traces hold the same operations with other constants."""
+    first, *others = graphs
+    apart = {k for m in others for k in first.keys() & m.keys() if first[k] != m[k]}
+    return apart - _apart(list(map(_kinds, graphs)))
+
+
+def _on_device(graph):
+    """The lines at which the trace names the device that the example was on."""
+    return {place for place, ops in graph.items() if any("device(" in o for _, operands in ops for o in operands)}
 
 
 def _moves(course):
@@ -106,7 +149,7 @@ class Judge:
 
         self.rules = [r for r in select_rules(load().rules) if Target.TRACE in r.targets and r.safety is Safety.SAFE]
         self.settings = Settings(Target.TRACE)
-        self.findings = {}
+        self.facts, self.findings = {}, {}
         self.verdicts = {}
 
     def add(self, case, shown):
@@ -114,14 +157,39 @@ class Judge:
         for file in {f for f, _ in sets["ran"]}:
             for finding in self._of(file):
                 place = (file, finding.line, finding.rule, finding.message)
-                ways = [
-                    w for w in ("graph", "course", "tracer") if any((file, n) in sets[w] for n in _lines(finding, w))
-                ]
-                if not ways and _asks_for_none(finding.node):
+                ways = [w for w in WAYS if any((file, n) in sets[w] for n in self._lines(file, finding, w))]
+                if not ways and self._ends_early(file, finding.node):
                     continue
-                if any((file, n) in sets["ran"] for n in _lines(finding, "course")):
+                if any((file, n) in sets["ran"] for n in self._lines(file, finding, "course")):
                     old = self.verdicts.get(place, ("refuted", case))
                     self.verdicts[place] = min(old, (ways[0] if ways else "refuted", case), key=_weight)
+
+    def _lines(self, file, finding, way):
+        """Where to look for a finding: of a block at its condition alone, unless its operations are looked at."""
+        node = finding.node
+        last = getattr(node, "end_lineno", None) or finding.line
+        if way not in ("graph", "number") and isinstance(node, (ast.If, ast.While, ast.For)):
+            last = node.body[0].lineno - 1
+        lines = set(range(finding.line, max(last, finding.line) + 1))
+        if way == "device":
+            return lines if finding.rule == "device-follow" else ()
+        function = self._around(file, node)
+        if way == "number" and function is not None:
+            return lines | _fed(function, node)
+        return lines | _feeding(function, node) if way == "tracer" and function is not None else lines
+
+    def _around(self, file, node):
+        found = [f for f in self.facts[file].all_functions if f.node.lineno <= node.lineno <= f.node.end_lineno]
+        return found[-1] if found else None
+
+    def _ends_early(self, file, node):
+        """Whether a condition may end before what depends on an input: something was not given, or a flag is off."""
+        test, function = getattr(node, "test", None), self._around(file, node)
+        if test is None or function is None:
+            return False
+        none = (p for p in ast.walk(test) if isinstance(p, ast.Compare) and isinstance(p.ops[0], (ast.Is, ast.IsNot)))
+        first = test.values[0] if isinstance(test, ast.BoolOp) else test
+        return any(none) or not function.dependence.freezes(first, presume=True)
 
     def _of(self, file):
         from tsrefactor.facts.file import FileFacts
@@ -129,28 +197,62 @@ class Judge:
         from tsrefactor.source.file import SourceFile
 
         if file not in self.findings:
-            facts = FileFacts(Document(SourceFile.read(file)))
+            self.facts[file] = facts = FileFacts(Document(SourceFile.read(file)))
             self.findings[file] = [f for rule in self.rules for f in rule.findings(facts, self.settings)]
         return self.findings[file]
-
-
-def _asks_for_none(node):
-    """Whether a condition ends early where something was not given."""
-    parts = ast.walk(node.test) if isinstance(node, (ast.If, ast.While, ast.IfExp)) else ()
-    return any(isinstance(p, ast.Compare) and isinstance(p.ops[0], (ast.Is, ast.IsNot)) for p in parts)
 
 
 def _weight(verdict):
     return (*WAYS, "refuted").index(verdict[0])
 
 
-def _lines(finding, way):
-    """The lines of a finding; of a block, those of its condition alone, unless its operations are looked at."""
-    node = finding.node
-    last = getattr(node, "end_lineno", None) or finding.line
-    if way != "graph" and isinstance(node, (ast.If, ast.While, ast.For)):
-        last = node.body[0].lineno - 1
-    return range(finding.line, max(last, finding.line) + 1)
+def _fed(function, node):
+    """Lines of the function that use what a statement binds, or what is made of that, by names and attributes."""
+    from tsrefactor.facts.nodes import walk
+
+    statements = _simple(function)
+    lines, wanted, grown = set(), set(), True
+    held = [
+        s for s in statements if node.lineno <= s.lineno <= node.end_lineno or s.lineno <= node.lineno <= s.end_lineno
+    ]
+    while grown:
+        wanted |= {_key(n) for s in held for n in walk(s) if _key(n) and not isinstance(n.ctx, ast.Load)}
+        held = [s for s in statements if s.lineno >= node.lineno and any(_key(n) in wanted for n in walk(s))]
+        grown = not lines.issuperset(s.lineno for s in held)
+        lines |= {n for s in held for n in range(s.lineno, s.end_lineno + 1)}
+    return lines
+
+
+def _feeding(function, node):
+    """Lines of the function whose assignments the statement, or the head of the block, may have its values from."""
+    from tsrefactor.facts.nodes import walk
+
+    last = node.body[0].lineno - 1 if isinstance(node, (ast.If, ast.While, ast.For)) else node.end_lineno
+    wanted = {_key(n) for n in function.nodes if _key(n) and node.lineno <= n.lineno <= max(last, node.lineno)}
+    lines, found = set(), True
+    while found:
+        found = {
+            s
+            for s in _simple(function)
+            if s.lineno < node.lineno
+            and s.lineno not in lines
+            and any(_key(n) in wanted and not isinstance(n.ctx, ast.Load) for n in walk(s))
+        }
+        lines |= {n for s in found for n in range(s.lineno, s.end_lineno + 1)}
+        wanted |= {_key(n) for s in found for n in walk(s) if _key(n)}
+    return lines
+
+
+def _simple(function):
+    return [s for s in function.statements if not isinstance(s, (ast.If, ast.While, ast.For, ast.With, ast.Try))]
+
+
+def _key(node):
+    """The name of a variable, or of an attribute of self."""
+    if isinstance(node, ast.Name):
+        return node.id
+    is_self = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+    return f"self.{node.attr}" if is_self else None
 
 
 def main():

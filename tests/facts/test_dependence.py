@@ -179,3 +179,52 @@ def test_numbers_are_followed_between_functions():
 def test_a_class_among_the_functions_of_torch_is_no_operation():
     assert is_operation("torch.nn.functional.pad") and is_operation("torch.relu")
     assert not is_operation("torch.nn.functional._Reduction.get_enum")
+
+
+@pytest.mark.parametrize(
+    ("over", "frozen"),
+    [
+        ("range(self.weight.shape[0])", False),
+        ("range(weight.size(0))", False),
+        ("range(_rows(self.weight))", False),
+        ("range(len(self.table))", False),
+        ("range(self.kept.shape[0])", True),
+        ("range(len(x))", True),
+        ("enumerate(range(x.shape[0]))", True),
+        ("x.shape", False),
+        ("enumerate(sizes)", False),
+        ("items", False),
+    ],
+)
+def test_what_no_input_changes(over, frozen):
+    """Sizes of parameters and buffers are fixed at construction; a tensor's sizes are as many as it has dims."""
+    text = f"""\
+import torch
+from torch import nn
+
+
+def _rows(table):
+    return table.shape[0]
+
+
+class Model(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(n))
+        self.register_buffer("table", torch.zeros(n))
+        self.kept = torch.zeros(n)
+
+    def forward(self, x, items):
+        weight = self.weight
+        sizes = x.shape[1:]
+        self.kept = torch.relu(x)
+        if torch.is_tensor(items):
+            items = [items]
+        for i in {over}:
+            x = x + 1
+        return x + items[0].sum()
+"""
+    file = FileFacts(Document(SourceFile(Path("m.py"), text, "utf-8", False, "\n")))
+    forward = next(f for f in file.functions if f.name == "forward")
+    (loop,) = forward.of(ast.For)
+    assert forward.dependence.freezes_loop(loop, presume=True) is frozen

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from .callers import callee
 from .nodes import children, walk
+from .own_tensors import is_own
 from .types import TENSOR
 
 if TYPE_CHECKING:
@@ -68,14 +69,25 @@ class Dependence:
     def freezes_loop(self, loop: ast.For | ast.comprehension, presume: bool = False) -> bool:
         """Whether a trace keeps the example's number of turns: over a tensor's rows, or a range of data or sizes."""
         over = [loop.iter]
-        if isinstance(loop.iter, ast.Call) and self.function.file.origin(loop.iter.func) in (
-            "enumerate", "zip", "range", "reversed",
-        ):  # fmt: skip
-            over = loop.iter.args
-        return any(
-            self._holds_tensor(n, presume) or self._extracts(n, self._extracted) or self._measures(n, self._sized)
-            for n in over
+        if self._calls(loop.iter, "enumerate", "zip", "range", "reversed"):
+            over = loop.iter.args  # type: ignore[attr-defined]
+        return self._counts_sizes(loop.iter) or any(
+            self._holds_tensor(n, presume) or self._extracts(n, self._extracted) for n in over
         )
+
+    def _counts_sizes(self, node: ast.expr) -> bool:
+        """Whether it is a range up to a size. What is made of a tensor's sizes itself has as many as there are dims."""
+        if isinstance(node, ast.Name):
+            values = self.function.types.bindings.values.get(node.id, ())
+            return any(isinstance(v, ast.Call) and self._counts_sizes(v) for v in values)
+        if self._calls(node, "range"):
+            return any(self._measures(a, self._sized) for a in node.args)  # type: ignore[attr-defined]
+        return self._calls(node, "enumerate", "zip", "reversed", "list", "tuple") and any(
+            map(self._counts_sizes, node.args)  # type: ignore[attr-defined]
+        )
+
+    def _calls(self, node: ast.expr, *names: str) -> bool:
+        return isinstance(node, ast.Call) and self.function.file.origin(node.func) in names
 
     # -- between functions ---------------------------------------------------------------------------------------------
 
@@ -100,6 +112,9 @@ class Dependence:
             return False
         names = {n.id for n in walk(node) if isinstance(n, ast.Name)}
         presumed = [p.name for p in function.parameters if p.name in names and function.types.of_name(p.name) != TENSOR]
+        values = (v for name in presumed for v in function.types.bindings.values.get(name, ()))
+        if any(isinstance(v, (ast.List, ast.Tuple, ast.ListComp, ast.Dict)) for v in values):
+            return False
         return not presumed or not all(map(self._given_others, presumed))
 
     def _given_others(self, name: str) -> bool:
@@ -217,15 +232,15 @@ class Dependence:
             return node.id in names
         if isinstance(node, ast.Attribute):
             left = self._was_left(node, Dependence.is_sized)
-            return left or (node.attr == "shape" and self._is_tensor(node.value))
+            return left or (node.attr == "shape" and self._varies(node.value))
         if isinstance(node, (ast.Call, ast.Subscript)) and self._comes_back(node, Dependence.is_sized):
             return True
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Attribute) and node.func.attr in _SIZE_METHODS:
-                return self._is_tensor(node.func.value)
+                return self._varies(node.func.value)
             origin = self.function.file.origin(node.func)
             if origin == "len":  # of a tensor; that of its shape is the rank, which no input of this trace changes
-                return bool(node.args) and self._is_tensor(node.args[0])
+                return bool(node.args) and self._varies(node.args[0])
             numeric = origin in _CONVERSIONS or origin in _COMBINING or origin.startswith("math.")
             if numeric or origin in ("list", "tuple", "range", "enumerate", "zip", "any", "all"):
                 return any(self._measures(a, names) for a in node.args)
@@ -233,6 +248,10 @@ class Dependence:
         if isinstance(node, _COMPOUND) and self.function.type_of(node) != TENSOR:
             return any(self._measures(c, names) for c in _children(node))
         return False
+
+    def _varies(self, node: ast.expr) -> bool:
+        """Whether it is a tensor whose sizes may differ from run to run."""
+        return self._is_tensor(node) and not is_own(self.function, node)
 
     def _is_tensor(self, node: ast.expr) -> bool:
         return self.function.type_of(node, presume=True) == TENSOR

@@ -116,7 +116,7 @@ class Freezing:
         method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
         if origin in _ONE_FOR_ALL:
             given = [*call.args[_ONE_FOR_ALL[origin] :], *(k.value for k in call.keywords if k.arg != "dims")]
-            return any(self._is_size(g) and not isinstance(g, (ast.Tuple, ast.List)) for g in given)
+            return any(self._is_size(g) and self.function.type_of(g, presume=True) == INT for g in given)
         if method in ("split", "roll", "chunk", "tensor_split") or origin == "torch.split":
             tensor = origin != "torch.split" and origin != "torch.chunk"
             first = call.args[0 if tensor else 1 :][:1]
