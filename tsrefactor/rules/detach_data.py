@@ -1,0 +1,131 @@
+"""detach-data."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tsrefactor.facts.definitions import Function
+from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.types import TENSOR
+from tsrefactor.source.edits import Replace
+from tsrefactor.vocabulary import Target
+
+from .base import Example, Finding, Rule, Settings, shortened
+
+_SIZES = frozenset("shape size numel nelement new_zeros new_ones new_empty new_full new_tensor".split())
+_FIXED = frozenset("dim ndim ndimension dtype device is_cuda type new layout requires_grad".split())
+"""What a trace keeps anyway: it is the same for every input of a trace, or frozen without `.data`, too."""
+_ALIKE = frozenset("type_as view_as expand_as reshape_as".split())
+_HEAD = "import torch\n\n\nclass Model(torch.nn.Module):\n"
+
+
+def _example(before: str, after: str) -> Example:
+    inputs = "[(torch.rand(2, 4, 3),), (torch.rand(5, 4, 2),)]"
+    return Example(_HEAD + before, _HEAD + after, inputs, Target.TRACE, "baked")
+
+
+class DetachData(Rule):
+    """Read a tensor's values and sizes so that a trace records it.
+
+    `x.data` is a tensor that the tracer knows nothing about: the example's values stand in the graph as a constant, and
+    so do sizes that are read from it (`x.data.size(0)`). `x.detach()` is the same values without gradient, and is
+    recorded; for sizes, `x` itself will do.
+
+    Left alone: `x.data` that is updated in place, there or by a name for it, where autograd would notice a detached
+    tensor; what is the same for all inputs of a trace (`x.data.dim()`, `x.data.type()`).
+
+    Source: the graph of a trace, which holds the tensor as a `prim::Constant`; "What about .data?" in PyTorch 0.4's
+    migration guide, https://pytorch.org/blog/pytorch-0_4_0-migration-guide/.
+    """
+
+    name = "detach-data"
+    targets = frozenset({Target.TRACE})
+    examples = [
+        # Sizes, as in the channel shuffle that many files have.
+        _example(
+            """\
+    def forward(self, x):
+        batch, channels, width = x.data.size()
+        x = x.view(batch, 2, channels // 2, width)  # in two groups
+        return x.transpose(1, 2).contiguous().view(batch, -1, width)
+""",
+            """\
+    def forward(self, x):
+        batch, channels, width = x.size()
+        x = x.view(batch, 2, channels // 2, width)  # in two groups
+        return x.transpose(1, 2).contiguous().view(batch, -1, width)
+""",
+        ),
+        # Values.
+        _example(
+            """\
+    def forward(self, x):
+        peak = x.data.abs().max()  # no gradient through it
+        mask = torch.ones_like(x.data)
+        return x / peak * mask
+""",
+            """\
+    def forward(self, x):
+        peak = x.detach().abs().max()  # no gradient through it
+        mask = torch.ones_like(x)
+        return x / peak * mask
+""",
+        ),
+    ]
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        if not file.mentions(".data"):
+            return
+        for function in file.functions:
+            for node in function.of(ast.Attribute):
+                if node.attr != "data" or not isinstance(node.ctx, ast.Load) or function.dependence.is_compiled:
+                    continue
+                user = file.parents[node]
+                if isinstance(user, ast.Attribute) and user.attr in _FIXED:
+                    continue
+                owner = node.value
+                if function.type_of(owner, presume=True) != TENSOR or _is_updated(function, node):
+                    continue
+                template = "{tensor}" if _asks_for_sizes(file, node) else "{tensor}.detach()"
+                written = template.format(tensor=shortened(owner))
+                yield self.finding(
+                    node,
+                    f"a trace keeps the example's `{shortened(node)}`; write `{written}`",
+                    Replace(node, template, {"tensor": owner}),
+                    presumed=function.type_of(owner) != TENSOR,
+                    trap=True,
+                )
+
+
+def _asks_for_sizes(file: FileFacts, node: ast.Attribute) -> bool:
+    """Whether sizes, dtype and device are all that is taken from it."""
+    user = file.parents[node]
+    if isinstance(user, ast.Attribute):
+        return user.attr in _SIZES
+    if not isinstance(user, ast.Call) or user.args[:1] != [node]:
+        return False
+    method = user.func.attr if isinstance(user.func, ast.Attribute) else ""
+    return method in _ALIKE or (file.origin(user.func).startswith("torch.") and method.endswith("_like"))
+
+
+def _is_updated(function: Function, node: ast.expr) -> bool:
+    """Whether the values are changed in place: by a method, by an assignment to an item, or by a name for them."""
+    parents, top = function.file.parents, node
+    while isinstance(parents[top], (ast.Attribute, ast.Subscript, ast.Call)):
+        user = parents[top]
+        assert isinstance(user, ast.expr)
+        if isinstance(user, ast.Call) and user.func is not top:
+            break
+        if isinstance(user, ast.Subscript) and user.value is not top:
+            break
+        if not isinstance(getattr(user, "ctx", ast.Load()), ast.Load):
+            return True
+        if isinstance(user, ast.Attribute) and user.attr.endswith("_") and not user.attr.endswith("__"):
+            return True
+        top = user
+    statement = function.file.statement_of(node)
+    if not isinstance(statement, (ast.Assign, ast.AnnAssign)):
+        return False
+    flow = function.flow
+    return bool(flow.writes(statement) & flow.mutates(function.node.body))
