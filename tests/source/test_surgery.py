@@ -5,6 +5,7 @@ import pytest
 
 from tsrefactor.source.document import Change, Document
 from tsrefactor.source.edits import (
+    AddDecorator,
     AddElse,
     AddToClass,
     AnnotateParameter,
@@ -58,6 +59,14 @@ def test_comments_go_with_what_is_put_under_a_header(tmp_path):
     text = made(file, Replace(body, "with c:\n    {body}", {"body": body}))
     lines = ["with c:", "    # first", "    a = 1  # one", "", "    # second", "    b = 2", ""]
     assert text == 'def f():\n    """Doc."""\n\n' + "\n".join(f"    {line}" if line else "" for line in lines)
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_puts_a_decorator_above_the_others(newline, tmp_path):
+    text = "class A:\n    # both\n    @first\n    def f(self):\n        pass\n"
+    file = source(text.replace("\n", newline), tmp_path)
+    after = text.replace("    @first", "    @torch.jit.unused\n    @first").replace("\n", newline)
+    assert made(file, AddDecorator(find(file, ast.FunctionDef), "torch.jit.unused")) == after
 
 
 def test_takes_a_decorator_off(tmp_path):

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from .annotations import meant, rejected
 from .definitions import Class, Function
 from .file import FileFacts
 from .nodes import walk
-from .signatures import found_type, function_at
+from .observations import ClassObservations
+from .signatures import found_type, function_at, widen
 from .types import BOOL, NONE, UNKNOWN, Type, dict_of, join, join_all, list_of, optional
 
 _EMPTY = ("List[Tensor]", "Dict[str, Tensor]")  # what the compiler takes an untyped empty container for
@@ -40,7 +42,7 @@ class Attributes:
     def needed(self) -> Iterator[Declaration]:
         """The declarations that the source, the recorded instances or a diagnosis ask for; each class and name once."""
         given: set[tuple[Class, str]] = set()
-        for found in (self._undecided_branches(), self._untyped(), self._complaints()):
+        for found in (self._undecided_branches(), self._untyped(), self._rejected(), self._complaints()):
             for declaration in found:
                 key = (declaration.cls, declaration.name)
                 if key not in given and not self._declared(declaration):
@@ -57,10 +59,12 @@ class Attributes:
         """The class whose own methods assign the attribute: there its declaration belongs."""
         return next((c for c in (cls, *cls.ancestors) if name in c.assigned), cls)
 
+    def _seen(self, cls: Class) -> list[ClassObservations]:
+        return [c.observed for c in (cls, *cls.subclasses) if c.observed is not None]
+
     def recorded(self, cls: Class, name: str) -> Type:
         """The joined type of the attribute in all recorded instances of the class and its subclasses."""
-        seen = [c.observed for c in (cls, *cls.subclasses) if c.observed is not None]
-        return join_all(o.attributes.get(name, UNKNOWN) for o in seen)
+        return join_all(o.attributes.get(name, UNKNOWN) for o in self._seen(cls))
 
     def _declared(self, declaration: Declaration) -> bool:
         """Whether the class says it already: by this annotation, or in ``__constants__``."""
@@ -101,6 +105,19 @@ class Attributes:
                     assert value is not None
                     why = f"it is {ast.unparse(value)} when it is scripted"
                     yield Declaration(cls, name, type_, False, value, why, presumed)
+
+    def _rejected(self) -> Iterator[Declaration]:
+        """Attributes whose annotation in the class body TorchScript rejects, and which have a type that it takes."""
+        for cls in self.file.classes:
+            if not cls.is_module or (self.file.observations is not None and not self._seen(cls)):
+                continue
+            for name, annotation in cls.annotations.items():
+                assigned = any(name in c.assigned for c in self.family(cls))
+                if assigned and rejected(self.file, annotation):
+                    type_ = widen(meant(self.file, annotation), self.recorded(cls, name))
+                    if type_.known and type_ != NONE:
+                        why = f"TorchScript rejects `{ast.unparse(annotation)}`"
+                        yield Declaration(cls, name, type_, False, annotation, why, replaces=True)
 
     def _filled_before(self, cls: Class, name: str) -> bool:
         """Whether set-up code puts something in: then the value itself tells the type."""
@@ -175,7 +192,7 @@ class Attributes:
 
     def _may_lack(self, cls: Class, name: str) -> bool:
         """Whether some instance lacks the attribute or holds None there: recorded, or set only under an `if`."""
-        seen = [c.observed for c in (cls, *cls.subclasses) if c.observed is not None]
+        seen = self._seen(cls)
         if seen:
             return any(
                 name in o.absent

@@ -87,7 +87,8 @@ class Model(nn.Module):
         if not file.mentions_torch:
             return
         for cls in file.classes:
-            if not cls.is_module or (file.observations is not None and cls.observed is None):
+            observed = any(c.observed is not None for c in (cls, *cls.subclasses))
+            if not cls.is_module or (file.observations is not None and not observed):
                 continue
             declared = [
                 s for s in cls.node.body

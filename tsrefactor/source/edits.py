@@ -97,6 +97,14 @@ class RenameFunction:
 
 
 @dataclass(frozen=True, eq=False)
+class AddDecorator:
+    """Puts a decorator above those that a function has, on a line of its own."""
+
+    function: ast.FunctionDef | ast.AsyncFunctionDef
+    decorator: str
+
+
+@dataclass(frozen=True, eq=False)
 class RemoveDecorator:
     """Takes a decorator off a function, with its line."""
 
@@ -125,6 +133,7 @@ Edit = (
     | AnnotateParameter
     | AnnotateReturn
     | RenameFunction
+    | AddDecorator
     | RemoveDecorator
     | SpellOutParameters
 )
@@ -150,6 +159,7 @@ def target_of(edit: Edit) -> ast.AST:
         case (
             AnnotateReturn(function=function)
             | RenameFunction(function=function)
+            | AddDecorator(function=function)
             | SpellOutParameters(function=function)
         ):
             return function

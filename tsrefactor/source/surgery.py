@@ -17,6 +17,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from .document import Splice
 from .edits import (
+    AddDecorator,
     AddElse,
     AddToClass,
     AnnotateParameter,
@@ -76,9 +77,18 @@ class Surgeon:
                 return self._chunk(function).rename(function, name)
             case SpellOutParameters(function=function):
                 return self._chunk(function).spell_out(edit)
+            case AddDecorator(function=function, decorator=text):
+                return self._decorated(function, text)
             case RemoveDecorator(decorator=decorator):
                 return self._without(decorator)
         raise TypeError(f"not an edit: {edit!r}")
+
+    def _decorated(self, function: ast.FunctionDef | ast.AsyncFunctionDef, decorator: str) -> Splice:
+        line = min([function.lineno, *(d.lineno for d in function.decorator_list)])
+        written = self.source.lines[line - 1]
+        indent = written[: len(written) - len(written.lstrip())]
+        at = self.source.offset(line, 0)
+        return Splice(at, at, f"{indent}@{decorator}{self.source.newline}")
 
     def _without(self, decorator: ast.expr) -> Splice:
         last = decorator.end_lineno or decorator.lineno
