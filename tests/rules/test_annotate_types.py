@@ -88,6 +88,12 @@ def forward(signature, body="return x", init="pass"):
     return f"{start}{setup}\n\n    def forward(self, {signature}):\n{run}\n"
 
 
+def test_property_whose_module_is_annotated_tells_no_attribute(write):
+    body = forward("x") + "\n    @property\n    def last(self) -> nn.Linear:\n        return self.fcs[-1]\n"
+    file = write(body).diagnose("attribute-type", "self.fcs[-1]", attribute="1", expected="torch.nn.Linear")
+    assert file.text() == file.document.source.text
+
+
 # -- parameters --------------------------------------------------------------------------------------------------------
 
 

@@ -112,8 +112,7 @@ class Attributes:
             if not cls.is_module or (self.file.observations is not None and not self._seen(cls)):
                 continue
             for name, annotation in cls.annotations.items():
-                assigned = any(name in c.assigned for c in self.family(cls))
-                if assigned and rejected(self.file, annotation):
+                if rejected(self.file, annotation) and any(name in c.assigned for c in self.family(cls)):
                     type_ = widen(meant(self.file, annotation), self.recorded(cls, name))
                     if type_.known and type_ != NONE:
                         why = f"TorchScript rejects `{ast.unparse(annotation)}`"
@@ -245,11 +244,12 @@ class Attributes:
                     node: ast.AST = values[0] if values else cls.node
                     why = diagnosis.names.get("reason") or "its value tells no type"
                     yield Declaration(cls, name, type_, False, node, why, presumed)
-            elif diagnosis.kind == "attribute-type" and function is not None and function.cls is not None:
+            elif diagnosis.kind == "attribute-type" and function is not None and "found" in diagnosis.names:
                 target = self.file.node_at(diagnosis, ast.Attribute)
                 set_ = function.self_attribute(target) if target is not None else None
                 wanted = join(found_type(diagnosis.names["expected"]), found_type(diagnosis.names["found"]))
                 if set_ is not None and target is not None and diagnosis.names["found"] not in _EMPTY:
+                    assert function.cls is not None
                     cls = self.owner(function.cls, set_)
                     type_, replaces = join(wanted, self.recorded(cls, set_)), set_ in cls.annotations
                     yield Declaration(cls, set_, type_, False, target, diagnosis.message, replaces=replaces)

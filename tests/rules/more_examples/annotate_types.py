@@ -96,6 +96,46 @@ class Model(nn.Module):
         inputs="[(torch.rand(3, 4),), (torch.rand(2, 5),)]",
         error="Unknown type|type expression",
     ),
+    "rejected annotations of attributes": _example(
+        before='''from typing import List, Sequence, Tuple
+
+
+class Model(nn.Module):
+    """Reshapes what it scales."""
+    shape: Sequence[int]  # of the result
+    scales: Tuple[float, ...]
+
+    def __init__(self):
+        super().__init__()
+        self.shape, self.scales = (3, 2), (0.5, 2.0)
+        self.act = nn.ReLU()
+
+    def forward(self, x):
+        for scale in self.scales:
+            x = x * scale
+        return self.act(x).view(self.shape)
+''',
+        after='''from typing import List, Sequence, Tuple
+
+
+class Model(nn.Module):
+    """Reshapes what it scales."""
+    shape: List[int]  # of the result
+    scales: List[float]
+
+    def __init__(self):
+        super().__init__()
+        self.shape, self.scales = (3, 2), (0.5, 2.0)
+        self.act = nn.ReLU()
+
+    def forward(self, x):
+        for scale in self.scales:
+            x = x * scale
+        return self.act(x).view(self.shape)
+''',
+        inputs="[(torch.rand(2, 3),), (torch.rand(3, 2),)]",
+        error="Unknown type annotation",
+    ),
     # Branches that return differently: whoever calls the model gets what eager gives.
     "mixed returns": _example(
         before='''
