@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
@@ -17,8 +18,8 @@ from .variations import Variation, size_of, variations
 
 VARIATION_SECONDS = 4.0  # of eager runs on generated inputs, both modes; a second build repeats them
 VARIATION_COUNT = 32
-SLOW = 1.5  # seconds of one run, beyond which the example is called fewer times, and gradients are of one mode
-FEWER_CALLS = 2
+SLOW = 1.0  # seconds of one run, beyond which the example is called fewer times, and gradients are of one mode
+FEWER_CALLS = 2  # in the mode as built; one in the other
 VARIATION_BYTES = 1 << 30  # of their outputs, which are kept for the comparison
 
 VARYING = "eager results vary from run to run: compared in shape and dtype only"
@@ -67,10 +68,11 @@ class EagerRuns:
         budget = _Budget()
         more, self.coverage = self._observe_variations(budget)
         known = self.observations + more
-        more += _observe_other_mode(self._model, known, budget, self._refused, self._notes)
+        slow = self._seconds > SLOW
+        more += _observe_other_mode(self._model, known, budget, slow, self._refused, self._notes)
         self._varying |= _mark_unstable(self._again, more)
         self.observations += more
-        trainings = list(dict.fromkeys(seen.training for seen in self.observations))[: 1 if self._seconds > SLOW else 2]
+        trainings = list(dict.fromkeys(seen.training for seen in self.observations))[: 1 if slow else 2]
         unsteady = {seen.training for seen in self.observations if not seen.stable and not seen.call.generated}
         self._gradients = gradient_digests(self._model, self._calls, trainings, unsteady)
         return more
@@ -130,17 +132,21 @@ def _observe_other_mode(
     model: EagerModel,
     observations: list[Observation],
     budget: _Budget,
+    once: bool,
     refused: list[tuple[str, str]],
     notes: list[str],
 ) -> list[Observation]:
-    """The same calls in the mode that the model was not built in; none where the example does not run there."""
+    """The same calls in the mode that the model was not built in; none where the example does not run there.
+
+    ``once``: also of those that are to be repeated.
+    """
     training = not model.training
     found: list[Observation] = []
     for seen in observations:
         if seen.call.generated and budget.spent():
             break
         try:
-            found.append(model.observe(seen.call, training))
+            found.append(model.observe(replace(seen.call, times=1) if once else seen.call, training))
         except Exception as error:
             refused.append((mode_name(training), seen.call.label))
             if not found:
