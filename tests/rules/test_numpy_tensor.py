@@ -1,0 +1,50 @@
+"""numpy-tensor: forms of arrays, and what numpy alone can make."""
+
+import pytest
+
+from tests.rules.texts import findings, rewritten, source
+from tsrefactor.rules.numpy_tensor import NumpyTensor
+
+BODY = """\
+import numpy as np
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def forward(self, x: torch.Tensor, k: int, data):
+        return {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted"),
+    [
+        ("torch.from_numpy(np.array([1, k]))", "torch.tensor([1, k], dtype=torch.int64)"),
+        (
+            "torch.tensor(np.array([[0.5, 2.0], [1.0, 3.0]]))",
+            "torch.tensor([[0.5, 2.0], [1.0, 3.0]], dtype=torch.float64)",
+        ),
+        ("torch.from_numpy(np.array([1, 2], dtype=np.float32))", "torch.tensor([1, 2], dtype=torch.float32)"),
+        ("torch.from_numpy(np.ones([k, 2], 'x') if k else np.eye(k))", None),
+        ("torch.from_numpy(np.ones([k, 2]).astype('float32'))", "torch.ones([k, 2], dtype=torch.float32)"),
+        (
+            "torch.from_numpy(np.array([1, 2]).reshape((2, 1)).astype(np.float32))",
+            "torch.tensor([1, 2], dtype=torch.float32).reshape((2, 1))",
+        ),
+        ("torch.from_numpy(np.array([1, 0.5]))", None),
+        ("torch.from_numpy(np.array(data))", None),
+        ("torch.from_numpy(np.array([data]))", None),
+        ("torch.from_numpy(np.eye(k, k=1))", None),
+        ("torch.from_numpy(np.zeros(k, dtype=np.int64).astype(np.float32))", None),
+        ("torch.from_numpy(np.random.rand(2))", None),
+        ("torch.from_numpy(np.array([1]).astype(np.complex64))", None),
+        ("np.array([1, 2])", None),
+    ],
+)
+def test_made(tmp_path, before, wanted):
+    file = source(tmp_path / "model.py", BODY.format(before))
+    if wanted is None:
+        assert findings(NumpyTensor(), file) == []
+    else:
+        assert f"return {wanted}\n" in rewritten(NumpyTensor(), file)

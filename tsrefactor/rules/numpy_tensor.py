@@ -1,0 +1,192 @@
+"""numpy-tensor."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tsrefactor.facts.definitions import Function
+from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.types import FLOAT, INT, Type
+from tsrefactor.source.edits import Replace
+from tsrefactor.vocabulary import Target
+
+from .base import Example, Finding, Rule, Settings, preview
+
+_TAKES_ARRAY = ("torch.from_numpy", "torch.tensor", "torch.as_tensor")
+_FILLED = {"eye": "torch.eye", "zeros": "torch.zeros", "ones": "torch.ones"}
+_DTYPES = {
+    "numpy.float32": "float32", "numpy.float64": "float64", "numpy.double": "float64", "numpy.int64": "int64",
+    "numpy.int32": "int32", "float": "float64", "int": "int64",
+}  # fmt: skip
+_RESHAPED = ("flatten", "reshape")
+
+
+@dataclass
+class _Made:
+    """What makes the tensor: the function, its arguments as parts of a template, the dtype, what is called on it."""
+
+    function: str
+    arguments: list[str]
+    pieces: dict[str, ast.expr]
+    dtype: str
+    after: str = ""
+
+
+class NumpyTensor(Rule):
+    """Make a tensor with torch where an array that numpy makes at once becomes one.
+
+    TorchScript cannot call numpy. `torch.from_numpy(np.array([1, 0, 0, 1]).astype(np.float32))` becomes
+    `torch.tensor([1, 0, 0, 1], dtype=torch.float32)`; `np.eye`, `np.zeros` and `np.ones` become the functions of torch
+    of the same name. The dtype is the array's, numpy's default where it names none; `flatten` and `reshape` stay.
+
+    Left alone: other functions of numpy, arrays that are kept in variables, lists that mix whole numbers and floats.
+
+    Source: "Python builtin <built-in function array> is currently not supported in Torchscript", raised by
+    torch/csrc/jit/python/python_sugared_value.cpp.
+    """
+
+    name = "numpy-tensor"
+    targets = frozenset({Target.SCRIPT})
+    answers = frozenset({"python-builtin", "weak-reference"})
+    examples = [
+        Example(
+            before="""\
+import numpy as np
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        same = torch.from_numpy(np.array([1, 0,
+                                          0, 1]).astype(np.float32)).view(1, 2, 2)  # of two
+        return x @ same.repeat(x.size(0), 1, 1)
+""",
+            after="""\
+import numpy as np
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        same = torch.tensor([1, 0,
+                                          0, 1], dtype=torch.float32).view(1, 2, 2)  # of two
+        return x @ same.repeat(x.size(0), 1, 1)
+""",
+            inputs="[(torch.rand(2, 3, 2),), (torch.rand(3, 1, 2),)]",
+            breaks=Target.SCRIPT,
+            error="Python builtin <built-in function array>|the Python function 'array' is not supported",
+        ),
+        Example(
+            before="""\
+import numpy as np
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.k = 3
+
+    def forward(self, x):
+        same = torch.from_numpy(np.eye(self.k).flatten().astype(np.float32))
+        start = torch.from_numpy(np.zeros((x.size(0), self.k)))
+        return x.double() + same.view(1, self.k, self.k), start
+""",
+            after="""\
+import numpy as np
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.k = 3
+
+    def forward(self, x):
+        same = torch.eye(self.k, dtype=torch.float32).flatten()
+        start = torch.zeros((x.size(0), self.k), dtype=torch.float64)
+        return x.double() + same.view(1, self.k, self.k), start
+""",
+            inputs="[(torch.rand(2, 3, 3),), (torch.rand(1, 3, 3),)]",
+            breaks=Target.SCRIPT,
+        ),
+    ]
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        if not file.mentions("numpy"):
+            return
+        for function in file.functions:
+            for call in function.calls(*_TAKES_ARRAY):
+                made = _made(function, call.args[0]) if len(call.args) == 1 and not call.keywords else None
+                if made is None:
+                    continue
+                spelt, imports = file.spell(made.function)
+                dtype, more = file.spell(f"torch.{made.dtype}")
+                template = f"{spelt}({', '.join([*made.arguments, f'dtype={dtype}'])}){made.after}"
+                edit = Replace(call, template, made.pieces)
+                message = f"TorchScript cannot call numpy; write `{preview(template, made.pieces)}`"
+                yield self.finding(call, message, edit, imports=imports | more)
+
+
+def _made(function: Function, node: ast.expr, dtype: str | None = None) -> _Made | None:
+    """How torch makes the tensor of an array; ``dtype`` is what it is converted to."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return None
+    origin, name = function.file.origin(node.func), node.func.attr
+    if origin.startswith("numpy."):
+        return _array(function, node, origin.removeprefix("numpy."), dtype)
+    if name == "astype" and dtype is None and len(node.args) == 1 and not node.keywords:
+        wanted = _dtype(function, node.args[0])
+        return _made(function, node.func.value, wanted) if wanted is not None else None
+    if name in _RESHAPED and not node.keywords and bool(node.args) == (name == "reshape"):
+        made = _made(function, node.func.value, dtype)
+        if made is None or made.after:
+            return None
+        sizes = {f"r{i}": argument for i, argument in enumerate(node.args)}
+        made.after = f".{name}({', '.join(f'{{{r}}}' for r in sizes)})"
+        made.pieces |= sizes
+        return made
+    return None
+
+
+def _array(function: Function, call: ast.Call, name: str, dtype: str | None) -> _Made | None:
+    """A call of numpy that makes an array."""
+    own = next((k.value for k in call.keywords if k.arg == "dtype"), None)
+    if own is not None:
+        named = _dtype(function, own)
+        if named is None or dtype not in (None, named):
+            return None
+        dtype = named
+    if len(call.keywords) > (own is not None) or any(isinstance(a, ast.Starred) for a in call.args):
+        return None
+    pieces = {f"a{i}": argument for i, argument in enumerate(call.args)}
+    arguments = [f"{{{a}}}" for a in pieces]
+    if name in _FILLED and len(call.args) in ((1, 2) if name == "eye" else (1,)):
+        return _Made(_FILLED[name], arguments, pieces, dtype or "float64")
+    if name not in ("array", "asarray") or len(call.args) != 1:
+        return None
+    element = _elements(function, call.args[0])
+    if element not in (INT, FLOAT) or not isinstance(call.args[0], ast.List):
+        return None
+    return _Made("torch.tensor", arguments, pieces, dtype or ("int64" if element == INT else "float64"))
+
+
+def _dtype(function: Function, node: ast.expr) -> str | None:
+    if isinstance(node, ast.Constant):
+        return _DTYPES.get(f"numpy.{node.value}")
+    return _DTYPES.get(function.file.origin(node))
+
+
+def _elements(function: Function, node: ast.expr) -> Type | None:
+    """The type of all numbers in a list, nested ones too; None where they differ."""
+    if not isinstance(node, ast.List):
+        return function.type_of(node)
+    types = {_elements(function, e) for e in node.elts}
+    nested = {isinstance(e, ast.List) for e in node.elts}
+    return types.pop() if len(types) == 1 and len(nested) == 1 else None
