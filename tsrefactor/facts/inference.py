@@ -235,8 +235,12 @@ class Inference(Expressions):
 
     @cached_property
     def _asked(self) -> dict[str, Type]:
-        """name → the type that its first use in a `range` or against a string asks for."""
+        """name → the type that its first use in a `range`, against a string or beside a default asks for."""
         found: dict[str, Type] = {}
+        for choice in self.function.of(ast.IfExp):
+            name, instead = _defaulted(choice)
+            if name and (type_ := self.of(instead)) in (INT, FLOAT, STR):
+                found.setdefault(name, type_)
         for node in self.function.of(ast.Call, ast.Compare):
             if isinstance(node, ast.Call):
                 names = node.args if self.function.file.origin(node.func) == "range" else []
@@ -298,6 +302,19 @@ class Inference(Expressions):
         return [
             self._of(value) if isinstance(value, ast.expr) else value for value in self.bindings.values.get(name, ())
         ]
+
+
+def _defaulted(choice: ast.IfExp) -> tuple[str, ast.expr]:
+    """The name that a choice takes where it holds something (``a if a else b``), and what stands in for it."""
+    test, name, instead = choice.test, choice.body, choice.orelse
+    if isinstance(test, ast.Compare) and isinstance(test.comparators[0], ast.Constant) and len(test.ops) == 1:
+        if test.comparators[0].value is None and isinstance(test.ops[0], ast.Is):
+            name, instead = instead, name
+        elif test.comparators[0].value is not None or not isinstance(test.ops[0], ast.IsNot):
+            return "", instead
+        test = test.left
+    same = isinstance(test, ast.Name) and isinstance(name, ast.Name) and test.id == name.id
+    return (name.id if same and isinstance(name, ast.Name) else ""), instead
 
 
 def _vague(type_: Type, value: ast.expr) -> bool:
