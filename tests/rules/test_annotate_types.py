@@ -160,6 +160,9 @@ def test_none_with_nothing_known_is_only_presumed(write):
         ("return x if m is None else m.float()", "Optional[torch.Tensor]"),
         ("if m is None:\n    m = 3\nreturn x[:m]", "Optional[int]"),
         ("return x if m is None or m == 'a' else -x", "Optional[str]"),
+        ("k = 2\nn = m if m is not None else k\nreturn x * n", "Optional[int]"),
+        ("k = 'sum'\nn = k if m is None else m\nreturn x if n == 'sum' else -x", "Optional[str]"),
+        ("k = 'sum'\nn = m if m else k\nreturn x if n == 'sum' else -x", "Optional[str]"),
     ],
 )
 def test_uses_tell_what_a_none_stands_for(write, body, type_):

@@ -179,7 +179,7 @@ def _array(function: Function, call: ast.Call, name: str, dtype: str | None) -> 
 
 def _dtype(function: Function, node: ast.expr) -> str | None:
     if isinstance(node, ast.Constant):
-        return _DTYPES.get(f"numpy.{node.value!s}")
+        return _DTYPES.get(f"numpy.{node.value}") if isinstance(node.value, str) else None
     return _DTYPES.get(function.file.origin(node))
 
 
