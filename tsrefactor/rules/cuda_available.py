@@ -1,0 +1,111 @@
+"""cuda-available."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tsrefactor.facts.attributes import Declaration
+from tsrefactor.facts.declaring import declared
+from tsrefactor.facts.definitions import Class
+from tsrefactor.facts.family import initialised_at, members
+from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.names import fresh
+from tsrefactor.facts.types import BOOL
+from tsrefactor.source.edits import Edit, InsertAfter, Replace
+from tsrefactor.vocabulary import Target
+
+from .base import Example, Finding, Rule, Settings
+
+_ASKED = "torch.cuda.is_available"
+
+
+class CudaAvailable(Rule):
+    """Let `__init__` ask whether there is a GPU, where methods ask at every call.
+
+    TorchScript cannot call `torch.cuda.is_available()`. The answer is the same for as long as the program runs, so
+    that `__init__` can keep it; as a `Final` bool it decides branches when TorchScript compiles.
+
+    The scripted model keeps the answer of the machine that it was made on, also where it is loaded. Better still is to
+    follow the device of an input, which the rule does not decide for you.
+
+    Left alone: functions outside classes, and classes whose `__init__` is not in the file.
+
+    Source: `torch.cuda` is a Python module for TorchScript; "python value of type 'module'",
+    torch/csrc/jit/python/python_sugared_value.cpp.
+    """
+
+    name = "cuda-available"
+    targets = frozenset({Target.SCRIPT})
+    answers = frozenset({"attribute-on-python-value", "python-value-as-value", "python-builtin"})
+    examples = [
+        Example(
+            before="""\
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.GRUCell(4, 4)
+
+    def forward(self, x):
+        state = torch.zeros(x.size(0), 4)
+        if torch.cuda.is_available():
+            state = state.cuda()  # as the model
+        return self.cell(x, state)
+""",
+            after="""\
+from typing import Final
+
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    cuda_is_available: Final[bool]
+
+    def __init__(self):
+        super().__init__()
+        self.cuda_is_available = torch.cuda.is_available()
+        self.cell = nn.GRUCell(4, 4)
+
+    def forward(self, x):
+        state = torch.zeros(x.size(0), 4)
+        if self.cuda_is_available:
+            state = state.cuda()  # as the model
+        return self.cell(x, state)
+""",
+            inputs="[(torch.rand(2, 4),), (torch.rand(3, 4),)]",
+            breaks=Target.SCRIPT,
+            error="attribute lookup is not defined on python value|Python object",
+        ),
+    ]
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        if not file.mentions("is_available"):
+            return
+        asking: dict[Class, list[ast.Call]] = {}
+        for function in file.functions:
+            if function.cls is not None and function.self_name is not None and function.name != "__init__":
+                calls = [c for c in function.calls(_ASKED) if not c.args and not c.keywords]
+                if calls:
+                    asking.setdefault(function.cls, []).extend(calls)
+        for cls, calls in asking.items():
+            yield self._finding(cls, calls)
+
+    def _finding(self, cls: Class, calls: list[ast.Call]) -> Finding:
+        message = "TorchScript cannot ask whether there is a GPU"
+        anchor, init = initialised_at(cls), cls.methods.get("__init__")
+        if anchor is None or init is None or not cls.is_module:
+            return self.finding(calls[0], f"{message}; let `__init__` ask")
+        name = fresh(members(cls), "cuda_is_available")
+        edits, imports = declared(cls, [Declaration(cls, name, BOOL, True, cls.node, "")])
+        if not edits:
+            return self.finding(calls[0], f"{message}; let `__init__` ask")
+        asked = ast.unparse(calls[0].func)
+        made: list[Edit] = [*edits, InsertAfter(anchor, f"{init.self_name}.{name} = {asked}()")]
+        made += [Replace(call, f"{init.self_name}.{name}") for call in calls]
+        caveat = "the scripted model keeps what the machine that it is made on has"
+        return self.finding(calls[0], f"{message}; let `__init__` ask", *made, imports=imports, caveat=caveat)
