@@ -247,6 +247,16 @@ CASES = {
                 return self.c(x)
         """,
     ),
+    "no-forward": (
+        "no-forward",
+        {},
+        None,
+        """
+        class M(nn.Module):
+            def __call__(self, x):
+                return x
+        """,
+    ),
     "spectral-norm": (
         "hook-object",
         {"hook": "SpectralNorm"},

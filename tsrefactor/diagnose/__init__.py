@@ -109,8 +109,8 @@ def _place_from_trail(
         return trail.python[0], trail.python[1:]
     if held := owner(trail, is_user_file):
         return construction(*held, is_user_file, narrow=located), []
-    if trail.running is not None:
-        frame = definition(trail.running.forward)
+    for called in (trail.running.forward, trail.running.__call__) if trail.running is not None else ():
+        frame = definition(called)
         if frame is not None and is_user_file(frame.file):
             return frame, []
     return None, []

@@ -109,6 +109,11 @@ RUN_KINDS: tuple[Entry, ...] = (
 # Python and C++ errors that carry no location of their own.
 ENGINE_KINDS: tuple[Entry, ...] = (
     (
+        "no-forward",
+        r"'RecursiveScriptModule' object has no attribute 'forward'",
+        "the module has no forward that could be compiled",
+    ),
+    (
         "hook-object",
         r"'(?P<hook>\w+)' object has no attribute '__name__'",
         "its hook object {hook} cannot be scripted",

@@ -194,15 +194,15 @@ class _Watch:
 
 
 def _below_forward(frame: FrameType) -> bool:
-    """Whether a module's forward is running here, and not a module's constructor inside it."""
+    """Whether a module's forward (or its own `__call__`) is running here, and not a module's constructor inside it."""
     at: FrameType | None = frame
     while at is not None:
         code = at.f_code
         if code is _MODULE_CALL:
             return True
-        if code.co_name in ("__init__", "forward") and code.co_argcount:
+        if code.co_name in ("__init__", "forward", "__call__") and code.co_argcount:
             first = at.f_locals.get(code.co_varnames[0])
             if issubclass(type(first), torch.nn.Module):
-                return code.co_name == "forward"
+                return code.co_name != "__init__"
         at = at.f_back
     return False

@@ -242,11 +242,13 @@ def given_calls(case: ModelCase, is_user_file: Callable[[str], bool]) -> list[Ca
 
 
 def forward_signature(module: nn.Module) -> str:
-    """Names, kinds and defaults of forward's parameters, without annotations and addresses, and without what only its
-    ``__signature__`` names of its ``**kwargs``.
+    """Names, kinds and defaults of the parameters of forward, or of a `__call__` in its place, without annotations and
+    addresses, and without what only its ``__signature__`` names of its ``**kwargs``.
     """
-    given = list(inspect.signature(module.forward).parameters.values())
-    own = getattr(getattr(module.forward, "__code__", None), "co_varnames", ())
+    overrides = type(module).__call__ is not nn.Module.__call__
+    called = type(module).__call__.__get__(module) if overrides else module.forward
+    given = list(inspect.signature(called).parameters.values())
+    own = getattr(getattr(called, "__code__", None), "co_varnames", ())
     if given and given[-1].kind is inspect.Parameter.VAR_KEYWORD:
         given = [p for p in given if p.kind is not p.KEYWORD_ONLY or p.name in own]
     plain = [p.replace(annotation=inspect.Parameter.empty) for p in given]
