@@ -1,0 +1,51 @@
+"""What out-of-place leaves alone."""
+
+import pytest
+
+from tests.rules.texts import diagnosis, findings, rewritten, source
+from tsrefactor.rules.out_of_place import OutOfPlace
+
+HEAD = """\
+from torch import nn
+import torch.nn.functional as F
+
+
+class Model(nn.Module):
+    def __init__(self, act):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(4, 4), act)
+        self.act = nn.LeakyReLU(0.2, inplace=True)
+        self.relu = nn.ReLU(True)
+
+    def forward(self, x, rows):
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "after"),
+    [
+        ("y = self.act(x)", "self.act = nn.LeakyReLU(0.2)\n"),
+        ("y = self.relu(x)", "self.relu = nn.ReLU()\n"),
+        ("y = F.elu(x, inplace=True)", "y = F.elu(x)\n"),
+    ],
+)
+def test_activations(line, after, tmp_path):
+    file = source(tmp_path / "m.py", f"{HEAD}        {line}\n        return y\n")
+    assert after in rewritten(OutOfPlace(), file, diagnosis(file, "in-place-on-leaf", line))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "x += 1\nreturn x",  # an argument
+        "y = x[0]\ny += x\nreturn y",  # a part of one
+        "y = self.body(x)\ny += x if rows is None else rows\nreturn y",
+        "y = self.body(x)\nreturn y",
+        "y = F.relu(x, inplace=rows)\nreturn y",
+    ],
+)
+def test_left_alone(body, tmp_path):
+    text = HEAD + "".join(f"        {line}\n" for line in body.split("\n"))
+    file = source(tmp_path / "m.py", text)
+    at = body.split("\n")[-2]
+    assert findings(OutOfPlace(), file, diagnosis(file, "in-place-on-leaf", at)) == []
