@@ -191,6 +191,7 @@ def test_a_class_among_the_functions_of_torch_is_no_operation():
         ("range(self.kept.shape[0])", True),
         ("range(len(x))", True),
         ("enumerate(range(x.shape[0]))", True),
+        ("list(rows)", True),
         ("x.shape", False),
         ("enumerate(sizes)", False),
         ("items", False),
@@ -217,6 +218,8 @@ class Model(nn.Module):
     def forward(self, x, items):
         weight = self.weight
         sizes = x.shape[1:]
+        rows = range(x.shape[0])
+        rows = list(rows)
         self.kept = torch.relu(x)
         if torch.is_tensor(items):
             items = [items]

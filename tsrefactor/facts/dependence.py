@@ -71,20 +71,25 @@ class Dependence:
         over = [loop.iter]
         if self._calls(loop.iter, "enumerate", "zip", "range", "reversed"):
             over = loop.iter.args  # type: ignore[attr-defined]
-        return self._counts_sizes(loop.iter) or any(
+        return self._counts_sizes(loop.iter, self._ranges) or any(
             self._holds_tensor(n, presume) or self._extracts(n, self._extracted) for n in over
         )
 
-    def _counts_sizes(self, node: ast.expr) -> bool:
+    def _counts_sizes(self, node: ast.expr, names: Set[str]) -> bool:
         """Whether it is a range up to a size. What is made of a tensor's sizes itself has as many as there are dims."""
         if isinstance(node, ast.Name):
-            values = self.function.types.bindings.values.get(node.id, ())
-            return any(isinstance(v, ast.Call) and self._counts_sizes(v) for v in values)
+            return node.id in names
         if self._calls(node, "range"):
             return any(self._measures(a, self._sized) for a in node.args)  # type: ignore[attr-defined]
         return self._calls(node, "enumerate", "zip", "reversed", "list", "tuple") and any(
-            map(self._counts_sizes, node.args)  # type: ignore[attr-defined]
+            self._counts_sizes(a, names)
+            for a in node.args  # type: ignore[attr-defined]
         )
+
+    @cached_property
+    def _ranges(self) -> set[str]:
+        """Local names that hold such ranges."""
+        return self._closure(self._counts_sizes)
 
     def _calls(self, node: ast.expr, *names: str) -> bool:
         return isinstance(node, ast.Call) and self.function.file.origin(node.func) in names
