@@ -472,3 +472,16 @@ def test_wrong_return_annotation_is_corrected_by_the_compiler(write):
 @pytest.mark.parametrize("example", MORE.values(), ids=MORE)
 def test_more_examples(example, tmp_path):
     prove(AnnotateTypes(), example, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("body", "recorded"),
+    [
+        ("if x.size(0) > 1:\n    return x\nreturn [x, x]", "!"),  # a tensor or a list
+        ("y = [x, x]\nreturn y", "List[Tensor]"),  # the place is not that of a return
+    ],
+)
+def test_return_that_differs_from_a_display_is_left_alone(write, body, recorded):
+    file = write(forward("x", body).replace("(self, x):", "(self, x) -> torch.Tensor:"))
+    file.record("Model.forward", recorded, x="Tensor").diagnose("annotation-form", "[x, x]")
+    assert file.text() == file.document.source.text

@@ -42,6 +42,19 @@ def complained_return(function: Function, diagnosis: Diagnosis) -> Type:
     return found  # what is annotated is plainly wrong
 
 
+def displayed_return(function: Function, display: ast.List | ast.Dict) -> Type:
+    """What a function returns that gives back a list or dict display and is annotated otherwise; `UNKNOWN` where other
+    returns differ from that.
+    """
+    if function.node.returns is None or not isinstance(function.file.parents[display], ast.Return):
+        return UNKNOWN
+    recorded = function.observed.returns if function.observed is not None else UNKNOWN
+    found = (
+        recorded if recorded.known else join_all(function.type_of(n.value) for n in function.of(ast.Return) if n.value)
+    )
+    return found if found.known and found.name in ("List", "Dict") else UNKNOWN
+
+
 def rejected_return(function: Function) -> Type:
     """What must stand for a return annotation that TorchScript rejects; `UNKNOWN` where it is right, or nothing tells.
 

@@ -10,7 +10,7 @@ from tsrefactor.facts.declaring import declared, hides_unseen
 from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.facts.returns import complained_return, rejected_return, taken_apart
+from tsrefactor.facts.returns import complained_return, displayed_return, rejected_return, taken_apart
 from tsrefactor.facts.signatures import (
     Signatures,
     Wanted,
@@ -267,6 +267,8 @@ class Model(nn.Module):
                 yield from () if decided else self._mixed(signatures, inside, diagnosis)
             elif diagnosis.kind in ("reassign-type", "branch-type"):
                 yield from self._reassigned(file, inside, diagnosis)
+            elif diagnosis.kind == "annotation-form":
+                yield from self._displayed(file, inside, diagnosis)
 
     # -- parameters ------------------------------------------------------------------------------------------------
 
@@ -374,6 +376,17 @@ class Model(nn.Module):
         edit = AnnotateReturn(function.node, text)
         message = f"{diagnosis.message}; write `-> {text}`"
         yield self.finding(function.node, message, edit, imports=imports, answers=diagnosis)
+
+    def _displayed(self, file: FileFacts, function: Function, diagnosis: Diagnosis) -> Iterator[Finding]:
+        """A function that returns a list or dict display, and is annotated to return something else."""
+        display = file.node_at(diagnosis, ast.List, ast.Dict)
+        type_ = displayed_return(function, display) if isinstance(display, (ast.List, ast.Dict)) else UNKNOWN
+        if type_ != UNKNOWN and obstacle(file, type_, function.node.lineno) is None:
+            text, imports = file.spell_type(type_)
+            edit = AnnotateReturn(function.node, text)
+            yield self.finding(
+                function.node, f"it returns {type_}; write `-> {text}`", edit, imports=imports, answers=diagnosis
+            )
 
     # -- attributes ------------------------------------------------------------------------------------------------
 

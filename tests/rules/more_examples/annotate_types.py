@@ -136,6 +136,52 @@ class Model(nn.Module):
         inputs="[(torch.rand(2, 3),), (torch.rand(3, 2),)]",
         error="Unknown type annotation",
     ),
+    "a list that is annotated as one tensor": _example(
+        before='''
+
+class Head(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.scale = nn.Linear(4, 2), nn.Linear(4, 2)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        mean = self.mean(z)
+        return [mean, self.scale(z)]  # both
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = Head()
+
+    def forward(self, x) -> torch.Tensor:
+        return {"parts": self.head(x)}
+''',
+        after='''
+
+class Head(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.scale = nn.Linear(4, 2), nn.Linear(4, 2)
+
+    def forward(self, z: torch.Tensor) -> List[torch.Tensor]:
+        mean = self.mean(z)
+        return [mean, self.scale(z)]  # both
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = Head()
+
+    def forward(self, x) -> Dict[str, List[torch.Tensor]]:
+        return {"parts": self.head(x)}
+''',
+        inputs="[(torch.rand(3, 4),), (torch.rand(2, 4),)]",
+        error="Expected an annotation of type (List|Dict) but got Tensor",
+        typing="Dict, List",
+        recorded=True,
+    ),
     # Branches that return differently: whoever calls the model gets what eager gives.
     "mixed returns": _example(
         before='''
