@@ -24,6 +24,7 @@ def made(tmp_path, expression):
 
 
 FORMS = [
+    ("torch.Tensor([0.5 ** i for i in range(n)])", "torch.tensor([0.5 ** i for i in range(n)])"),
     ("x.ndimension()", "x.dim()"),
     ("x.nelement()", "x.numel()"),
     ("x.size().numel()", "x.numel()"),
@@ -77,6 +78,8 @@ def test_modern_form_gives_the_same(tmp_path, before, after):
         "torch.Tensor(x)",
         "torch.Tensor(self.sizes)",
         "torch.Tensor([x[0], 1])",
+        "torch.Tensor([i * 2 for i in range(n)])",
+        "torch.Tensor([row for row in x])",
         "torch.FloatTensor([1, 2])",
         "torch.FloatTensor(2, 3)",
         "torch.tensor(x.size())",

@@ -61,6 +61,7 @@ class LegacyTensor(Rule):
     | `x.nonzero(as_tuple=True)` | `torch.where(x)` |
     | `torch.Tensor(n, m)`, `torch.Tensor()` | `torch.empty(n, m)`, `torch.empty(0)` |
     | `torch.Tensor([1, n])` | `torch.tensor([1.0, float(n)])` |
+    | `torch.Tensor([math.exp(i) for i in range(n)])` | `torch.tensor([math.exp(i) for i in range(n)])` |
     | `torch.LongTensor(x.size())` | `torch.empty(x.size(), dtype=torch.long)` |
     | `torch.spmm(a, b)` | `torch.mm(a, b)` |
     | `x.requires_grad = False` | `x.requires_grad_(False)` |
@@ -293,6 +294,9 @@ def _constructed(function: Function, call: ast.Call) -> _Modern | None:
         return _Modern(f"{{empty}}({', '.join(parts)})", sizes[1], ["torch.empty", *([dtype] if dtype else [])])
     if dtype is None and len(call.args) == 1 and isinstance(call.args[0], (ast.List, ast.Tuple)):
         return _floats(function, call.args[0].elts)
+    if dtype is None and len(call.args) == 1 and isinstance(call.args[0], ast.ListComp):
+        floats = function.type_of(call.args[0].elt) == FLOAT
+        return _Modern("{tensor}({a0})", {"a0": call.args[0]}, ["torch.tensor"]) if floats else None
     return None
 
 
