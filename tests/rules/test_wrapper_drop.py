@@ -1,7 +1,11 @@
 import pytest
+import torch  # noqa: F401  imported before the forks
 
+from tests.rules.proof import prove
 from tests.rules.texts import findings, rewritten, source
+from tsrefactor.rules import Example
 from tsrefactor.rules.wrapper_drop import WrapperDrop
+from tsrefactor.vocabulary import Target
 
 HEAD = "import functools\nimport warnings\nimport torch\nfrom torch import nn\n\n\n"
 MODEL = "\n\nclass Model(nn.Module):\n    @deco\n    def forward(self, x, y=1):\n        return x\n"
@@ -60,3 +64,60 @@ def test_function_with_a_wrapper(tmp_path):
         "def scale(t, *, by: float):\n    # what `deco` does: TorchScript drops wrappers\n"
         "    return _scale_impl(t.float(), by=by)\n"
     )
+
+
+LOSSES = """\
+import functools
+
+import torch
+
+
+def weighted(fn):
+    @functools.wraps(fn)
+    def wrapper(pred, target, weight: float = 1.0, {own}**kwargs):
+        \"""The mean of what is weighted.\"""
+        loss = fn(pred, target, **kwargs)
+        return (loss * weight).mean()
+
+    return wrapper
+
+
+@weighted
+def smooth_loss(pred, target, {own_of_loss}beta: float = 1.0):
+    # element by element
+    return (pred - target).abs() / beta
+"""
+CALL = """
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        return smooth_loss(x, x * 2, 0.5, beta=2.0) + smooth_loss(x, x + 1)
+"""
+
+
+def test_wrapper_with_parameters_of_its_own(tmp_path):
+    before = LOSSES.format(own="", own_of_loss="")
+    after = (
+        before.replace("@weighted\ndef smooth_loss", "def _smooth_loss_impl")
+        + "\n\ndef smooth_loss(pred, target, weight: float=1.0, beta: float=1.0):\n"
+        + "    # what `weighted` does: TorchScript drops wrappers\n"
+        + "    loss = _smooth_loss_impl(pred, target, beta=beta)\n    return (loss * weight).mean()\n"
+    )
+    inputs = "[(torch.rand(3),), (torch.rand(2, 2),)]"
+    example = Example(before + CALL, after + CALL, inputs, Target.SCRIPT, error="at most|unexpected|argument")
+    prove(WrapperDrop(), example, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("own", "own_of_loss", "why"),
+    [
+        ("beta: float = 1.0, ", "", "of the same names"),
+        ("", "alpha: float, ", "takes other parameters"),
+        ("", "*, ", "not all by position"),
+    ],
+)
+def test_wrapper_whose_parameters_do_not_fit(own, own_of_loss, why, tmp_path):
+    file = source(tmp_path / "m.py", LOSSES.format(own=own, own_of_loss=own_of_loss) + CALL)
+    [advice] = findings(WrapperDrop(), file)
+    assert not advice.fixable
+    assert why in advice.message

@@ -29,8 +29,9 @@ class WrapperDrop(Rule):
     """Write out what a decorator made with `functools.wraps` does around a function.
 
     TorchScript reads a function's source through `__wrapped__`, which `functools.wraps` sets: it compiles the decorated
-    function and silently drops the wrapper around it. The function gets a name of its own, and a method under the old
-    name does what the wrapper does, so that eager and TorchScript run the same code.
+    function and silently drops the wrapper around it. The function gets a name of its own, and a function under the old
+    name does what the wrapper does, so that eager and TorchScript run the same code. A wrapper of functions may have
+    parameters of its own and pass on the rest by `**kwargs`.
 
     Left alone: decorators of other files, decorators with arguments, and wrappers that do more than plain statements on
     tensors. Those of them that this file shows are reported.
@@ -111,13 +112,13 @@ class Model(nn.Module):
             try:
                 taken = members(function.cls) if function.cls is not None else file.module_names
                 name = fresh(taken, f"_{function.name.strip('_')}_impl")
-                text = _written_out(wrapper, function, name)
+                header, text = _written_out(wrapper, function, name)
             except Refused as reason:
                 yield self.finding(function.node, f"{message}, and {reason}")
                 continue
             gap = "\n" if function.cls is not None else "\n\n"
             comment = f"    # what `{decorator.id}` does: TorchScript drops wrappers"
-            new = f"{gap}{written_header(function)}\n{comment}\n{text}\n"
+            new = f"{gap}{header}\n{comment}\n{text}\n"
             yield self.finding(
                 function.node,
                 f"{message}; write out what it does, around `{name}`",
@@ -155,9 +156,12 @@ def _wrapper(maker: Function) -> _Wrapper | None:
     return _Wrapper(file, inner, wrapped) if returned and len(wraps) == len(inner.decorator_list) == 1 else None
 
 
-def _written_out(wrapper: _Wrapper, function: Function, name: str) -> str:
-    """The wrapper's body as that of the function, which calls the wrapped one by its new name. Raises `Refused`."""
+def _written_out(wrapper: _Wrapper, function: Function, name: str) -> tuple[str, str]:
+    """The function's new header, and the wrapper's body below it, which calls the wrapped one by its new name. Raises
+    `Refused`."""
     arguments = wrapper.node.args
+    if arguments.kwarg and not arguments.vararg and function.cls is None:
+        return _extended(wrapper, function, name)
     fixed = [a.arg for a in arguments.args]
     own = [p for p in function.parameters if p.kind == "positional"]
     names = ([function.self_name] if function.self_name else []) + [p.name for p in own]
@@ -173,17 +177,48 @@ def _written_out(wrapper: _Wrapper, function: Function, name: str) -> str:
     body = copy.deepcopy(wrapper.node.body)
     if ast.get_docstring(wrapper.node, clean=False) is not None:
         body = body[1:]
-    _check(wrapper, body, {p.name for p in function.parameters} - set(fixed), fixed[0] if function.self_name else None)
+    taken = {p.name for p in function.parameters} - set(fixed)
+    _check(wrapper, body, taken, fixed[0] if function.self_name else None, len(fixed))
     renamed = dict(zip(fixed, names, strict=False))
     given = [p.name for p in own[len(fixed) - bool(function.self_name) :]]
     given += [f"{p.name}={p.name}" for p in function.parameters if p.kind == "keyword"]
     change = _Change(wrapper, renamed, f"{function.self_name}.{name}" if function.self_name else name, given)
+    return written_header(function), _text(change, body)
+
+
+def _extended(wrapper: _Wrapper, function: Function, name: str) -> tuple[str, str]:
+    """The same for a wrapper that has parameters of its own, and passes on the others by ``**kwargs``."""
+    arguments, parameters = wrapper.node.args, function.parameters
+    calls = [n for n in walk(wrapper.node) if isinstance(n, ast.Call) and ast.unparse(n.func) == wrapper.wrapped]
+    passed = sum(not isinstance(a, ast.Starred) for a in calls[0].args) if calls else 0
+    others = parameters[passed:]
+    if arguments.posonlyargs or arguments.kwonlyargs or any(p.kind != "positional" for p in parameters):
+        raise Refused("its parameters are not all by position")
+    if arguments.defaults and any(p.default is None for p in others):
+        raise Refused("its wrapper takes other parameters")
+    own = {a.arg for a in arguments.args}
+    if len(parameters) < passed or own & {p.name for p in others}:
+        raise Refused("its wrapper has parameters of the same names")
+    body = copy.deepcopy(wrapper.node.body)
+    if ast.get_docstring(wrapper.node, clean=False) is not None:
+        body = body[1:]
+    _check(wrapper, body, {p.name for p in others}, None, passed)
+    merged = copy.deepcopy(arguments)
+    merged.kwarg = None
+    merged.args += [p.node for p in others]
+    merged.defaults += [p.default for p in others if p.default is not None]
+    header = f"def {function.name}({ast.unparse(merged)}):"
+    return header, _text(_Change(wrapper, {}, name, [f"{p.name}={p.name}" for p in others]), body)
+
+
+def _text(change: _Change, body: list[ast.stmt]) -> str:
     lines = [line for s in body for line in ast.unparse(ast.fix_missing_locations(change.visit(s))).splitlines()]
     return "\n".join(f"    {line}" for line in lines)
 
 
-def _check(wrapper: _Wrapper, body: list[ast.stmt], taken: set[str], module: str | None) -> None:
-    """Raises `Refused` where the body is no plain code around one call of the wrapped function."""
+def _check(wrapper: _Wrapper, body: list[ast.stmt], taken: set[str], module: str | None, passed: int) -> None:
+    """Raises `Refused` where the body is no plain code around one call of the wrapped function, which gets so many
+    arguments by position, and the rest."""
     file, arguments = wrapper.file, wrapper.node.args
     nodes = [n for s in body for n in walk(s)]
     calls = [n for n in nodes if isinstance(n, ast.Call) and ast.unparse(n.func) == wrapper.wrapped]
@@ -204,13 +239,12 @@ def _check(wrapper: _Wrapper, body: list[ast.stmt], taken: set[str], module: str
             raise Refused("its wrapper exchanges the module")
         if isinstance(node, ast.Call) and node not in calls and not _of_tensors(file, node.func):
             raise Refused(f"its wrapper calls `{ast.unparse(node.func)}`")
-    fixed = [a.arg for a in arguments.args]
     for call in calls:
         stars = [ast.unparse(a.value) for a in call.args if isinstance(a, ast.Starred)]
         twice = [ast.unparse(k.value) for k in call.keywords if k.arg is None]
         plain = [a for a in call.args if not isinstance(a, ast.Starred)]
         wanted = ([arguments.vararg.arg] if arguments.vararg else [], [arguments.kwarg.arg] if arguments.kwarg else [])
-        if (stars, twice) != wanted or len(plain) != len(fixed) or any(k.arg for k in call.keywords):
+        if (stars, twice) != wanted or len(plain) != passed or any(k.arg for k in call.keywords):
             raise Refused("its wrapper passes on other arguments than it gets")
         if module is not None and ast.unparse(plain[0]) != module:
             raise Refused("its wrapper exchanges the module")
