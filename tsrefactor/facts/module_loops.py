@@ -33,7 +33,7 @@ def container_kind(function: Function, node: ast.expr) -> str | None:
                 return kinds[0]
     if isinstance(node, ast.Name) and (outer := _iterated(function, node.id)) is not None:
         attribute = function.self_attribute(outer)
-        for element in _elements(cls, attribute) if attribute is not None and cls is not None else ():
+        for element in elements_of(cls, attribute) if attribute is not None and cls is not None else ():
             kind = function.file.origin(element.func) if isinstance(element, ast.Call) else ""
             if kind in CONTAINERS:
                 return kind
@@ -54,7 +54,7 @@ def holds_containers(function: Function, base: ast.expr) -> bool:
     attribute, cls = function.self_attribute(base), function.cls
     if attribute is None or cls is None or container_kind(function, base) is None:
         return False
-    made = [(c, e) for c in (cls, *cls.ancestors) for e in _elements(c, attribute)]
+    made = [(c, e) for c in (cls, *cls.ancestors) for e in elements_of(c, attribute)]
     return bool(made) and all(isinstance(e, ast.Call) and c.file.origin(e.func) in CONTAINERS for c, e in made)
 
 
@@ -79,14 +79,13 @@ def _pairs(function: Function, target: ast.expr, over: ast.expr) -> list[tuple[s
     return []
 
 
-def _elements(cls: Class, attribute: str) -> list[ast.expr]:
+def elements_of(cls: Class, attribute: str) -> list[ast.expr]:
     """Expressions of the modules that ``self.attribute`` is built of, as far as they are written there."""
     found: list[ast.expr] = []
     for _, value in cls.assigned.get(attribute, ()):
-        if isinstance(value, ast.Call) and value.args:
-            listed = value.args[0]
-            found += listed.elts if isinstance(listed, (ast.List, ast.Tuple)) else []
-            found += [listed.elt] if isinstance(listed, (ast.ListComp, ast.GeneratorExp)) else []
+        listed = value.args[0] if isinstance(value, ast.Call) and value.args else value
+        found += listed.elts if isinstance(listed, (ast.List, ast.Tuple)) else []
+        found += [listed.elt] if isinstance(listed, (ast.ListComp, ast.GeneratorExp)) else []
     return found + [call.args[0] for _, call in _appended(cls, attribute)]
 
 

@@ -1,0 +1,327 @@
+"""plain-module-list."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from tsrefactor.facts.computed_names import pattern, prefix
+from tsrefactor.facts.definitions import Class, Function
+from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.loop_edits import around_body
+from tsrefactor.facts.module_loops import Loop, elements_of
+from tsrefactor.facts.names import fresh
+from tsrefactor.facts.nodes import walk
+from tsrefactor.source.edits import Edit, InsertBefore, Replace
+from tsrefactor.vocabulary import Target
+
+from .base import Example, Finding, Rule, Settings
+
+_WHY = "TorchScript sees no modules in a plain list"
+# Layers without parameters and buffers that do the same in train and eval mode.
+_STATELESS = frozenset(
+    f"torch.nn.{name}"
+    for name in (
+        "ReLU ReLU6 LeakyReLU ELU SELU CELU GELU SiLU Mish Sigmoid Tanh Softplus Softsign Hardtanh Hardsigmoid"
+        " Hardswish LogSigmoid Softmax LogSoftmax Softmax2d Identity Flatten Unflatten GLU Tanhshrink Threshold"
+        " MaxPool1d MaxPool2d MaxPool3d AvgPool1d AvgPool2d AvgPool3d AdaptiveAvgPool1d AdaptiveAvgPool2d"
+        " AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d LPPool1d LPPool2d Upsample"
+        " UpsamplingNearest2d UpsamplingBilinear2d PixelShuffle PixelUnshuffle ZeroPad2d ReflectionPad1d"
+        " ReflectionPad2d ReplicationPad1d ReplicationPad2d ReplicationPad3d ConstantPad1d ConstantPad2d Unfold Fold"
+        " L1Loss MSELoss SmoothL1Loss HuberLoss KLDivLoss CosineSimilarity PairwiseDistance ChannelShuffle"
+    ).split()
+)
+_HEAD = """\
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+"""
+
+
+def _example(before: str, after: str) -> Example:
+    inputs = "[(torch.rand(2, 4, 8),), (torch.rand(1, 4, 6),)]"
+    return Example(_HEAD + before, _HEAD + after, inputs, Target.SCRIPT, error="failed to convert Python type: 'list'")
+
+
+class PlainModuleList(Rule):
+    """Let TorchScript see the modules that a plain list holds.
+
+    A plain list of modules is no attribute that TorchScript takes. Where each of them is also registered by
+    `self.add_module(…)` or `setattr(self, …)`, loops go over the module's children: over all of them, or over those
+    whose name begins as theirs. Layers of torch without parameters, which do the same in train and eval mode, go into
+    an `nn.ModuleList`: that adds no keys to the state_dict.
+
+    Left alone: other modules that are not registered (to register them would add their parameters), lists that are
+    used otherwise than by loops, and children whose names others have, too.
+
+    Source: "failed to convert Python type: 'list' to a TorchScript type", raised by
+    torch/csrc/jit/python/python_sugared_value.cpp.
+    """
+
+    name = "plain-module-list"
+    targets = frozenset({Target.SCRIPT})
+    answers = frozenset({"unconvertible-attribute"})
+    examples = [
+        _example(
+            """\
+    def __init__(self, sizes=(2, 3)):
+        super().__init__()
+        self.pools = [nn.MaxPool1d(size) for size in sizes]
+
+    def forward(self, x):
+        return torch.cat([pool(x) for pool in self.pools], dim=-1)
+""",
+            """\
+    def __init__(self, sizes=(2, 3)):
+        super().__init__()
+        self.pools = nn.ModuleList([nn.MaxPool1d(size) for size in sizes])
+
+    def forward(self, x):
+        return torch.cat([pool(x) for pool in self.pools], dim=-1)
+""",
+        ),
+        _example(
+            """\
+    def __init__(self, depth=2):
+        super().__init__()
+        self.layers = [nn.Conv1d(4, 4, 1) for _ in range(depth)]
+        for i, layer in enumerate(self.layers):
+            self.add_module(str(i), layer)
+
+    def forward(self, x):
+        for i, layer in enumerate(self.layers):
+            x = layer(x) * i
+        return x
+""",
+            """\
+    def __init__(self, depth=2):
+        super().__init__()
+        self.layers = [nn.Conv1d(4, 4, 1) for _ in range(depth)]
+        for i, layer in enumerate(self.layers):
+            self.add_module(str(i), layer)
+
+    def forward(self, x):
+        for i, layer in enumerate(self.children()):
+            x = layer(x) * i
+        return x
+""",
+        ),
+        _example(
+            """\
+    def __init__(self, heads=3):
+        super().__init__()
+        self.heads = [nn.Conv1d(4, 4, 1) for _ in range(heads)]
+        for i, head in enumerate(self.heads):
+            self.add_module('head_{}'.format(i), head)
+        self.out = nn.Conv1d(4, 4, 1)
+
+    def forward(self, x):
+        for head in self.heads:  # one by one
+            x = x + head(x)
+        x = torch.stack([head(x) for head in self.heads], dim=1)
+        return self.out(x.sum(1))
+""",
+            """\
+    def __init__(self, heads=3):
+        super().__init__()
+        self.heads = [nn.Conv1d(4, 4, 1) for _ in range(heads)]
+        for i, head in enumerate(self.heads):
+            self.add_module('head_{}'.format(i), head)
+        self.out = nn.Conv1d(4, 4, 1)
+
+    def forward(self, x):
+        for name, head in self.named_children():  # one by one
+            if name.startswith('head_'):
+                x = x + head(x)
+        outputs = []
+        for name, head in self.named_children():
+            if name.startswith('head_'):
+                outputs.append(head(x))
+        x = torch.stack(outputs, dim=1)
+        return self.out(x.sum(1))
+""",
+        ),
+    ]
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        if not file.mentions_torch:
+            return
+        for cls in (c for c in file.classes if c.is_module):
+            for attribute, values in cls.assigned.items():
+                method, made = values[0]
+                if len(values) > 1 or method.name != "__init__" or not isinstance(made, (ast.List, ast.ListComp)):
+                    continue
+                reads = _looped(cls, attribute)
+                if not reads:
+                    continue
+                name = _registered_as(method, attribute)
+                elements = elements_of(cls, attribute)
+                if name is not None:
+                    yield from self._children(cls, method, attribute, name, reads)
+                elif elements and all(_is_stateless(file, e) for e in elements):
+                    module_list, imports = file.spell("torch.nn.ModuleList")
+                    empty = isinstance(made, ast.List) and not made.elts
+                    edit = Replace(made, f"{module_list}({'' if empty else '{layers}'})", {"layers": made})
+                    yield self.finding(made, f"{_WHY}; keep them in an `{module_list}`", edit, imports=imports)
+
+    def _children(
+        self, cls: Class, init: Function, attribute: str, name: ast.expr, reads: Sequence[tuple[Function, ast.expr]]
+    ) -> Iterator[Finding]:
+        """Loops over modules that are registered under a name that the constructor computes."""
+        own, begin = init.self_name, prefix(init, name)
+        if not begin and not _has_other_modules(cls, attribute):
+            edits: list[Edit] = [Replace(read, f"{own}.children()") for _, read in reads]
+            message = f"{_WHY}; loop over `{own}.children()`, where they are registered"
+            yield self.finding(reads[0][1], message, *edits)
+            return
+        message = f"{_WHY}; loop over `{own}.named_children()`, where they are registered"
+        clash = next((n for n in _names(cls) if n.startswith(begin)), None)
+        if not begin or pattern(init, name).count(".+") != 1 or clash is not None:
+            yield self.finding(reads[0][1], f"{_WHY}, and other attributes may have names like theirs")
+            return
+        test, edits = f".startswith({begin!r})", []
+        taken: dict[Function, set[str]] = {}
+        for function, read in reads:
+            names = taken.setdefault(function, {n.id for n in function.of(ast.Name)} | function.flow.local_names)
+            edit = _guarded(function, read, test, names)
+            if edit is None:
+                yield self.finding(read, f"{_WHY}, and this use is no plain loop")
+                return
+            edits += edit
+        yield self.finding(reads[0][1], message, *edits)
+
+
+def _looped(cls: Class, attribute: str) -> list[tuple[Function, ast.expr]]:
+    """The loops of the class and its relatives over the list; none where it is used in another way, too."""
+    found: list[tuple[Function, ast.expr]] = []
+    for c in (cls, *cls.ancestors, *cls.subclasses):
+        for method in c.methods.values():
+            for node in method.self_attributes.get(attribute, ()):
+                if method.name == "__init__":
+                    continue
+                parent = method.file.parents[node]
+                if isinstance(parent, ast.Call) and method.file.origin(parent.func) == "enumerate":
+                    parent = method.file.parents[parent]
+                if not isinstance(parent, (ast.For, ast.comprehension)):
+                    return []
+                found.append((method, node))
+    return found
+
+
+def _registered_as(init: Function, attribute: str) -> ast.expr | None:
+    """The name under which the constructor registers each module of the list."""
+    parents = init.file.parents
+    for call in init.of(ast.Call):
+        if init.self_attribute(call.func) in ("add_module", "register_module") and len(call.args) == 2:
+            name, module = call.args
+        elif init.file.origin(call.func) == "setattr" and len(call.args) == 3:
+            name, module = call.args[1:]
+            if not isinstance(call.args[0], ast.Name) or call.args[0].id != init.self_name:
+                continue
+        else:
+            continue
+        statement = init.file.statement_of(call)
+        loop = parents[statement]
+        if not isinstance(module, ast.Name) or not isinstance(loop, ast.For) or parents[call] is not statement:
+            continue
+        over = loop.iter
+        numbered = isinstance(over, ast.Call) and init.file.origin(over.func) == "enumerate" and over.args
+        target = loop.target.elts[-1] if isinstance(loop.target, ast.Tuple) else loop.target
+        listed = init.self_attribute(over.args[0] if numbered and isinstance(over, ast.Call) else over) == attribute
+        if listed and isinstance(target, ast.Name) and target.id == module.id:
+            return name
+        appended = f"{init.self_name}.{attribute}.append({module.id})"
+        if any(isinstance(s, ast.Expr) and ast.unparse(s) == appended for s in loop.body):
+            return name
+    return None
+
+
+def _is_stateless(file: FileFacts, made: ast.expr) -> bool:
+    if not isinstance(made, ast.Call):
+        return False
+    origin = file.origin(made.func)
+    if origin == "torch.nn.Sequential":
+        return bool(made.args) and all(_is_stateless(file, a) for a in made.args)
+    return origin in _STATELESS
+
+
+def _names(cls: Class) -> list[str]:
+    """Attributes that the class and its relatives set by their names, but for those of plain values."""
+    family = (cls, *cls.ancestors, *cls.subclasses)
+    return [
+        name for c in family for name, values in c.assigned.items() if any(_may_be_module(c, name, v) for v in values)
+    ]
+
+
+def _has_other_modules(cls: Class, attribute: str) -> bool:
+    """Whether other children may be registered than those of the list."""
+    family = (cls, *cls.ancestors, *cls.subclasses)
+    registered = sum(
+        m.self_attribute(call.func) in ("add_module", "register_module") or c.file.origin(call.func) == "setattr"
+        for c in family
+        for m in c.methods.values()
+        for call in m.of(ast.Call)
+    )
+    return registered != 1 or any(name != attribute for name in _names(cls))
+
+
+def _may_be_module(cls: Class, name: str, value: tuple[Function, ast.expr | None]) -> bool:
+    method, node = value
+    if node is None or isinstance(node, (ast.Constant, ast.List, ast.ListComp, ast.Tuple, ast.Dict)):
+        return False
+    type_ = method.type_of(node)
+    if type_.known:
+        return type_.name == "Module"
+    return not isinstance(node, ast.Name) or cls.observed is None or name in cls.observed.children
+
+
+def _guarded(function: Function, read: ast.expr, test: str, taken: set[str]) -> list[Edit] | None:
+    """The edits of one loop that then goes over all children and passes over others; None where that cannot be."""
+    file = function.file
+    over, own = file.parents[read], function.self_name
+    name = fresh(taken, "name", "key")
+    if isinstance(over, ast.For) and isinstance(over.target, ast.Name):
+        loop = Loop(function, over, taken)
+        if loop.refusal(guarded=True) is not None:
+            return None
+        head = f"for {name}, {over.target.id} in {own}.named_children():{{beside}}\n    if {name}{test}:\n"
+        return [around_body(loop, f"{head}        {{body}}\n{{below}}", 2)]
+    comprehension = file.parents[over]
+    statement = file.statement_of(read)
+    if not isinstance(over, ast.comprehension) or not isinstance(comprehension, ast.ListComp):
+        return None
+    if over.ifs or len(comprehension.generators) > 1 or not isinstance(over.target, ast.Name):
+        return None
+    if not _comes_first(function, comprehension, statement) or _is_used_around(function, over.target.id, comprehension):
+        return None
+    listed = fresh(taken | {name}, "outputs", f"{over.target.id}_outputs")
+    taken.add(listed)
+    lines = (
+        f"{listed} = []\nfor {name}, {over.target.id} in {own}.named_children():\n"
+        f"    if {name}{test}:\n        {listed}.append({{element}})"
+    )
+    return [InsertBefore(statement, lines, {"element": comprehension.elt}), Replace(comprehension, listed)]
+
+
+def _is_used_around(function: Function, name: str, comprehension: ast.ListComp) -> bool:
+    """Whether the variable of a comprehension has a meaning around it, too."""
+    statement, inside = function.file.statement_of(comprehension), set(walk(comprehension))
+    beside = {n.id for n in walk(statement) if isinstance(n, ast.Name) and n not in inside}
+    parameters = {p.name for p in function.parameters}
+    return name in beside | parameters | function.flow.live_after(statement)
+
+
+def _comes_first(function: Function, node: ast.expr, statement: ast.stmt) -> bool:
+    """Whether a statement does nothing before it computes the node: it is the first argument of all calls around it."""
+    if not isinstance(statement, (ast.Assign, ast.Return, ast.Expr)):
+        return False
+    parents = function.file.parents
+    while (parent := parents[node]) is not statement:
+        if not isinstance(parent, ast.Call) or not parent.args or parent.args[0] is not node:
+            return False
+        if any(isinstance(n, ast.Call) for n in walk(parent.func)):
+            return False
+        node = parent
+    return True
