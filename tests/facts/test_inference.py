@@ -154,6 +154,8 @@ def test_what_nothing_speaks_for_is_a_tensor_only_when_presumed(infer):
         ("torch.relu(anything)", "Tensor"),
         ("range(anything)", "int"),
         ("anything == 'k'", "str"),
+        ("anything in (None, 'k', 'l')", "str"),
+        ("anything in ('k', 2)", "?"),
         ("anything + 1", "?"),
     ],
 )

@@ -247,8 +247,7 @@ class Inference(Expressions):
                 type_ = INT
             else:
                 assert isinstance(node, ast.Compare)
-                strings = any(isinstance(c, ast.Constant) and isinstance(c.value, str) for c in node.comparators)
-                names, type_ = [node.left] if strings else [], STR
+                names, type_ = [node.left] if any(map(_is_text, node.comparators)) else [], STR
             for head in names:
                 if isinstance(head, ast.Name):
                     found.setdefault(head.id, type_)
@@ -315,6 +314,14 @@ def _defaulted(choice: ast.IfExp) -> tuple[str, ast.expr]:
         test = test.left
     same = isinstance(test, ast.Name) and isinstance(name, ast.Name) and test.id == name.id
     return (name.id if same and isinstance(name, ast.Name) else ""), instead
+
+
+def _is_text(node: ast.expr) -> bool:
+    """Whether it is a string, or a choice of strings and None."""
+    if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+        values = [e.value if isinstance(e, ast.Constant) else 0 for e in node.elts]
+        return any(isinstance(v, str) for v in values) and all(v is None or isinstance(v, str) for v in values)
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _vague(type_: Type, value: ast.expr) -> bool:
