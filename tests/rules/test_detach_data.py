@@ -36,6 +36,7 @@ def test_what_is_written(written):
         "y = x.data.view(-1)\ny[0] = 1\nreturn x",
         "assert x.data.dim() == 4\nreturn x",
         "return x.type(x.data.type())",
+        "return x + 1 if isinstance(x.data, torch.FloatTensor) else x",
     ],
 )
 def test_left_alone(body):

@@ -33,7 +33,7 @@ class DetachData(Rule):
     recorded; for sizes, `x` itself will do.
 
     Left alone: `x.data` that is updated in place, there or by a name for it, where autograd would notice a detached
-    tensor; what is the same for all inputs of a trace (`x.data.dim()`, `x.data.type()`).
+    tensor; what is the same for all inputs of a trace (`x.data.dim()`, `isinstance(x.data, …)`).
 
     Source: the graph of a trace, which holds the tensor as a `prim::Constant`; "What about .data?" in PyTorch 0.4's
     migration guide, https://pytorch.org/blog/pytorch-0_4_0-migration-guide/.
@@ -83,6 +83,8 @@ class DetachData(Rule):
                     continue
                 user = file.parents[node]
                 if isinstance(user, ast.Attribute) and user.attr in _FIXED:
+                    continue
+                if isinstance(user, ast.Call) and file.origin(user.func) in ("isinstance", "type"):
                     continue
                 owner = node.value
                 if function.type_of(owner, presume=True) != TENSOR or _is_updated(function, node):
