@@ -1,5 +1,6 @@
 """Runs a function in a fork of the test process: TorchScript keeps state after a failed compile."""
 
+import importlib
 import os
 import pickle
 import sys
@@ -8,15 +9,15 @@ import traceback
 
 def forked(function, *args, **kwargs):
     """The function's result; raises AssertionError with the child's traceback where it raised or died."""
+    if "torch" in sys.modules:
+        importlib.import_module("torch.fx.experimental.symbolic_shapes")  # autograd does: once, not in every fork
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(read)
         try:
             sys.dont_write_bytecode = True
-            if (
-                "torch" in sys.modules
-            ):  # the threads of its pool are not in this process: an operation would wait for them
+            if "torch" in sys.modules:  # its threads are not in this process: an operation would wait for them
                 sys.modules["torch"].set_num_threads(1)
             result = (True, function(*args, **kwargs))
         except BaseException:
