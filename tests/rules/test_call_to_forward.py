@@ -25,7 +25,9 @@ def test_decorators_and_formatting_stay(tmp_path):
             LOSS.replace("def __call__(self, x)", "@staticmethod\n    def __call__(x)"),
             "not by a method of the instance",
         ),
-        (LOSS.replace("x.mean()", "super().__call__(x)"), "super().__call__"),
+        (LOSS.replace("x.mean()", "super().__call__(x)"), "by its name"),
+        (LOSS.replace("x.mean()", "self.forward(x)"), "by its name"),
+        (LOSS.replace("x.mean()", "nn.Module.__call__(self, x)"), "by its name"),
     ],
 )
 def test_what_stays(text, reason, tmp_path):

@@ -39,3 +39,13 @@ def test_functions_and_constructors_are_left_alone(tmp_path):
     place = "\n\ndef place(x):\n    if torch.cuda.is_available():\n        x = x.cuda()\n    return x\n"
     text = text.replace(ASKS, "        return place(x)\n") + place
     assert findings(CudaAvailable(), source(tmp_path / "m.py", text)) == []
+
+
+def test_every_method_by_its_own_name_for_the_instance(tmp_path):
+    text = (
+        "import torch\nfrom torch import nn\n\n\nclass Model(nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.fc = nn.Linear(2, 2)\n\n    def forward(this, x):\n"
+        "        return this.fc(x) if torch.cuda.is_available() else x\n"
+    )
+    after = rewritten(CudaAvailable(), source(tmp_path / "m.py", text))
+    assert "if this.cuda_is_available else x" in after and "        self.cuda_is_available = torch.cuda.is" in after

@@ -23,6 +23,12 @@ def test_what_is_left_alone(base, body, rest, tmp_path):
     assert findings(UnusedProperty(), file, diagnosis(file, "python-builtin", "next(")) == []
 
 
+def test_a_tensor_has_a_device_too(tmp_path):
+    file = source(tmp_path / "m.py", CLASS.format(base="nn.Module", body=DEVICE, rest="return x.to(x.device)"))
+    [found] = findings(UnusedProperty(), file, diagnosis(file, "python-builtin", "next("))
+    assert found.node.name == "device"
+
+
 def test_an_error_in_what_only_the_property_calls(tmp_path):
     body = "    def first(self):\n        return next(self.parameters())\n\n" + DEVICE.replace(
         "next(self.parameters())", "self.first()"

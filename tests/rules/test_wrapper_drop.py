@@ -32,7 +32,10 @@ def decorated(wrapper, wraps="    @functools.wraps(fn)\n"):
             "(self, *args, **kw):\n        warnings.warn('old')\n        return fn(self, *args, **kw)",
             "calls `warnings.warn`",
         ),
-        ("(self, *args, **kw):\n        y = 2\n        return fn(self, *args, **kw) * y", "a `y` of its own"),
+        (
+            "(self, *args, **kw):\n        y = 2\n        return fn(self, *args, **kw) * y",
+            "means something else by `y`",
+        ),
         (
             "(self, *args, **kw):\n        self = self.other\n        return fn(self, *args, **kw)",
             "exchanges the module",

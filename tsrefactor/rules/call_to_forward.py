@@ -22,8 +22,8 @@ class CallToForward(Rule):
     module's hooks as well, which the override left out.
 
     Left alone: a class with a `forward` of its own or its bases' (TorchScript compiles that, whatever `__call__`
-    does), one whose bases or subclasses define `__call__`, a static or class method, code that asks for
-    `super().__call__`.
+    does), one whose bases or subclasses define `__call__`, a static or class method, methods that name `forward` or
+    `__call__` themselves (`self.forward(x)`, for which subclasses elsewhere may have one).
 
     Source: `infer_methods_to_compile` in torch/jit/_recursive.py starts from `forward`; "Defining forward" and
     `Module.__call__` in https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html.
@@ -144,9 +144,9 @@ def _refusal(cls: Class) -> str | None:
         return f"so does {others[0]}, or has a forward"
     if method.self_name is None or method.is_class_method:
         return "not by a method of the instance"
-    asked = [n for c in (cls, *cls.subclasses) for m in c.methods.values() for n in m.of(ast.Attribute)]
-    if any(n.attr == "__call__" and isinstance(n.value, ast.Call) for n in asked):
-        return "code asks for `super().__call__`"
+    asked = [n.attr for c in (cls, *family) for m in c.methods.values() for n in m.of(ast.Attribute)]
+    if "__call__" in asked or "forward" in asked:
+        return "code asks for a `__call__` or `forward` by its name"
     if sum(isinstance(s, ast.FunctionDef) and s.name == "__call__" for s in cls.node.body) > 1:
         return "more than once"
     return None

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from tsrefactor.facts.attributes import Declaration
-from tsrefactor.facts.declaring import declared
+from tsrefactor.facts.declaring import declared, hides_unseen
 from tsrefactor.facts.definitions import Class
 from tsrefactor.facts.family import initialised_at, members
 from tsrefactor.facts.file import FileFacts
@@ -86,26 +86,26 @@ class Model(nn.Module):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if not file.mentions("is_available"):
             return
-        asking: dict[Class, list[ast.Call]] = {}
+        asking: dict[Class, list[tuple[ast.Call, str]]] = {}
         for function in file.functions:
             if function.cls is not None and function.self_name is not None and function.name != "__init__":
                 calls = [c for c in function.calls(_ASKED) if not c.args and not c.keywords]
                 if calls:
-                    asking.setdefault(function.cls, []).extend(calls)
+                    asking.setdefault(function.cls, []).extend((call, function.self_name) for call in calls)
         for cls, calls in asking.items():
             yield self._finding(cls, calls)
 
-    def _finding(self, cls: Class, calls: list[ast.Call]) -> Finding:
-        message = "TorchScript cannot ask whether there is a GPU"
+    def _finding(self, cls: Class, asked: list[tuple[ast.Call, str]]) -> Finding:
+        first, message = asked[0][0], "TorchScript cannot ask whether there is a GPU"
         anchor, init = initialised_at(cls), cls.methods.get("__init__")
         if anchor is None or init is None or not cls.is_module:
-            return self.finding(calls[0], f"{message}; let `__init__` ask")
+            return self.finding(first, f"{message}; let `__init__` ask")
         name = fresh(members(cls), "cuda_is_available")
         edits, imports = declared(cls, [Declaration(cls, name, BOOL, True, cls.node, "")])
         if not edits:
-            return self.finding(calls[0], f"{message}; let `__init__` ask")
-        asked = ast.unparse(calls[0].func)
-        made: list[Edit] = [*edits, InsertAfter(anchor, f"{init.self_name}.{name} = {asked}()")]
-        made += [Replace(call, f"{init.self_name}.{name}") for call in calls]
-        caveat = "the scripted model keeps what the machine that it is made on has"
-        return self.finding(calls[0], f"{message}; let `__init__` ask", *made, imports=imports, caveat=caveat)
+            return self.finding(first, f"{message}; let `__init__` ask")
+        made: list[Edit] = [*edits, InsertAfter(anchor, f"{init.self_name}.{name} = {ast.unparse(first)}")]
+        made += [Replace(call, f"{instance}.{name}") for call, instance in asked]
+        caveat = "a scripted model, and one that is pickled whole, keep what the machine that they were made on has"
+        message += "; let `__init__` ask"
+        return self.finding(first, message, *made, imports=imports, presumed=hides_unseen(cls), caveat=caveat)

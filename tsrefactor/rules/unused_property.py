@@ -9,6 +9,7 @@ from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.signatures import function_at
+from tsrefactor.facts.types import TENSOR
 from tsrefactor.source.edits import AddDecorator
 from tsrefactor.vocabulary import Target
 
@@ -130,5 +131,10 @@ def _property_at(file: FileFacts, diagnosis: Diagnosis) -> Function | None:
 
 
 def _is_read(file: FileFacts, function: Function) -> bool:
-    """Whether code that TorchScript may compile reads an attribute of the property's name."""
-    return any(n.attr == function.name for f in file.functions if f is not function for n in f.of(ast.Attribute))
+    """Whether code that TorchScript may compile reads an attribute of the property's name, and not a tensor's."""
+    return any(
+        n.attr == function.name and f.type_of(n.value, presume=True) != TENSOR
+        for f in file.functions
+        if f is not function
+        for n in f.of(ast.Attribute)
+    )

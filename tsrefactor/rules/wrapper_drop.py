@@ -207,7 +207,8 @@ def _extended(wrapper: _Wrapper, function: Function, name: str) -> tuple[str, st
     merged.kwarg = None
     merged.args += [p.node for p in others]
     merged.defaults += [p.default for p in others if p.default is not None]
-    header = f"def {function.name}({ast.unparse(merged)}):"
+    returns = f" -> {ast.unparse(function.node.returns)}" if function.node.returns is not None else ""
+    header = f"def {function.name}({ast.unparse(merged)}){returns}:"
     return header, _text(_Change(wrapper, {}, name, [f"{p.name}={p.name}" for p in others]), body)
 
 
@@ -233,8 +234,8 @@ def _check(wrapper: _Wrapper, body: list[ast.stmt], taken: set[str], module: str
             raise Refused("its wrapper uses the function in another way")
         if isinstance(node, ast.Name) and node.id in rest and id(node) not in inside:
             raise Refused("its wrapper reads all its arguments")
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in taken:
-            raise Refused(f"its wrapper has a `{node.id}` of its own")
+        if isinstance(node, ast.Name) and node.id in taken and id(node) not in inside:
+            raise Refused(f"its wrapper means something else by `{node.id}`")
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == module:
             raise Refused("its wrapper exchanges the module")
         if isinstance(node, ast.Call) and node not in calls and not _of_tensors(file, node.func):

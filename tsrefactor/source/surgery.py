@@ -85,8 +85,7 @@ class Surgeon:
 
     def _decorated(self, function: ast.FunctionDef | ast.AsyncFunctionDef, decorator: str) -> Splice:
         line = min([function.lineno, *(d.lineno for d in function.decorator_list)])
-        written = self.source.lines[line - 1]
-        indent = written[: len(written) - len(written.lstrip())]
+        indent = self.source.lines[line - 1][: function.col_offset]
         at = self.source.offset(line, 0)
         return Splice(at, at, f"{indent}@{decorator}{self.source.newline}")
 

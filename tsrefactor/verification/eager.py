@@ -245,10 +245,11 @@ def forward_signature(module: nn.Module) -> str:
     """Names, kinds and defaults of the parameters of forward, or of a `__call__` in its place, without annotations and
     addresses, and without what only its ``__signature__`` names of its ``**kwargs``.
     """
-    overrides = type(module).__call__ is not nn.Module.__call__
-    called = type(module).__call__.__get__(module) if overrides else module.forward
+    by_call = type(module).forward is nn.Module.forward and type(module).__call__ is not nn.Module.__call__
+    called = type(module).__call__.__get__(module) if by_call else module.forward
     given = list(inspect.signature(called).parameters.values())
-    own = getattr(getattr(called, "__code__", None), "co_varnames", ())
+    code = getattr(called, "__code__", None)
+    own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if code is not None else ()
     if given and given[-1].kind is inspect.Parameter.VAR_KEYWORD:
         given = [p for p in given if p.kind is not p.KEYWORD_ONLY or p.name in own]
     plain = [p.replace(annotation=inspect.Parameter.empty) for p in given]
