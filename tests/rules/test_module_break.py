@@ -32,6 +32,11 @@ def loop(*body: str, head: str = "for i, layer in enumerate(self.layers):") -> s
     return model(head, *(f"    {line}" for line in body), "return x")
 
 
+def _read_later(first: str, *body: str, later: str) -> str:
+    head = "for i, layer in enumerate(self.layers):"
+    return model(first, head, *(f"    {line}" for line in body), f"return {later}")
+
+
 @pytest.mark.parametrize(
     ("test", "guard"),
     [
@@ -76,12 +81,38 @@ def test_break_at_a_number_of_the_counter(test, last, guard, tmp_path):
         (loop("y = layer(x)", "if n > i:", "    break").replace("return x", "return y"), "`y` is only"),
         (loop("if n > i:", "    if i > 1:", "        break", "    x = layer(x)", "x = x + 1"), "only sometimes"),
         (loop("with torch.no_grad():", "    break"), "another block"),
+        (_read_later("i = 0", "if i == 1:", "    break", "x = layer(x)", later="x, i"), "`i` is read after"),
+        (_read_later("i = 0", "x = layer(x)", "if n > i:", "    break", later="x, i"), "`i` is read after"),
+        (
+            _read_later("layer = nn.ReLU()", "x = layer(x)", "if n > i:", "    break", later="layer(x)"),
+            "`layer` is read",
+        ),
     ],
 )
 def test_refusals(text, why, tmp_path):
     found = findings(RULE, source(tmp_path / "model.py", text))
     assert [f.fixable for f in found] == [False]
     assert why in found[0].message
+
+
+def test_what_the_header_binds_may_be_read_later_where_a_round_is_skipped(tmp_path):
+    text = _read_later("i = 0", "if i == 1:", "    continue", "x = layer(x)", later="x, i")
+    assert "if i != 1:\n" in rewritten(RULE, source(tmp_path / "model.py", text))
+
+
+@pytest.mark.parametrize("over", ["enumerate(self.layers, start=1)", "enumerate(self.layers, 1)"])
+def test_a_counter_that_starts_at_another_number_may_never_be_there(over, tmp_path):
+    text = loop("if i == 0:", "    break", "x = layer(x)", head=f"for i, layer in {over}:")
+    after = rewritten(RULE, source(tmp_path / "model.py", text))
+    assert "if not done:\n" in after and "i < 0" not in after
+
+
+@pytest.mark.parametrize("comment", ["# {stage}", "# }", "# {}"])
+def test_braces_in_comments_and_conditions(comment, tmp_path):
+    body = ("if i >= len({n, 1}):", "    break", "x = layer(x)", comment)
+    head = "for i, layer in enumerate(self.layers):  " + comment
+    after = rewritten(RULE, source(tmp_path / "model.py", loop(*body, head=head)))
+    assert after == loop("if i < len({n, 1}):", "    x = layer(x)", f"    {comment}", head=head)
 
 
 @pytest.mark.parametrize("head", ["for i in range(n):", "for layer in [x, x]:", "while True:"])

@@ -49,7 +49,8 @@ class ModuleBreak(Rule):
     are left do nothing. Where the loop ends at a number of its counter, a condition on the counter is enough.
 
     Left alone: a loop with an `else`; `break` and `continue` inside `with` or `try`, or in a branch that only sometimes
-    ends the round and is followed by more; loops that alone define a name that is read later.
+    ends the round and is followed by more; loops that alone define a name that is read later; a `break` where a
+    variable of the loop's header is read later (it would go on to the last module).
 
     Source: "we do not support break or continue inside the body of these loops", raised by
     torch/csrc/jit/frontend/ir_emitter.cpp.
@@ -151,24 +152,28 @@ def _holds_such_loop(function: Function, loop: ast.For) -> bool:
 
 
 def _edits(loop: Loop) -> list[Edit]:
-    node, beside = loop.node, loop.beside()
+    node = loop.node
     if node.orelse:
         raise _Refused("the loop has an `else`")
     if unbound := loop.unbound_after():
         raise _Refused(f"`{unbound}` is only defined in the loop")
     writer = _Writer(loop)
-    head = f"for {{target}} in {{over}}:{beside}\n"
+    texts = {"beside": loop.beside(), "below": loop.below(2)}
+    head = "for {target} in {over}:{beside}\n"
     if (counted := _counted(loop)) is not None:
-        guard, body = counted
-        text = f"if {guard}:\n" + indented(writer.block(body), "    ")
+        texts["guard"], body = counted
+        text = "if {guard}:\n" + indented(writer.block(body), "    ")
     else:
         text = writer.block(node.body)
         if writer.flag is not None:
             head = f"{writer.flag} = False\n{head}"
             text = f"if not {writer.flag}:\n" + indented(text, "    ")
-    below = loop.below(2)
-    template = head + indented(text, "    ") + (f"\n{below}" if below else "")
-    return [Replace([node], template, {"target": node.target, "over": node.iter, **writer.pieces})]
+    flow = loop.function.flow
+    breaks = counted is not None or writer.flag is not None
+    if breaks and (later := flow.writes(node.target) & flow.live_after(node)):
+        raise _Refused(f"`{min(later)}` is read after the loop, as it was at the `break`")
+    template = head + indented(text, "    ") + ("\n{below}" if texts["below"] else "")
+    return [Replace([node], template, {"target": node.target, "over": node.iter, **texts, **writer.pieces})]
 
 
 def _counted(loop: Loop) -> tuple[str, list[ast.stmt]] | None:
@@ -178,8 +183,8 @@ def _counted(loop: Loop) -> tuple[str, list[ast.stmt]] | None:
     enumerated = isinstance(over, ast.Call) and loop.function.file.origin(over.func) == "enumerate"
     counter = target.elts[0] if enumerated and isinstance(target, ast.Tuple) else None
     own = [n for s in node.body for n in walk(s) if isinstance(n, (ast.Break, ast.Continue))]
-    if not isinstance(over, ast.Call) or len(over.args) != 1 or not isinstance(counter, ast.Name):
-        return None
+    if not isinstance(over, ast.Call) or len(over.args) != 1 or over.keywords or not isinstance(counter, ast.Name):
+        return None  # it may start at another number than 0
     if len(own) != 1 or not isinstance(own[0], ast.Break):
         return None
     for place, sign in ((0, "<"), (-1, "<=")):
