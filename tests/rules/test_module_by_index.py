@@ -110,9 +110,40 @@ def test_a_module_that_a_variable_holds(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("key", "between"),
+    [
+        ("k", "k = k + 1"),
+        ("int(torch.randint(3, (1,)))", "x = x + 1"),
+        ("self.pick()", "x = x + 1"),
+        ("self.m - 1", "self.m += 1"),
+        ("self.m - 1", "self.step()"),  # it sets self.m
+        ("x.size(0) - 1", "x.resize_(1, 4)"),
+    ],
+)
+def test_a_key_that_may_have_another_value_later_is_computed_where_it_was(key, between, tmp_path):
+    body = f"layer = self.layers[{key}]\n{between}\nx = layer(x)\nreturn x"
+    text = model(body) + "\n    def step(self):\n        self.m = self.m + 1\n"
+    after = rewritten(RULE, source(tmp_path / "model.py", text))
+    assert f"        index = {key}\n        {between}\n        x = self._call_layer(index, x)\n" in after
+
+
+def test_a_random_key_is_drawn_once_for_all_rounds_of_a_loop(tmp_path):
+    body = "layer = self.layers[int(torch.randint(3, (1,)))]\nfor _ in range(k):\n    x = layer(x)\nreturn x"
+    after = rewritten(RULE, source(tmp_path / "model.py", model(body)))
+    assert "index = int(torch.randint(3, (1,)))\n        for _ in range(k):\n" in after
+    assert "x = self._call_layer(index, x)\n" in after
+
+
+@pytest.mark.parametrize("key", ["self.count - 1", "len(self.pair) - k", "x.size(0) - 1"])
+def test_a_key_that_stays_the_same_is_written_where_the_module_is_used(key, tmp_path):
+    body = f"layer = self.layers[{key}]\ny = x + 1\nreturn layer(y)"
+    after = rewritten(RULE, source(tmp_path / "model.py", model(body)))
+    assert f"        y = x + 1\n        return self._call_layer({key}, y)\n" in after
+
+
+@pytest.mark.parametrize(
     "body",
     [
-        "layer = self.layers[k]\nk = k + 1\nreturn layer(x)",
         "layer = self.layers[k]\nreturn run(layer, x)",
         "return run(self.layers[k], x)",
         "return self.layers[k](*x)",

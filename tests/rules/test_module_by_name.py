@@ -77,9 +77,17 @@ def test_a_module_that_goes_other_ways_is_left_alone(tmp_path):
     assert findings(RULE, source(tmp_path / "model.py", model(*body))) == []
 
 
-def test_a_key_that_changes_before_the_call_is_left_alone(tmp_path):
+def test_a_key_that_changes_before_the_call_is_computed_where_it_was(tmp_path):
     body = ("i = 0", "conv = getattr(self, f'norm{i}')", "i = i + 1", "return conv(x)")
-    assert findings(RULE, source(tmp_path / "model.py", model(*body))) == []
+    after = rewritten(RULE, source(tmp_path / "model.py", model(*body)))
+    assert "name = f'norm{i}'\n        i = i + 1\n        return self._call_norm(name, x)\n" in after
+
+
+@pytest.mark.parametrize("key", ["f'norm{i}'", "'norm{}'.format(i)", "'norm' + str(i)"])
+def test_a_key_that_stays_the_same_is_written_in_the_call(key, tmp_path):
+    body = ("i = 0", f"conv = getattr(self, {key})", "return conv(x)")
+    after = rewritten(RULE, source(tmp_path / "model.py", model(*body)))
+    assert f"        i = 0\n        return self._call_norm({key}, x)\n" in after
 
 
 def test_a_commented_assignment_keeps_its_line(tmp_path):

@@ -221,6 +221,8 @@ class Flow:
         if is_operation(origin) or origin in _PURE_BUILTINS or origin.startswith("math."):
             return False
         receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
+        if isinstance(receiver, ast.Constant):  # "layer{}".format(i)
+            return False
         return receiver is None or self.function.type_of(receiver, presume=True).name != "Tensor"
 
     def _asks_in_place(self, call: ast.Call) -> bool:

@@ -35,23 +35,29 @@ class Use:
 
 @dataclass(frozen=True, eq=False)
 class Lookup:
-    """A module that is looked up: ``node`` (``self.layers[i]``) by ``key`` (``i``). ``held``: what gives it a name."""
+    """A module that is looked up: ``node`` (``self.layers[i]``) by ``key`` (``i``).
+
+    ``held``: what gives it a name; ``movable``: whether the key is the same where the module is used.
+    """
 
     function: Function
     node: ast.expr
     key: ast.expr
     uses: list[Use]
     held: ast.Assign | None = None
+    movable: bool = True
 
 
 def looked_up(function: Function, node: ast.expr, key: ast.expr) -> Lookup | None:
-    """The lookup with its uses; None where the module, or its key, goes other ways."""
+    """The lookup with its uses; None where the module goes other ways."""
     parent = function.file.parents[node]
     if isinstance(parent, ast.Assign) and parent.value is node:
-        reads = _reads_of_held(function, parent, key)
+        reads, region = _reads_of_held(function, parent)
         uses = [_use_of(function, read) for read in reads]
         found = [use for use in uses if use is not None]
-        return Lookup(function, node, key, found, parent) if found and len(found) == len(uses) else None
+        if not found or len(found) < len(uses):
+            return None
+        return Lookup(function, node, key, found, parent, _is_same(function, key, region))
     use = _use_of(function, node)
     return Lookup(function, node, key, [use]) if use is not None else None
 
@@ -88,11 +94,12 @@ def argument_types(function: Function, use: Use) -> tuple[str, ...]:
     return tuple(str(t if t.known else TENSOR) for t in types)
 
 
-def _reads_of_held(function: Function, held: ast.Assign, key: ast.expr) -> list[ast.Name]:
-    """The reads of a module that an assignment gives a name; none where the name or its key changes before."""
+def _reads_of_held(function: Function, held: ast.Assign) -> tuple[list[ast.Name], list[ast.stmt]]:
+    """The reads of a module that an assignment gives a name, and the statements up to the last of them; none where the
+    name may hold another module there."""
     target = held.targets[0]
     if len(held.targets) != 1 or not isinstance(target, ast.Name):
-        return []
+        return [], []
     block = function.file.block_of(held)
     after = block[block.index(held) + 1 :]
     again = next((i for i, s in enumerate(after) if target.id in function.flow.writes(s)), len(after))
@@ -101,11 +108,20 @@ def _reads_of_held(function: Function, held: ast.Assign, key: ast.expr) -> list[
     reads = [n for n in function.of(ast.Name) if n.id == target.id and isinstance(n.ctx, ast.Load)]
     mine = [n for n in reads if n in inside]
     used = [i for i, s in enumerate(region) if any(n in mine for n in ast.walk(s))]
-    if not used:
-        return []
-    moved = function.flow.writes(region[: used[-1] + 1]) & function.flow.reads(key)
-    reaches = len(mine) == len(reads) or _others_have_theirs(function, target.id, reads)
-    return [] if moved or not reaches else mine
+    if not used or not (len(mine) == len(reads) or _others_have_theirs(function, target.id, reads)):
+        return [], []
+    return mine, region[: used[-1] + 1]
+
+
+def _is_same(function: Function, key: ast.expr, region: Sequence[ast.stmt]) -> bool:
+    """Whether a key has one value, however often it is computed, before the statements and in them."""
+    flow, cls = function.flow, function.cls
+    if not flow.is_pure(key) or flow.reads(key) & (flow.writes(region) | flow.mutates(region)):
+        return False
+    read = {function.self_attribute(n) for n in ast.walk(key) if isinstance(n, ast.Attribute)}
+    family = (cls, *cls.ancestors, *cls.subclasses) if cls is not None else ()
+    setters = (m for c in family for name in read if name is not None for m, _ in c.assigned.get(name, ()))
+    return all(m.name == "__init__" for m in setters)  # others may be called in the statements
 
 
 def _others_have_theirs(function: Function, name: str, reads: Sequence[ast.Name]) -> bool:
@@ -129,9 +145,9 @@ def _others_have_theirs(function: Function, name: str, reads: Sequence[ast.Name]
 def passed_through(lookups: Sequence[Lookup], methods: Mapping[Use, str], key_names: Sequence[str]) -> list[Edit]:
     """``self.method(key, …)`` in the place of every use of the modules that are looked up.
 
-    A module that had a name is none any more. Where its key is simple or used once, and no comment would be lost, the
-    assignment goes; else it gives the key a name, the first of ``key_names`` that is free. A use inside the arguments
-    of another is changed with it.
+    A module that had a name is none any more. Where its key is simple or used once, and still the same there, and no
+    comment would be lost, the assignment goes; else it gives the key a name, the first of ``key_names`` that is free. A
+    use inside the arguments of another is changed with it.
     """
     keys = _keys(lookups, key_names)
     edits: list[Edit] = []
@@ -166,7 +182,7 @@ def _keys(lookups: Sequence[Lookup], names: Sequence[str]) -> dict[Lookup, ast.e
     for lookup in lookups:
         found[lookup] = lookup.key
         held, function = lookup.held, lookup.function
-        simple = len(lookup.uses) == 1 or isinstance(lookup.key, ast.Name)
+        simple = lookup.movable and (len(lookup.uses) == 1 or isinstance(lookup.key, ast.Name))
         if held is not None and not (simple and not is_commented(function.file.source, held)):
             name = fresh(function.flow.local_names | given, *names)
             given.add(name)
