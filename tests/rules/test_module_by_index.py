@@ -141,6 +141,15 @@ def test_a_key_that_stays_the_same_is_written_where_the_module_is_used(key, tmp_
     assert f"        y = x + 1\n        return self._call_layer({key}, y)\n" in after
 
 
+@pytest.mark.parametrize("declared", ["count: Final[int]", "__constants__ = ['count']"])
+@pytest.mark.parametrize("index", ["self.count", "-self.count"])
+def test_constants_of_the_class_are_left_alone(declared, index, tmp_path):
+    text = model(f"return self.layers[{index}](x)")
+    assert "self._call_layer(" in rewritten(RULE, source(tmp_path / "model.py", text))
+    text = text.replace("class Model(nn.Module):\n", f"class Model(nn.Module):\n    {declared}\n\n")
+    assert findings(RULE, source(tmp_path / "model.py", text)) == []
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ast
 
+from .attributes import Attributes
 from .definitions import Function
 from .module_loops import container_kind
 
 
 def is_computed_index(function: Function, node: ast.Subscript) -> bool:
-    """Whether a container of modules is indexed by something that is neither a literal nor a slice."""
+    """Whether a container of modules is indexed by something that is no constant for the compiler, and no slice."""
     index = node.slice.operand if isinstance(node.slice, ast.UnaryOp) else node.slice
-    return not isinstance(index, (ast.Constant, ast.Slice)) and container_kind(function, node.value) is not None
+    if isinstance(index, (ast.Constant, ast.Slice)) or container_kind(function, node.value) is None:
+        return False
+    attribute, cls = function.self_attribute(index), function.cls
+    return attribute is None or cls is None or not Attributes(function.file).is_final(cls, attribute)
 
 
 def from_end(node: ast.Subscript) -> int | None:
