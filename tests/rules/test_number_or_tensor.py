@@ -40,6 +40,53 @@ def test_a_sum_that_is_returned_has_a_caveat(tmp_path):
     assert finding.fixable and finding.caveat
 
 
+SUM = """\
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Linear(4, 4)
+        self.drop = nn.Dropout()
+        self.act = nn.ReLU(inplace=True)
+
+    def forward(self, x: torch.Tensor, flag: bool):
+        out = 0
+        if flag:
+            out = {value}
+        out += x.mean()
+        {use}
+"""
+
+
+@pytest.mark.parametrize("value", ["x * 2", "-x", "self.conv(x)", "F.relu(x)", "x.exp()", "x * 2 if flag else x.exp()"])
+def test_a_sum_that_starts_with_a_new_tensor(value, tmp_path):
+    after = rewritten(NumberOrTensor(), source(tmp_path / "m.py", SUM.format(value=value, use="return x + out")))
+    assert "out = torch.tensor(0)\n" in after and "out = out + x.mean()\n" in after
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x", "x.view(-1)", "x.detach()", "x.to(torch.float32)", "x.t()", "torch.flatten(x)", "F.dropout(x, 0.1, False)",
+        "self.drop(x)", "self.act(x)", "F.relu(x, inplace=True)", "x.relu_()", "x * 2 if flag else x",
+    ],
+)  # fmt: skip
+def test_a_sum_into_what_may_be_another_tensor_is_left_alone(value, tmp_path):
+    text = SUM.format(value=value, use="return x + out")
+    assert findings(NumberOrTensor(), source(tmp_path / "m.py", text)) == []
+    plain = text.replace("out += x.mean()", "out = out + x.mean()")  # binds a new tensor anyway
+    assert "out = torch.tensor(0)\n" in rewritten(NumberOrTensor(), source(tmp_path / "m.py", plain))
+
+
+def test_a_sum_that_something_holds_is_left_alone(tmp_path):
+    text = SUM.format(value="x * 2", use="kept = [out]\n        out += x.sum()\n        return kept")
+    assert findings(NumberOrTensor(), source(tmp_path / "m.py", text)) == []
+
+
 @pytest.mark.parametrize("use", ["return x[n]", "return x.view(n)", "return x if n > 0 else -x", "return lambda: n"])
 def test_other_uses_are_left_alone(tmp_path, use):
     assert "n = 0\n" in after(tmp_path, use=use)

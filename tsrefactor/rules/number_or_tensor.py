@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.operations import is_operation, one_tensor_layer
 from tsrefactor.facts.signatures import function_at
 from tsrefactor.facts.sums import OPERATORS, is_number, numbers, out_of_place
 from tsrefactor.facts.types import TENSOR, join
@@ -18,6 +19,15 @@ from tsrefactor.vocabulary import Target
 from .base import Example, Finding, Rule, Settings
 
 _HANDED_ON = (ast.Return, ast.Tuple, ast.List, ast.Dict)
+# Functions, methods and layers that give back their tensor or a view of it, always or for some arguments.
+_MAY_ALIAS = frozenset(
+    "view view_as reshape reshape_as permute transpose t swapaxes swapdims movedim moveaxis squeeze unsqueeze flatten"
+    " unflatten ravel expand expand_as broadcast_to narrow select diagonal unfold as_strided chunk einsum contiguous"
+    " detach alias positive real imag conj resolve_conj resolve_neg adjoint view_as_real view_as_complex atleast_1d"
+    " atleast_2d atleast_3d sum_to_size to type type_as cuda cpu float half double bfloat16 long int short bool"
+    " as_tensor asarray from_numpy dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout"
+    " Dropout Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout Flatten Unflatten Identity".split()
+)
 
 
 def _example(before: str, after: str, error: str, outcome: str = "compile-error", imports: str = "") -> Example:
@@ -36,7 +46,8 @@ class NumberOrTensor(Rule):
     In `x.mean() if self.weight > 0 else 0` the number becomes a tensor where the choice is added to one.
 
     Left alone: variables that are used for something else, such as an index, a test or the argument of a call; sums in
-    loops, which [accumulator](accumulator.md) starts.
+    loops, which [accumulator](accumulator.md) starts; `+=` where the variable may be another name for a tensor (after
+    `loss = x`), which it then changes in place.
 
     Source: "Type mismatch: loss is set to type Tensor in the true branch and type int in the false branch", raised by
     torch/csrc/jit/frontend/ir_emitter.cpp.
@@ -165,6 +176,8 @@ class NumberOrTensor(Rule):
         if len(handed_on) == len(loads) and not sums:
             yield from self._annotated(function, name, starts, message, diagnosis)
         elif all(n in handed_on or _computed(function, n) for n in loads):
+            if any(isinstance(s, ast.AugAssign) for s in others) and not _is_its_own(function, others, handed_on):
+                return
             tensor, imports = function.file.spell("torch.tensor")
             edits: list[Edit] = [Replace(v, f"{tensor}({{number}})", {"number": v}) for _, v in starts]
             edits += [out_of_place(function, s, name) for s in sums if isinstance(s, ast.AugAssign)]
@@ -235,6 +248,38 @@ def _gives_tensor(function: Function, statement: ast.Assign | ast.AugAssign, nam
         if len(terms) == 1:
             return function.type_of(terms[0]) == TENSOR
     return name not in function.flow.reads(value) and function.type_of(value) == TENSOR
+
+
+def _is_its_own(function: Function, bindings: list[ast.Assign | ast.AugAssign], handed_on: list[ast.Name]) -> bool:
+    """Whether nothing else holds a variable's tensor while the function runs, so that `+=` changes it alone."""
+    values = [s.value for s in bindings if isinstance(s, ast.Assign)]
+    returned = all(isinstance(function.file.statement_of(n), ast.Return) for n in handed_on)
+    return returned and all(_is_new(function, value) for value in values)
+
+
+def _is_new(function: Function, value: ast.expr) -> bool:
+    """Whether an expression makes a tensor, and gives no part or view of another."""
+    if isinstance(value, ast.IfExp):
+        return _is_new(function, value.body) and _is_new(function, value.orelse)
+    if isinstance(value, (ast.BinOp, ast.UnaryOp)):
+        return not isinstance(value, ast.UnaryOp) or isinstance(value.op, ast.USub)
+    if not isinstance(value, ast.Call) or function.flow.mutates(value):
+        return False
+    attribute, cls = function.self_attribute(value.func), function.cls
+    if attribute is not None and cls is not None:
+        owner = next((c for c in (cls, *cls.ancestors) if attribute in c.assigned), cls)
+        made = [v for _, v in owner.assigned.get(attribute, ())]
+        return bool(made) and all(isinstance(v, ast.Call) and _is_layer(owner.file.origin(v.func)) for v in made)
+    origin = function.file.origin(value.func)
+    if is_operation(origin):
+        return origin.rpartition(".")[2] not in _MAY_ALIAS
+    method = value.func if isinstance(value.func, ast.Attribute) else None
+    return method is not None and function.type_of(method.value) == TENSOR and method.attr not in _MAY_ALIAS
+
+
+def _is_layer(origin: str) -> bool:
+    """Whether a class is one of torch's layers that make a tensor."""
+    return one_tensor_layer(origin, 0, frozenset()) and origin.rpartition(".")[2] not in _MAY_ALIAS
 
 
 def _computed(function: Function, node: ast.expr) -> bool:
