@@ -1,6 +1,8 @@
 import pytest
 
 from tests.rules.texts import findings, rewritten, source
+from tsrefactor.facts.observations import ClassObservations, Observations
+from tsrefactor.facts.types import NONE
 from tsrefactor.rules.first_parameter import FirstParameter
 
 MODEL = """\
@@ -18,6 +20,12 @@ class Model({base}):
         return {value}
 """
 FIRST = "next(self.parameters())"
+MADE = "\n    def made(self):\n        return nn.Parameter(torch.ones(1))\n"
+STATE = """
+    def state(self, n: int):
+        w = next(self.parameters()).data
+        return w.new(n, 4).zero_(), w.new_zeros(n)
+"""
 
 
 def made(tmp_path, init="pass", value=FIRST, base="nn.Module", rest=""):
@@ -56,6 +64,14 @@ def test_is_written_by_its_name(init, value, written, tmp_path):
         {"base": "Base"},
         {"value": "next(layer.parameters())"},
         {"value": "next(self.act.parameters())", "init": "self.act = nn.ReLU()"},
+        {"init": "self.norm = nn.BatchNorm2d(4, 1e-5, 0.1, False)"},
+        {"init": "self.norm = nn.LayerNorm(4, 1e-5, False)"},
+        {"init": "self.norm = nn.LayerNorm(*layer)"},
+        {"init": "self.h = nn.Parameter(torch.ones(1)) if wide else None"},
+        {"init": "self.a = nn.Linear(4, 4)\nself.h = layer"},
+        {"init": "self.a = nn.Linear(4, 4)\nself.h = make_parameter()"},
+        {"init": "self.a = nn.Linear(4, 4)\nself.h = self.made()", "rest": MADE},
+        {"rest": "\n    def set(self, layer):\n        self.h = layer\n"},
         {"rest": "\n\ndef cut(model):\n    model.fc = nn.Identity()\n"},
         {"rest": "\n    def more(self):\n        self.h = nn.Parameter(torch.ones(1))\n"},
         {"rest": "\n\nclass More(Model):\n    def __init__(self):\n        self.h = nn.Parameter(torch.ones(1))\n"},
@@ -64,6 +80,28 @@ def test_is_written_by_its_name(init, value, written, tmp_path):
 def test_is_not_known(given, tmp_path):
     advice = findings(FirstParameter(), made(tmp_path, **given))
     assert len(advice) == 1 and not advice[0].fixable
+
+
+@pytest.mark.parametrize(
+    "init",
+    [
+        "self.width = layer\nself.a = nn.Linear(self.width, 4)",
+        "self.width = layer.width\nself.a = nn.Linear(layer.width, 4)",
+        "self.state0 = self.state(2)\nself.a = nn.Linear(4, 4)",
+        "self.half = layer // 2\nself.a = nn.Linear(4, 4)",
+    ],
+)
+def test_sizes_and_states_are_no_parameters(init, tmp_path):
+    assert "return self.a.weight\n" in rewritten(FirstParameter(), made(tmp_path, init, rest=STATE))
+
+
+def test_what_one_instance_held_says_nothing_of_the_others(tmp_path):
+    file = made(tmp_path, "self.layer = layer")
+    seen = ClassObservations(
+        str(file.path), "Model", 1, attributes={"layer": NONE}, children={"fc": {"torch.nn.Linear"}}
+    )
+    observations = Observations(classes={(str(file.path), "Model"): seen})
+    assert [f.fixable for f in findings(FirstParameter(), file, observations=observations)] == [False]
 
 
 @pytest.mark.parametrize("value", ["next(self.items)", "next(self.parameters(False))", "next(self.parameters(), None)"])

@@ -11,8 +11,7 @@ from .definitions import Function
 from .flow import root_name
 from .held import Held, HeldFunctions
 from .nodes import walk
-
-_LOOKS = ("children", "named_children", "modules", "named_modules", "_modules")
+from .registering import LOOKS
 
 
 @dataclass
@@ -75,7 +74,7 @@ class Anonymous:
         stores = [(m, n) for m in methods for n in m.self_attributes.get(name, ()) if not isinstance(n.ctx, ast.Load)]
         if any(m.name != "__init__" or not _is_ready(m, n) for m, n in stores):
             return False
-        looked = any(name in m.self_attributes for m in methods for name in _LOOKS)
+        looked = any(name in m.self_attributes for m in methods for name in LOOKS)
         return not looked and self.held.only_called(cls, name)
 
     @property

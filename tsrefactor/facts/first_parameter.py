@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from .definitions import Class, Function
 from .layers import LAYERS
 from .nodes import assigned_pairs, walk
-from .types import UNKNOWN
+from .registering import registers_nothing
 
 _PARAMETERS = ("torch.nn.Parameter", "torch.nn.parameter.Parameter")
 # Layer of torch.nn → its first parameter, where no argument makes it None.
@@ -20,6 +20,8 @@ _FIRST = {
 }
 _REGISTERS = ("register_parameter", "add_module", "register_module")
 _MAY_BE_NONE = ("affine", "elementwise_affine")
+# Layer → its positional arguments before the one that can make its parameters None.
+_BEFORE_AFFINE = {"LayerNorm": 2, "GroupNorm": 3, **{f"BatchNorm{d}d": 3 for d in (1, 2, 3)}}
 
 
 class Unsure(Exception):
@@ -73,7 +75,27 @@ def _own(cls: Class) -> set[str]:
         raise Unsure("another method makes parameters")
     if any(name in m.self_attributes for m in cls.methods.values() for name in _REGISTERS):
         raise Unsure("it registers parameters or layers by name")
+    for c in (cls, *cls.subclasses):
+        for name, pairs in c.assigned.items():
+            if any(_may_be_parameter(method, value) for method, value in pairs):
+                raise Unsure(f"whether `{name}` is a parameter of its own is not known")
     return {name for _, _, name in found}
+
+
+def _may_be_parameter(method: Function, value: ast.expr | None) -> bool:
+    """Whether a value is one that may be a parameter, without the call that makes it there."""
+    if isinstance(value, ast.Call):
+        origin = method.file.origin(value.func)
+        made = method.file.class_named(origin)
+        if origin in _PARAMETERS or (made is not None and made.is_module) or _is_of_torch(origin):
+            return False
+    return not registers_nothing(method, value)
+
+
+def _is_of_torch(origin: str) -> bool:
+    """Whether it is the class of a layer of torch."""
+    head, _, name = origin.rpartition(".")
+    return head in ("torch.nn", "torch.nn.modules") and name[:1].isupper() and name not in ("Buffer", "Parameter")
 
 
 def _makes(init: Function, statement: ast.stmt, own: set[str]) -> bool:
@@ -102,12 +124,9 @@ def _first_of(init: Function, name: str, value: ast.expr | None) -> str | None:
         n.attr == name and isinstance(n.ctx, ast.Store) and not _is_self(n.value, init) for n in file.of(ast.Attribute)
     ):
         raise Unsure(f"`{name}` is set from outside")
-    observed = cls.observed if cls is not None else None
-    if observed is not None and name in observed.attributes and name not in observed.children:
+    if registers_nothing(init, value):
         return None
     if not isinstance(value, ast.Call):
-        if value is not None and init.type_of(value) != UNKNOWN and "Module" not in init.type_of(value).names():
-            return None
         raise Unsure(f"`{name}` is not made there")
     origin = file.origin(value.func)
     made = file.class_named(origin)
@@ -121,12 +140,13 @@ def _first_of(init: Function, name: str, value: ast.expr | None) -> str | None:
                 if rest is not None:
                     return f"[{place}]{rest}"
             return None
-        if layer in _FIRST and not any(k.arg is None or k.arg in _MAY_BE_NONE for k in value.keywords):
+        unpacked = any(isinstance(a, ast.Starred) for a in value.args)
+        by_position = unpacked or len(value.args) > _BEFORE_AFFINE.get(layer, len(value.args))
+        by_name = any(k.arg is None or k.arg in _MAY_BE_NONE for k in value.keywords)
+        if layer in _FIRST and not by_position and not by_name:
             return f".{_FIRST[layer]}"
         if origin in LAYERS or layer == "Identity":
             return None
-    elif init.type_of(value) != UNKNOWN and "Module" not in init.type_of(value).names():
-        return None
     raise Unsure(f"what `{name}` holds is not known")
 
 
