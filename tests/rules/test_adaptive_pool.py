@@ -21,6 +21,14 @@ class Model(nn.Module):
     def forward(self, x):
         return {call}
 """
+RESET = """
+    def reset(self):
+        for m in self.modules():
+            if isinstance(m, (nn.Conv2d, nn.Linear)):
+                nn.init.zeros_(m.bias)
+            elif isinstance(m, nn.BatchNorm2d) and m.affine:
+                nn.init.ones_(m.weight)
+"""
 
 
 def file(tmp_path, layer, call="self.pool(x)"):
@@ -56,3 +64,25 @@ def test_layers(layer, written, tmp_path):
 )
 def test_left_alone(layer, call, tmp_path):
     assert findings(RULE, file(tmp_path, layer, call)) == []
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        "for m in self.children():\n            x = m(x)",
+        "self.net = nn.Sequential(*list(self.children())[:-1])",
+        "n = len(self._modules)",
+        "for m in self.modules():\n            m.eval()",
+        "for m in self.modules():\n            if isinstance(m, nn.Module):\n                m.eval()",
+    ],
+)
+def test_a_class_that_looks_at_its_layers_keeps_them(look, tmp_path):
+    text = TEXT.format(layer="nn.AdaptiveAvgPool2d((None, 1))", call="self.pool(x)")
+    text += f"\n    def look(self, x):\n        {look}\n        return x\n"
+    assert findings(RULE, source(tmp_path / "model.py", text)) == []
+
+
+def test_a_loop_over_the_layers_with_parameters_does_not_see_it(tmp_path):
+    text = TEXT.format(layer="nn.AdaptiveAvgPool2d((None, 1))", call="self.pool(x)") + RESET
+    [finding] = findings(RULE, source(tmp_path / "model.py", text))
+    assert finding.fixable and finding.caveat == "`pool` is no attribute any more"

@@ -3,6 +3,8 @@
 import pytest
 
 from tests.rules.texts import findings, rewritten, source
+from tsrefactor.facts.observations import ClassObservations, Observations
+from tsrefactor.facts.types import NONE
 from tsrefactor.rules.plain_module_list import PlainModuleList
 
 RULE = PlainModuleList()
@@ -17,6 +19,13 @@ class Model(nn.Module):
 """
 LOOP = ("for m in self.layers:", "    x = m(x)", "return x")
 REGISTERED = ("for i, m in enumerate(self.layers):", "    self.add_module('layer%d' % i, m)")
+OTHERS = ("for i, m in enumerate(others):",)
+MADE = (
+    "for i in range(n):",
+    "    m = nn.Conv1d(4, 4, 1)",
+    "    self.layers.append(m)",
+    "    self.add_module(str(i), m)",
+)
 CONVS = "self.layers = [nn.Conv1d(4, 4, 1) for _ in range(n)]"
 
 
@@ -47,6 +56,17 @@ def test_layers_without_parameters(before, after, tmp_path):
         (("self.layers = [1, 2]",), LOOP),
         (("self.layers = [nn.ReLU()]",), ("return self.layers[0](x)",)),
         (("self.layers = [nn.ReLU()]", "self.layers = [nn.Sigmoid()]"), LOOP),
+        # what else the constructor does to it may put other modules into it
+        (("self.layers = [nn.ReLU()]", "self.layers.extend([nn.Linear(4, 4)])"), LOOP),
+        (("self.layers = [nn.ReLU()]", "self.layers.insert(0, nn.Linear(4, 4))"), LOOP),
+        (("self.layers = [nn.ReLU()]", "self.layers[0] = nn.Linear(4, 4)"), LOOP),
+        (("self.layers = [nn.ReLU()]", "self.all = self.layers + [nn.Linear(4, 4)]"), LOOP),
+        (("self.layers = [nn.ReLU()]", "self.net = nn.Sequential(*self.layers)"), LOOP),
+        # one more child would be seen
+        (("self.layers = [nn.ReLU()]",), ("for m in self.children():", "    x = m(x)", *LOOP)),
+        (("self.layers = [nn.ReLU()]", "self.n = len(list(self.modules()))"), LOOP),
+        # no method that is compiled reads it
+        (("self.layers = [nn.ReLU()]",), ("return x", "", "def loss(self, x):", *(f"    {line}" for line in LOOP))),
     ],
 )
 def test_left_alone(init, body, tmp_path):
@@ -66,13 +86,7 @@ def test_children_that_share_a_beginning(register, tmp_path):
 
 
 def test_modules_that_are_registered_as_they_are_made(tmp_path):
-    made = (
-        "for i in range(n):",
-        "    m = nn.Conv1d(4, 4, 1)",
-        "    self.layers.append(m)",
-        "    self.add_module(str(i), m)",
-    )
-    after = rewritten(RULE, source(tmp_path / "model.py", model(("self.layers = []", *made))))
+    after = rewritten(RULE, source(tmp_path / "model.py", model(("self.layers = []", *MADE))))
     assert "for m in self.children():\n" in after
 
 
@@ -81,6 +95,24 @@ def test_modules_that_are_registered_as_they_are_made(tmp_path):
     [
         ((CONVS, *REGISTERED, "self.layer_norm = nn.LayerNorm(4)"), LOOP),
         ((CONVS, REGISTERED[0], "    self.add_module(str(i), m)", "self.out = nn.Conv1d(4, 4, 1)"), LOOP),
+        # a name that begins as theirs, or with which theirs begin
+        ((CONVS, *REGISTERED, *OTHERS, "    self.add_module(f'layer_out{i}', m)"), LOOP),
+        ((CONVS, *REGISTERED, *OTHERS, "    self.add_module(f'lay{i}', m)"), LOOP),
+        ((CONVS, *REGISTERED, *OTHERS, "    setattr(self, f'layers{i}', m)"), LOOP),
+        ((CONVS, *REGISTERED, *OTHERS, "    self.add_module(module=m, name=f'layer{i}b')"), LOOP),
+        ((CONVS, *REGISTERED, "self.layer_of = m"), LOOP),
+        # one module twice, or one name
+        (("shared = nn.Conv1d(4, 4, 1)", "self.layers = [shared for _ in range(n)]", *REGISTERED), LOOP),
+        (("self.layers = [self.shared() for _ in range(n)]", *REGISTERED), LOOP),
+        ((CONVS, REGISTERED[0], "    self.add_module(type(m).__name__, m)"), LOOP),
+        ((CONVS, REGISTERED[0], "    self.add_module(f'layer{i // 2}', m)"), LOOP),
+        ((CONVS, REGISTERED[0], "    self.add_module(str(i % 2), m)"), LOOP),
+        ((CONVS, "for m in self.layers:", "    self.add_module('layer' + str(n), m)"), LOOP),
+        # some of them are not registered
+        ((CONVS, *REGISTERED, "self.layers.append(nn.Conv1d(4, 4, 1))"), LOOP),
+        ((CONVS, "if n > 1:", *(f"    {line}" for line in REGISTERED)), LOOP),
+        ((CONVS, REGISTERED[0], "    if i: continue", *REGISTERED[1:]), LOOP),
+        (("self.layers = [nn.Conv1d(4, 4, 1)]", *MADE), LOOP),
         ((CONVS, *REGISTERED), ("for i, m in enumerate(self.layers):", "    x = m(x) * i", "return x")),
         ((CONVS, *REGISTERED), ("for m in self.layers:", "    y = m(x)", "return y")),
         ((CONVS, *REGISTERED), ("return x + torch.cat([x, *[k(x) for k in self.layers]])",)),
@@ -89,3 +121,22 @@ def test_modules_that_are_registered_as_they_are_made(tmp_path):
 def test_children_that_cannot_be_told_apart_or_uses_that_are_no_loops(init, body, tmp_path):
     found = findings(RULE, source(tmp_path / "model.py", model(init, body)))
     assert [f.fixable for f in found] == [False]
+
+
+def test_a_parent_from_elsewhere_may_have_children(tmp_path):
+    text = model((CONVS, *REGISTERED)).replace("(nn.Module)", "(Base)")
+    assert [f.fixable for f in findings(RULE, source(tmp_path / "model.py", text))] == [False]
+
+
+def test_what_one_instance_held_says_nothing_of_the_others(tmp_path):
+    text = model((CONVS, *REGISTERED, "self.layer_norm = norm")).replace("n: int = 2", "norm, n: int = 2")
+    file = source(tmp_path / "model.py", text)
+    seen = ClassObservations(str(file.path), "Model", 1, attributes={"layer_norm": NONE})
+    observations = Observations(classes={(str(file.path), "Model"): seen})
+    assert [f.fixable for f in findings(RULE, file, observations=observations)] == [False]
+
+
+@pytest.mark.parametrize("name", ["'layer' + str(i + 1)", "'layer{}'.format(i)", "'layer%d' % (i,)", "f'layer{i}'"])
+def test_names_that_count(name, tmp_path):
+    init = (CONVS, REGISTERED[0], f"    self.add_module({name}, m)", "self.layer_count = n")
+    assert "name.startswith('layer')" in rewritten(RULE, source(tmp_path / "model.py", model(init)))

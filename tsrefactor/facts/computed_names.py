@@ -137,17 +137,18 @@ def children_named(cls: Class, wanted: str) -> bool:
                 return True
         for method in c.methods.values():
             for node in method.nodes:
-                given = _registered(method, node)
+                given = registered_name(method, node)
                 if given is not None and pattern(method, given) == wanted:
                     return True
     return False
 
 
-def _registered(method: Function, node: ast.AST) -> ast.expr | None:
+def registered_name(method: Function, node: ast.AST) -> ast.expr | None:
     """The name under which a call adds a submodule: ``self.add_module(name, …)``, ``setattr(self, name, …)``."""
-    if not isinstance(node, ast.Call) or len(node.args) < 2:
+    if not isinstance(node, ast.Call):
         return None
     if method.self_attribute(node.func) in ("add_module", "register_module"):
-        return node.args[0]
-    sets = method.file.origin(node.func) == "setattr" and isinstance(node.args[0], ast.Name)
+        given = [*node.args[:1], *(k.value for k in node.keywords if k.arg == "name")]
+        return given[0] if given else None
+    sets = len(node.args) == 3 and method.file.origin(node.func) == "setattr" and isinstance(node.args[0], ast.Name)
     return node.args[1] if sets and node.args[0].id == method.self_name else None  # type: ignore[attr-defined]

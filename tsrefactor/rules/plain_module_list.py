@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from tsrefactor.facts.computed_names import pattern, prefix
+from tsrefactor.facts.computed_names import prefix
 from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.loop_edits import around_body
 from tsrefactor.facts.module_loops import Loop, elements_of
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
+from tsrefactor.facts.registering import registers_nothing, sees_children
+from tsrefactor.facts.registrations import Registration, registration, registrations
 from tsrefactor.source.edits import Edit, InsertBefore, Replace
 from tsrefactor.vocabulary import Target
 
@@ -31,6 +33,7 @@ _STATELESS = frozenset(
         " L1Loss MSELoss SmoothL1Loss HuberLoss KLDivLoss CosineSimilarity PairwiseDistance ChannelShuffle"
     ).split()
 )
+_BASES = ("torch.nn.Module", "object")  # those from elsewhere that register no children
 _HEAD = """\
 import torch
 from torch import nn
@@ -54,7 +57,8 @@ class PlainModuleList(Rule):
     an `nn.ModuleList`: that adds no keys to the state_dict.
 
     Left alone: other modules that are not registered (to register them would add their parameters), lists that are
-    used otherwise than by loops, and children whose names others have, too.
+    used otherwise than by loops or that no compiled method reads, and children whose names others have, too, or whose
+    names or layers may be the same for two of them.
 
     Source: "failed to convert Python type: 'list' to a TorchScript type", raised by
     torch/csrc/jit/python/python_sugared_value.cpp.
@@ -156,29 +160,35 @@ class PlainModuleList(Rule):
                 reads = _looped(cls, attribute)
                 if not reads:
                     continue
-                name = _registered_as(method, attribute)
+                registered = registration(method, attribute)
                 elements = elements_of(cls, attribute)
-                if name is not None:
-                    yield from self._children(cls, method, attribute, name, reads)
-                elif elements and all(_is_stateless(file, e) for e in elements):
+                if registered is not None:
+                    yield from self._children(cls, method, attribute, registered, reads)
+                elif elements and all(_is_stateless(file, e) for e in elements) and not sees_children(cls):
                     module_list, imports = file.spell("torch.nn.ModuleList")
                     empty = isinstance(made, ast.List) and not made.elts
                     edit = Replace(made, f"{module_list}({'' if empty else '{layers}'})", {"layers": made})
                     yield self.finding(made, f"{_WHY}; keep them in an `{module_list}`", edit, imports=imports)
 
     def _children(
-        self, cls: Class, init: Function, attribute: str, name: ast.expr, reads: Sequence[tuple[Function, ast.expr]]
+        self, cls: Class, init: Function, attribute: str, call: Registration, reads: Sequence[tuple[Function, ast.expr]]
     ) -> Iterator[Finding]:
         """Loops over modules that are registered under a name that the constructor computes."""
-        own, begin = init.self_name, prefix(init, name)
-        if not begin and not _has_other_modules(cls, attribute):
+        own, begin = init.self_name, prefix(init, call.name)
+        if not call.is_one_to_one:
+            yield self.finding(reads[0][1], f"{_WHY}, and two of them may have one name or be one module")
+            return
+        others = [r for r in registrations(cls) if r.call is not call.call]
+        foreign = any(b not in _BASES for c in (cls, *cls.subclasses) for b in c.foreign_bases)
+        if not begin and not foreign and not others and not _names(cls, attribute):
             edits: list[Edit] = [Replace(read, f"{own}.children()") for _, read in reads]
             message = f"{_WHY}; loop over `{own}.children()`, where they are registered"
             yield self.finding(reads[0][1], message, *edits)
             return
         message = f"{_WHY}; loop over `{own}.named_children()`, where they are registered"
-        clash = next((n for n in _names(cls) if n.startswith(begin)), None)
-        if not begin or pattern(init, name).count(".+") != 1 or clash is not None:
+        starts = [prefix(r.method, r.name) for r in others]
+        clash = foreign or any(s.startswith(begin) or begin.startswith(s) for s in starts)
+        if not begin or clash or any(n.startswith(begin) for n in _names(cls, attribute)):
             yield self.finding(reads[0][1], f"{_WHY}, and other attributes may have names like theirs")
             return
         test, edits = f".startswith({begin!r})", []
@@ -194,48 +204,35 @@ class PlainModuleList(Rule):
 
 
 def _looped(cls: Class, attribute: str) -> list[tuple[Function, ast.expr]]:
-    """The loops of the class and its relatives over the list; none where it is used in another way, too."""
+    """The loops of the class and its relatives over the list; none where it is used in another way, too.
+
+    Its constructor may append to it, and loop over it. A method that TorchScript compiles has to be among them.
+    """
     found: list[tuple[Function, ast.expr]] = []
-    for c in (cls, *cls.ancestors, *cls.subclasses):
+    family = (cls, *cls.ancestors, *cls.subclasses)
+    for c in family:
         for method in c.methods.values():
             for node in method.self_attributes.get(attribute, ()):
-                if method.name == "__init__":
-                    continue
                 parent = method.file.parents[node]
+                makes = c is cls and method.name == "__init__"
+                if makes and (not isinstance(node.ctx, ast.Load) or _is_appended(method, node)):
+                    continue
                 if isinstance(parent, ast.Call) and method.file.origin(parent.func) == "enumerate":
                     parent = method.file.parents[parent]
                 if not isinstance(parent, (ast.For, ast.comprehension)):
                     return []
-                found.append((method, node))
-    return found
+                if not makes:
+                    found.append((method, node))
+    compiled = {method for c in family for method in cls.file.methods_of(c)}
+    return found if any(method in compiled for method, _ in found) else []
 
 
-def _registered_as(init: Function, attribute: str) -> ast.expr | None:
-    """The name under which the constructor registers each module of the list."""
-    parents = init.file.parents
-    for call in init.of(ast.Call):
-        if init.self_attribute(call.func) in ("add_module", "register_module") and len(call.args) == 2:
-            name, module = call.args
-        elif init.file.origin(call.func) == "setattr" and len(call.args) == 3:
-            name, module = call.args[1:]
-            if not isinstance(call.args[0], ast.Name) or call.args[0].id != init.self_name:
-                continue
-        else:
-            continue
-        statement = init.file.statement_of(call)
-        loop = parents[statement]
-        if not isinstance(module, ast.Name) or not isinstance(loop, ast.For) or parents[call] is not statement:
-            continue
-        over = loop.iter
-        numbered = isinstance(over, ast.Call) and init.file.origin(over.func) == "enumerate" and over.args
-        target = loop.target.elts[-1] if isinstance(loop.target, ast.Tuple) else loop.target
-        listed = init.self_attribute(over.args[0] if numbered and isinstance(over, ast.Call) else over) == attribute
-        if listed and isinstance(target, ast.Name) and target.id == module.id:
-            return name
-        appended = f"{init.self_name}.{attribute}.append({module.id})"
-        if any(isinstance(s, ast.Expr) and ast.unparse(s) == appended for s in loop.body):
-            return name
-    return None
+def _is_appended(init: Function, node: ast.expr) -> bool:
+    """Whether something is appended to the list there, by a statement of its own."""
+    method = init.file.parents[node]
+    call = init.file.parents[method]
+    called = isinstance(method, ast.Attribute) and method.attr == "append" and isinstance(call, ast.Call)
+    return called and isinstance(init.file.parents[call], ast.Expr)
 
 
 def _is_stateless(file: FileFacts, made: ast.expr) -> bool:
@@ -247,34 +244,14 @@ def _is_stateless(file: FileFacts, made: ast.expr) -> bool:
     return origin in _STATELESS
 
 
-def _names(cls: Class) -> list[str]:
-    """Attributes that the class and its relatives set by their names, but for those of plain values."""
-    family = (cls, *cls.ancestors, *cls.subclasses)
+def _names(cls: Class, attribute: str) -> list[str]:
+    """Other attributes that the class and its relatives set by their names, and that may be modules."""
     return [
-        name for c in family for name, values in c.assigned.items() if any(_may_be_module(c, name, v) for v in values)
+        name
+        for c in (cls, *cls.ancestors, *cls.subclasses)
+        for name, values in c.assigned.items()
+        if name != attribute and not all(registers_nothing(method, value) for method, value in values)
     ]
-
-
-def _has_other_modules(cls: Class, attribute: str) -> bool:
-    """Whether other children may be registered than those of the list."""
-    family = (cls, *cls.ancestors, *cls.subclasses)
-    registered = sum(
-        m.self_attribute(call.func) in ("add_module", "register_module") or c.file.origin(call.func) == "setattr"
-        for c in family
-        for m in c.methods.values()
-        for call in m.of(ast.Call)
-    )
-    return registered != 1 or any(name != attribute for name in _names(cls))
-
-
-def _may_be_module(cls: Class, name: str, value: tuple[Function, ast.expr | None]) -> bool:
-    method, node = value
-    if node is None or isinstance(node, (ast.Constant, ast.List, ast.ListComp, ast.Tuple, ast.Dict)):
-        return False
-    type_ = method.type_of(node)
-    if type_.known:
-        return type_.name == "Module"
-    return not isinstance(node, ast.Name) or cls.observed is None or name in cls.observed.children
 
 
 def _guarded(function: Function, read: ast.expr, test: str, taken: set[str]) -> list[Edit] | None:
