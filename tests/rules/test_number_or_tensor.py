@@ -107,3 +107,18 @@ def test_a_choice_that_is_not_computed_with_is_left_alone(tmp_path, use):
     file = source(tmp_path / "m.py", BODY.format(start="x.mean() if flag else 0", then="x = x + 1", use=use))
     about = diagnosis(file, "branch-type", "x.mean() if", true_type="Tensor", false_type="int")
     assert findings(NumberOrTensor(), file, about) == []
+
+
+@pytest.mark.parametrize(("start", "told"), [("0.", True), ("0", False)])
+def test_a_float_that_becomes_a_tensor_has_a_dtype(start, told, tmp_path):
+    file = source(tmp_path / "m.py", BODY.format(start=start, then="n = x.mean()", use="return x + n"))
+    [finding] = findings(NumberOrTensor(), file)
+    assert finding.fixable and ("float16" in (finding.caveat or "")) == told
+
+
+def test_a_float_that_is_chosen_has_a_dtype(tmp_path):
+    text = BODY.format(start="x.mean() if flag else 0.", then="x = x + 1", use="return x + n")
+    file = source(tmp_path / "m.py", text)
+    about = diagnosis(file, "branch-type", "x.mean() if", true_type="Tensor", false_type="float")
+    [finding] = findings(NumberOrTensor(), file, about)
+    assert finding.fixable and finding.caveat and "float16" in finding.caveat

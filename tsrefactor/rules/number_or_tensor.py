@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
@@ -159,7 +159,8 @@ class NumberOrTensor(Rule):
                 tensor, imports = function.file.spell("torch.tensor")
                 edit = Replace(number, f"{tensor}({{number}})", {"number": number})
                 message = f"the other choice is a tensor; write `{tensor}({ast.unparse(number)})`"
-                yield self.finding(number, message, edit, imports=imports, answers=diagnosis)
+                caveat = _of_dtype([number])
+                yield self.finding(number, message, edit, imports=imports, caveat=caveat, answers=diagnosis)
 
     def _bound(self, function: Function, name: str, diagnosis: Diagnosis | None) -> Iterator[Finding]:
         """A variable that is a number or a tensor."""
@@ -182,9 +183,10 @@ class NumberOrTensor(Rule):
             edits: list[Edit] = [Replace(v, f"{tensor}({{number}})", {"number": v}) for _, v in starts]
             edits += [out_of_place(function, s, name) for s in sums if isinstance(s, ast.AugAssign)]
             message += f"; start with `{tensor}({ast.unparse(starts[0][1])})`"
-            caveat = f"where nothing else is bound to it, '{name}' is a tensor and no longer a number"
+            kept = f"where nothing else is bound to it, '{name}' is a tensor and no longer a number"
+            caveats = [c for c in (kept if handed_on else None, _of_dtype([v for _, v in starts])) if c]
             yield self.finding(
-                starts[0][0], message, *edits, imports=imports, caveat=caveat if handed_on else None, answers=diagnosis
+                starts[0][0], message, *edits, imports=imports, caveat="; ".join(caveats) or None, answers=diagnosis
             )
 
     def _annotated(
@@ -207,6 +209,13 @@ class NumberOrTensor(Rule):
         edit = Replace([binding], f"{name}: {text} = {{value}}", {"value": binding.value})
         message += f"; write `{name}: {text} = …`"
         yield self.finding(binding, message, edit, imports=imports, answers=diagnosis)
+
+
+def _of_dtype(values: Iterable[ast.expr]) -> str | None:
+    """What a float that becomes a tensor changes: unlike a number, it has a dtype that counts."""
+    if not any(isinstance(n, ast.Constant) and isinstance(n.value, float) for n in values):
+        return None
+    return "with a float16 or bfloat16 tensor of no dimensions (`x.mean()`), the float32 tensor gives float32"
 
 
 def _variables(function: Function, diagnosis: Diagnosis) -> list[str]:
