@@ -87,10 +87,11 @@ def test_focus_names_functions_by_their_first_original_line(document):
     assert [f.qualname for f in FileFacts(moved, focus=frozenset({line})).functions] == ["uses_torch"]
 
 
-def test_focus_holds_what_a_change_inserted(document):
+@pytest.mark.parametrize("called", ["torch.relu", "helper"])
+def test_focus_holds_what_a_change_inserted(document, called):
     d = document(MODULES)
     moved = d.apply(
-        [Change(1, (Splice(len(d.source.text), len(d.source.text), "def new(x):\n    return torch.relu(x)\n"),))]
+        [Change(1, (Splice(len(d.source.text), len(d.source.text), f"def new(x):\n    return {called}(x)\n"),))]
     )
     assert [f.qualname for f in FileFacts(moved, focus=frozenset()).functions] == ["new"]
 

@@ -34,6 +34,8 @@ def could_be_compiled(function: Function) -> bool:
         return True
     if function.observed is not None and function.observed.scripted:
         return True
+    if function.file.first_original_line(function) is None:  # a rewrite made it, to be compiled
+        return True
     of_torch = function.file.is_of_torch
     annotations = (p.annotation for p in function.parameters if p.annotation is not None)
     return (
