@@ -92,8 +92,8 @@ class Model(nn.Module):
                 calls = [c for c in function.calls(_ASKED) if not c.args and not c.keywords]
                 if calls:
                     asking.setdefault(function.cls, []).extend((call, function.self_name) for call in calls)
-        for cls, calls in asking.items():
-            yield self._finding(cls, calls)
+        for cls, asked in asking.items():
+            yield self._finding(cls, asked)
 
     def _finding(self, cls: Class, asked: list[tuple[ast.Call, str]]) -> Finding:
         first, message = asked[0][0], "TorchScript cannot ask whether there is a GPU"
