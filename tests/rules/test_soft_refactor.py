@@ -87,7 +87,9 @@ NUMBERS = {
 @pytest.mark.parametrize("body", NUMBERS.values(), ids=NUMBERS)
 def test_the_trace_follows_numbers_afterwards(body, settings, tmp_path):
     before = model(body, "self.bias = nn.Parameter(torch.ones(1))\nself.act = nn.Tanh()")
-    inputs = SIGNS.replace(", (torch.zeros(0),)", "").replace("torch.tensor([3.0, -1.0, 0.5, 2.0])", "torch.rand(9)")
+    inputs = SIGNS.replace(", (torch.zeros(0),)", "").replace(
+        "torch.tensor([3.0, -1.0, 0.5, 2.0])", "torch.arange(9.0)"
+    )
     assert not trace_follows(before, inputs, tmp_path)
     after = rewritten(RULE, before, settings).document.text
     assert trace_follows(after, inputs, tmp_path), after

@@ -58,7 +58,7 @@ class ModuleBreak(Rule):
 
     name = "module-break"
     targets = frozenset({Target.SCRIPT})
-    answers = frozenset({"break-in-unrolled-loop"})
+    answers = frozenset({"unsupported-syntax"})
     examples = [
         _example(
             """\
@@ -111,7 +111,8 @@ class ModuleBreak(Rule):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if not file.mentions("break", "continue"):
             return
-        told = {d.place.line: d for d in self.diagnoses(file) if d.place is not None}
+        left = [d for d in self.diagnoses(file) if d.names.get("construct") == "break-in-unrolled-loop"]
+        told = {d.place.line: d for d in left if d.place is not None}
         for function in file.functions:
             if not function.of(ast.Break, ast.Continue):
                 continue
@@ -129,7 +130,7 @@ class ModuleBreak(Rule):
                 except _Refused as reason:
                     yield self.finding(node, f"{_WHY}, and {reason}", answers=answered)
                     continue
-                yield self.finding(node, f"{_WHY}; write conditions", *edits, answers=answered)
+                yield self.finding(node, f"{_WHY}; write them as `if` conditions", *edits, answers=answered)
 
 
 class _Refused(Exception):

@@ -9,7 +9,7 @@ from tsrefactor.facts.file import FileFacts
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings, kept_arguments
+from .base import Example, Finding, Rule, Settings, kept_arguments, preview
 
 _ORDER = ("tensor", "split_size_or_sections")
 
@@ -71,6 +71,7 @@ class Model(nn.Module):
                     continue
                 first = [*call.args, *(k.value for k in sorted(named, key=lambda k: _ORDER.index(k.arg or "")))]
                 parts, pieces = kept_arguments(first, [k for k in call.keywords if k not in named])
-                edit = Replace(call, f"{{called}}({', '.join(parts)})", {"called": call.func, **pieces})
+                template, pieces = f"{{called}}({', '.join(parts)})", {"called": call.func, **pieces}
                 names = ", ".join(f"`{k.arg}`" for k in named)
-                yield self.finding(call, f"TorchScript's split has no parameter {names}; pass it by position", edit)
+                message = f"TorchScript's split has no parameter {names}; write `{preview(template, pieces)}`"
+                yield self.finding(call, message, Replace(call, template, pieces))
