@@ -162,8 +162,10 @@ def _first_look(case: CaseState, options: Options, watcher: Watcher) -> Work[Non
         case.before, case.observations, case.files = look.examination, look.observations, look.files
     else:
         case.before = as_examination(result, case.target)
+    if result.failure is not None and not case.before.passed:
         yield from run_eager(case, options)  # the compile may have ended the process: eager alone may run
-    case.notes += unfinished(result)
+    if not case.before.thorough:
+        case.notes += unfinished(result)
     case.notes += case.before.notes
     case.seconds += time.monotonic() - began
     watcher.looked(case)

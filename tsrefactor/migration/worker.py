@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tsrefactor.cases import ModelCase
@@ -24,22 +24,18 @@ class Look:
     files: frozenset[str]
 
 
-def look(case: ModelCase, target: str, source: tuple[str, ...]) -> Generator[Look, None, Look]:
+def look(case: ModelCase, target: str, source: tuple[str, ...]) -> Iterator[Look]:
     """Examines a case as it stands and, if it does not pass, records its eager run in the same process.
 
-    Yields the look at its own inputs where it passes these.
+    Yields every examination before what follows it, which may meet a limit.
     """
     from tsrefactor.verification.worker import examine_in_steps
 
-    steps = examine_in_steps(case, target, True, source)
-    while True:
-        try:
-            yield Look(next(steps), None, frozenset(_loaded(source)))
-        except StopIteration as end:
-            examination = end.value
-            break
-    observations = None if examination.passed else observe(case, source)
-    return Look(examination, observations, frozenset(_loaded(source)))
+    for examination in examine_in_steps(case, target, True, source):
+        yield Look(examination, None, frozenset(_loaded(source)))
+    if not examination.passed:
+        observations = observe(case, source)
+        yield Look(examination, observations, frozenset(_loaded(source)))
 
 
 def observe(case: ModelCase, source: tuple[str, ...]) -> Observations:

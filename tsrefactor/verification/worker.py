@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 
 import torch
 
@@ -26,18 +26,12 @@ def examine(case: ModelCase, target: str, thorough: bool, source: tuple[str, ...
     own files. Stops at the first failure of a target. What the case does wrong is a verdict; only out-of-memory is
     raised.
     """
-    steps = examine_in_steps(case, target, thorough, source)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+    *_, last = examine_in_steps(case, target, thorough, source)
+    return last
 
 
-def examine_in_steps(
-    case: ModelCase, target: str, thorough: bool, source: tuple[str, ...]
-) -> Generator[Examination, None, Examination]:
-    """`examine`, with the quick examination yielded where it passes and the thorough one goes on."""
+def examine_in_steps(case: ModelCase, target: str, thorough: bool, source: tuple[str, ...]) -> Iterator[Examination]:
+    """Yields what `examine` returns, last; before that the quick examination, where it passes and more follows."""
     began = time.monotonic()
     is_user_file = user_files(source)
     torch.set_num_threads(1)
@@ -48,7 +42,7 @@ def examine_in_steps(
         key = Target.TRACE.value if target == Target.TRACE else Target.SCRIPT.value
         examination = Examination({key: error.verdict})
     examination.seconds = time.monotonic() - began
-    return examination
+    yield examination
 
 
 def _prove(

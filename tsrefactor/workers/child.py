@@ -10,6 +10,7 @@ import pickle
 import resource
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..cases import ModelCase
@@ -32,7 +33,7 @@ def perform(request: int, result: int, cases: dict[str, ModelCase] | None) -> No
     asked: Request = wire.read_pickle(request)
     tell_of_stack()
     before = set(sys.modules)
-    work = lambda: _call(asked.spec, asked.task, cases)  # noqa: E731
+    work = partial(_call, asked.spec, asked.task, cases)
     outcome = outcome_of(asked.task, work, lambda yielded: wire.append(result, (yielded, [])))
     modules = [name for name in list(sys.modules) if name not in before and installed_module(name)]
     wire.append(result, (outcome, modules))
@@ -41,7 +42,7 @@ def perform(request: int, result: int, cases: dict[str, ModelCase] | None) -> No
 def outcome_of(task: Task, work: Callable[[], Any], keep: Callable[[bytes], object]) -> bytes:
     """Does the ``work`` of a task, within its memory; (value, failure, message, file, line), pickled.
 
-    Of work that is a generator the value is what it returns; what it yields is given to ``keep``, as an outcome.
+    Of work that is a generator the value is what it yields last; each one is given to ``keep`` before, as an outcome.
     """
     yielded: Any = None
     answer: tuple[Any, str, str, str | None, int | None]
@@ -50,14 +51,9 @@ def outcome_of(task: Task, work: Callable[[], Any], keep: Callable[[bytes], obje
     try:
         value = work()
         if inspect.isgenerator(value):
-            steps = value
-            while True:
-                try:
-                    yielded = next(steps)
-                except StopIteration as end:
-                    value = end.value
-                    break
+            for yielded in value:
                 keep(pickle.dumps((yielded, None, "", None, None)))
+            value = yielded
         return pickle.dumps((value, None, "", None, None))
     except SystemExit as exit_:
         told = f"the code called sys.exit({'' if exit_.code is None else repr(exit_.code)})"

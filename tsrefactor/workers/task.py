@@ -23,8 +23,7 @@ class Task:
     added to it for a function that has yielded something; ``memory_gib`` how much address space the task may take
     beyond what the process starts with.
 
-    A function may be a generator. What it returns is the value; what it yields is the value of a task that is ended
-    later, by one of its limits.
+    A function may be a generator. What it yields last is the value, also where one of the limits ends it before more.
     """
 
     function: str
