@@ -5,6 +5,8 @@ import pytest
 from tests.rules.more_examples.fall_through import HEAD, MORE
 from tests.rules.proof import prove
 from tests.rules.texts import diagnosis, findings, source
+from tsrefactor.facts.observations import FunctionObservations, Observations
+from tsrefactor.facts.types import TENSOR, UNKNOWN, optional
 from tsrefactor.rules.fall_through import FallThrough
 
 BRANCH = "not-defined-in-branch"
@@ -62,3 +64,51 @@ def test_leaves_conditions_to_final_flags(tmp_path):
 def test_a_function_that_never_returns_a_value_is_left_alone(tmp_path):
     body = "    def forward(self, x) -> torch.Tensor:\n        if x.dim() == 1:\n            return\n"
     assert found(tmp_path, body, "def forward", kind="missing-return") == []
+
+
+REDUCED = """\
+import torch
+
+
+def reduced(x, mode: str){annotation}:
+    if mode == 'sum':
+        return x.sum()
+    elif mode == 'mean':
+        return x.mean()
+{end}
+
+def handed_on(x):
+    return reduced(x, 'sum')
+
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        return {result}
+"""
+
+
+@pytest.mark.parametrize(
+    ("result", "annotation", "returns", "end", "raises"),
+    [
+        ("reduced(x, 'sum') + 1", "", TENSOR, "", True),
+        ("handed_on(x) + 1", "", TENSOR, "", True),
+        ("reduced(x, 'sum')", "", TENSOR, "", False),  # None is a result like any other
+        ("handed_on(x)", "", TENSOR, "", False),
+        ("reduced(x, 'sum') + 1", "", optional(TENSOR), "", False),  # a run returned None
+        ("reduced(x, 'sum') + 1", "", UNKNOWN, "", False),
+        ("reduced(x, 'sum') + 1", " -> torch.Tensor", TENSOR, "", False),  # the compiler will complain
+        ("reduced(x, 'sum') + 1", "", TENSOR, "    return x\n", False),
+    ],
+)
+def test_an_implicit_none_that_callers_compute_with(tmp_path, result, annotation, returns, end, raises):
+    file = source(tmp_path / "model.py", REDUCED.format(result=result, annotation=annotation, end=end))
+    path = str(file.path)
+    seen = [
+        FunctionObservations(path, name, file.text[: file.text.index(f"def {name.split('.')[-1]}")].count("\n") + 1,
+                             calls=1, scripted=True, returns=returned)
+        for name, returned in (("reduced", returns), ("handed_on", TENSOR), ("Model.forward", TENSOR))
+    ]  # fmt: skip
+    observations = Observations({(path, s.qualname, s.line): s for s in seen})
+    found = findings(FallThrough(), file, observations=observations)
+    assert [f.partial for f in found] == [True] * raises
+    assert findings(FallThrough(), file) == []  # nothing without a recording

@@ -73,8 +73,11 @@ def rejected_return(function: Function) -> Type:
     return says if says.name not in ("List", "?") else UNKNOWN
 
 
-def taken_apart(signatures: Signatures, function: Function) -> bool:
-    """Whether code of the file computes with what the function returns, and does not only hand it on."""
+def taken_apart(signatures: Signatures, function: Function, seen: frozenset[Function] = frozenset()) -> bool:
+    """Whether code of the file computes with what the function returns, also where callers hand it on first."""
+    if function in seen:
+        return False
     return any(
-        not isinstance(caller.file.parents[call], ast.Return) for caller, call in signatures.calls.get(function, ())
+        not isinstance(caller.file.parents[call], ast.Return) or taken_apart(signatures, caller, seen | {function})
+        for caller, call in signatures.calls.get(function, ())
     )

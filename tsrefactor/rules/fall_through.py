@@ -13,7 +13,8 @@ from tsrefactor.facts.fixed import FixedConditions
 from tsrefactor.facts.flow import leaves
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.refining import NotRefinable, refinement
-from tsrefactor.facts.signatures import function_at, has_type_comment, obstacle
+from tsrefactor.facts.returns import taken_apart
+from tsrefactor.facts.signatures import Signatures, function_at, has_type_comment, obstacle
 from tsrefactor.facts.types import NONE, TENSOR, UNKNOWN, Type, optional
 from tsrefactor.source.edits import AddElse, AnnotateReturn, Edit, InsertAfter, InsertBefore, Replace
 from tsrefactor.vocabulary import Target
@@ -48,9 +49,10 @@ class FallThrough(Rule):
     - Where the variable is read only on some paths, or a loop carries it on, it becomes an `Optional` that starts as
       `None`, and `assert y is not None` stands before the reads. Where eager would find the variable unbound, the
       assertion fails.
-    - A function that is annotated to return a value and ends without `return` on some path returns None there. Where
-      a recorded run did that, it says so: `Optional[…]`, `return None`. Else the end raises under TorchScript only;
-      eager returns None as before, and the migration is *partial*.
+    - A function that returns a value and ends without `return` on some path returns None there. Where it is annotated
+      and a recorded run did that, it says so: `Optional[…]`, `return None`. Where no run did that, the end raises under
+      TorchScript only; eager returns None as before, and the migration is *partial*. Without an annotation this is done
+      where callers compute with the result: to TorchScript, it is one that may be None.
 
     Left alone: conditions that attributes set in `__init__` decide (annotate-types and final-attribute let TorchScript
     drop these branches), variables that are read in the arms of a conditional expression, in `and` and `or`, by nested
@@ -63,7 +65,6 @@ class FallThrough(Rule):
     name = "fall-through"
     targets = frozenset({Target.SCRIPT})
     answers = frozenset({"not-defined-in-branch", "missing-return", "undefined-value"})
-    needs_diagnosis = True
     examples = [
         _example(
             """\
@@ -162,6 +163,46 @@ class FallThrough(Rule):
 """,
             error="does not return along all paths",
         ),
+        Example(
+            before="""\
+import torch
+from torch import nn
+
+
+def reduced(loss, reduction: str):
+    if reduction == 'mean':
+        return loss.mean()
+    elif reduction == 'sum':
+        return loss.sum()
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        return 2 * reduced(x.abs(), 'mean')
+""",
+            after="""\
+import torch
+from torch import nn
+
+
+def reduced(loss, reduction: str):
+    if reduction == 'mean':
+        return loss.mean()
+    elif reduction == 'sum':
+        return loss.sum()
+    if torch.jit.is_scripting():
+        raise RuntimeError('reduced returns None here')
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        return 2 * reduced(x.abs(), 'mean')
+""",
+            inputs="[(torch.rand(3, 4),), (torch.rand(2, 5),)]",
+            breaks=Target.SCRIPT,
+            error=r"Optional\[Tensor\]",
+            recorded=True,
+        ),
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
@@ -179,6 +220,8 @@ class FallThrough(Rule):
                     yield from self._branch(function, node, conditions, diagnosis)
             else:
                 yield from self._declared(function, diagnosis.names.get("name", ""), diagnosis)
+        for function in _implicitly_none(file):
+            yield from self._return(function, conditions, None)
 
     # -- variables ---------------------------------------------------------------------------------------------------
 
@@ -226,10 +269,12 @@ class FallThrough(Rule):
 
     # -- returns -----------------------------------------------------------------------------------------------------
 
-    def _return(self, function: Function, conditions: FixedConditions, diagnosis: Diagnosis) -> Iterator[Finding]:
+    def _return(
+        self, function: Function, conditions: FixedConditions, diagnosis: Diagnosis | None
+    ) -> Iterator[Finding]:
         node = function.node
         returned = [n for n in function.nodes if isinstance(n, ast.Return)]
-        if leaves(node.body) or not any(r.value is not None for r in returned):
+        if leaves(node.body) or _raises_already(function) or not any(r.value is not None for r in returned):
             return
         tests = [n.test for n in function.nodes if isinstance(n, ast.If) and any(r in returned for r in walk(n))]
         if any(conditions.open(function, t) for t in tests):
@@ -256,6 +301,24 @@ class FallThrough(Rule):
             partial=True,
             answers=diagnosis,
         )
+
+
+def _implicitly_none(file: FileFacts) -> Iterator[Function]:
+    """Functions without annotation that callers compute with, and that never returned None in the runs."""
+    signatures = Signatures(file)
+    for function in signatures.functions if file.observations is not None else ():
+        recorded = function.observed.returns if function.observed is not None else UNKNOWN
+        annotated = function.node.returns is not None or has_type_comment(file, function.node)
+        if recorded.known and not recorded.optional and recorded != NONE and not annotated:
+            if taken_apart(signatures, function):
+                yield function
+
+
+def _raises_already(function: Function) -> bool:
+    last = function.node.body[-1]
+    if not isinstance(last, ast.If) or not isinstance(last.test, ast.Call) or not leaves(last.body):
+        return False
+    return function.file.origin(last.test.func) == "torch.jit.is_scripting"
 
 
 def _last(end: ast.stmt | Sequence[ast.stmt]) -> ast.stmt:
