@@ -309,9 +309,9 @@ def _implicitly_none(file: FileFacts) -> Iterator[Function]:
     for function in signatures.functions if file.observations is not None else ():
         recorded = function.observed.returns if function.observed is not None else UNKNOWN
         annotated = function.node.returns is not None or has_type_comment(file, function.node)
-        if recorded.known and not recorded.optional and recorded != NONE and not annotated:
-            if taken_apart(signatures, function):
-                yield function
+        something = recorded.known and not recorded.optional and recorded != NONE
+        if something and not annotated and taken_apart(signatures, function):
+            yield function
 
 
 def _raises_already(function: Function) -> bool:
