@@ -142,7 +142,9 @@ def migrate_all(
         batch.groups = _groups(cases, options, batch.start)
         waiting = {c.name for g in batch.groups for c in (*g.cases, *g.relatives)}
         tell([case for case in cases if case.name not in waiting])
-        run_all(workers, [_migrate_group(group, batch, options, tell) for group in batch.groups], jobs)
+        # the longest first, or it would run alone at the end; twice the jobs, since a group also computes here
+        longest = sorted(batch.groups, key=lambda g: -sum(c.seconds for c in g.cases))
+        run_all(workers, [_migrate_group(group, batch, options, tell) for group in longest], 2 * jobs)
     except KeyboardInterrupt:
         workers.cancel()
         batch.interrupted = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -62,7 +61,7 @@ class CaseLoop:
         self.rules = [r for r in options.rules if target in r.targets]
         self.original, self.original_is_thorough, self.thorough = original, thorough, thorough
         self.rounds = 0
-        self.until = time.monotonic() + options.case_seconds
+        self.seconds = 0.0  # that its attempts ran: waiting for other cases does not count
         self.notes: list[str] = []
 
     # -- attempts --------------------------------------------------------------------------------------------------
@@ -73,6 +72,7 @@ class CaseLoop:
 
     def _examined(self, result: Result) -> Examination:
         """A result as an examination; one whose eager results differ from the original's is a failure of eager."""
+        self.seconds += result.seconds
         examination = as_examination(result, self.target)
         if self.original is None or examination.fingerprint is None:
             return examination
@@ -133,7 +133,7 @@ class CaseLoop:
         """Answers one diagnosis after the other, until the case passes or nothing helps."""
         seen = {_signature(examination, draft)}
         while not examination.passed and examination.diagnosis is not None:
-            if self.rounds >= self.options.rounds or time.monotonic() > self.until:
+            if self.rounds >= self.options.rounds or self.seconds > self.options.case_seconds:
                 self._note(f"given up after {self.rounds} rounds: out of rounds or time")
                 break
             self.rounds += 1

@@ -24,7 +24,7 @@ class Options:
 
     ``target``: the one asked for, before the case's own; ``default_target``: where neither says. ``placement``: None
     means what the target wants. ``source``: the folders whose files may be rewritten. ``seconds`` and ``memory_gib``:
-    limits of one attempt; ``rounds`` and ``case_seconds`` of the mending of one case.
+    limits of one attempt; ``rounds`` and ``case_seconds``, in attempts, of the mending of one case.
     """
 
     rules: Sequence[Rule]
