@@ -1,4 +1,4 @@
-"""Whether models that were traced on the CPU hold on a GPU: each is saved, loaded onto CUDA, and compared with eager there.
+"""Whether models that were traced on the CPU hold on a GPU: each is saved, loaded there, and compared with eager.
 
 usage: python benchmarks/cuda_traces.py FOLDER [FOLDER ...]
 
