@@ -53,13 +53,19 @@ def verdict(torch: Any, case: Any) -> str:
     for number, call in enumerate(inputs):
         args, kwargs = moved(torch, call.args), moved(torch, call.kwargs)
         with torch.no_grad():
-            expected = model(*copy.deepcopy(args), **copy.deepcopy(kwargs))
+            try:
+                expected = model(*copy.deepcopy(args), **copy.deepcopy(kwargs))
+            except RuntimeError as error:
+                return f"eager itself fails on input {number}: {told(error)}"
             try:
                 torch.testing.assert_close(trace(*args, **kwargs), expected, rtol=1e-3, atol=1e-3)
             except (RuntimeError, AssertionError) as error:
-                telling = [line for line in str(error).splitlines() if line.strip()]
-                return f"fails on input {number}: {telling[-1][:150]}"
+                return f"fails on input {number}: {told(error)}"
     return "holds"
+
+
+def told(error: Exception) -> str:
+    return [line.strip() for line in str(error).splitlines() if line.strip()][-1][:150]
 
 
 def moved(torch: Any, value: Any) -> Any:
