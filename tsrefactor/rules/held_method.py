@@ -6,13 +6,20 @@ import ast
 import re
 from collections.abc import Iterator
 
+from tsrefactor.facts.attributes import Declaration
+from tsrefactor.facts.call_forms import NotNameable
+from tsrefactor.facts.declaring import declared
 from tsrefactor.facts.definitions import Class, Function
+from tsrefactor.facts.dispatch import method_name
+from tsrefactor.facts.family import members
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.flags import last_store
 from tsrefactor.facts.held import UNREADABLE, Held, HeldFunctions
 from tsrefactor.facts.kept import is_stored_once
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.signatures import written_header
-from tsrefactor.source.edits import Replace
+from tsrefactor.facts.types import BOOL
+from tsrefactor.source.edits import InsertAfter, Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -26,10 +33,10 @@ from torch import nn
 """
 
 
-def _example(before: str, after: str) -> Example:
-    inputs = "[(torch.rand(2, 3, 4, 4),), (torch.rand(1, 3, 6, 6),)]"
+def _example(before: str, after: str, imports: str = "") -> Example:
+    inputs = "[(torch.rand(2, 3, 4, 4),), (torch.rand(1, 3, 6, 4),)]"
     error = "failed to convert Python type: 'method'|failed to compile it"
-    return Example(_HEAD + before, _HEAD + after, inputs, Target.SCRIPT, error=error)
+    return Example(_HEAD + before, imports + _HEAD + after, inputs, Target.SCRIPT, error=error)
 
 
 class HeldMethod(Rule):
@@ -38,9 +45,10 @@ class HeldMethod(Rule):
     TorchScript takes no bound methods for attributes, and `F.interpolate` and the max pools only where they are called
     by their name. Where an attribute holds the same one in all instances, the calls name it: `self.interp(x, 2.0)`
     becomes `F.interpolate(x, 2.0)`. Where it holds one of several, methods that do not use `self` become static ones,
-    which TorchScript takes like functions.
+    which TorchScript takes like functions. Where they use it, `__init__` keeps in a `Final[bool]` which one it is, and
+    a method calls that one by its name; the others are not compiled.
 
-    Left alone: attributes that several methods with `self` share, or that other code sets.
+    Left alone: attributes that other code sets, or that are read otherwise than by a call.
 
     Source: "failed to convert Python type: 'method' to a TorchScript type" and "cannot be directly compiled because it
     is overloaded", raised by torch/csrc/jit/python/python_sugared_value.cpp.
@@ -111,6 +119,58 @@ class Model(nn.Module):
         return self.act(x)
 """,
         ),
+        _example(
+            """\
+class Model(nn.Module):
+    def __init__(self, kind="general"):
+        super().__init__()
+        if kind == "dot":
+            self.norm = 2.0
+            self.score = self._dot
+        else:
+            self.linear = nn.Linear(4, 4)
+            self.score = self._general
+
+    def _dot(self, x, y):
+        return (x * y).sum(-1) / self.norm
+
+    def _general(self, x, y):
+        return (self.linear(x) * y).sum(-1)
+
+    def forward(self, x):
+        return self.score(x, x + 1)  # (batch, channel, height)
+""",
+            """\
+class Model(nn.Module):
+    score_is_dot: Final[bool]
+
+    def __init__(self, kind="general"):
+        super().__init__()
+        if kind == "dot":
+            self.norm = 2.0
+            self.score = self._dot
+        else:
+            self.linear = nn.Linear(4, 4)
+            self.score = self._general
+        self.score_is_dot = self.score == self._dot
+
+    def _dot(self, x, y):
+        return (x * y).sum(-1) / self.norm
+
+    def _general(self, x, y):
+        return (self.linear(x) * y).sum(-1)
+
+    def _call_score(self, x, y):
+        if self.score_is_dot:
+            return self._dot(x, y)
+        else:
+            return self._general(x, y)
+
+    def forward(self, x):
+        return self._call_score(x, x + 1)  # (batch, channel, height)
+""",
+            imports="from typing import Final\n\n",
+        ),
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
@@ -121,9 +181,13 @@ class Model(nn.Module):
             if len(values) == 1:
                 yield from self._by_name(held, values[0])
                 continue
-            for value in values:
-                method = _held_method(value)
-                if method is not None and method not in given:
+            methods = list(dict.fromkeys(m for m in map(_held_method, values) if m is not None))
+            reason = next((r for r in (_bound(file, m) for m in methods) if r is not None), None)
+            if reason is not None:
+                yield self._chosen(held, cls, name, methods, _holds_others(values), reason)
+                continue
+            for method in methods:
+                if method not in given:
                     given.add(method)
                     yield self._static(file, method)
 
@@ -145,17 +209,77 @@ class Model(nn.Module):
         yield self.finding(value.node, message, *(Replace(c.func, written) for _, c in calls))
 
     def _static(self, file: FileFacts, method: Function) -> Finding:
-        message = f"TorchScript takes no bound method for an attribute (`{method.name}`)"
-        reason = _bound(file, method)
-        if reason is not None:
-            return self.finding(method.node, f"{message}, and {reason}")
         header = _static_header(method)
         template = f"@staticmethod\n{header.replace('{', '{{').replace('}', '}}')}\n    {{body}}"
         return self.finding(
             method.node,
-            f"{message}; make it static: `{header}`",
+            f"TorchScript takes no bound method for an attribute (`{method.name}`); make it static: `{header}`",
             Replace([method.node], template, {"body": method.node.body}),
         )
+
+    def _chosen(
+        self, held: HeldFunctions, cls: Class, name: str, methods: list[Function], others: bool, bound: str
+    ) -> Finding:
+        """A method that calls the one of several that the attribute holds. ``others``: it may hold other functions."""
+        init = cls.methods.get("__init__")
+        message = f"TorchScript takes no bound method for an attribute (`{name}`), and {bound}"
+        anchor = last_store(init, [name]) if init is not None else None
+        if anchor is None or init is None or not _set_by(held, init, name):
+            return self.finding(methods[0].node, f"{message}; it is not set by `__init__` of `{cls.name}` alone")
+        form = held.form(cls, name)
+        try:
+            alike = not others and len({_taken(m) for m in methods}) == 1
+            parameters = form.of_target(methods[0], 0, ()) if alike else form.of_calls(())
+        except NotNameable as reason:
+            return self.finding(methods[0].node, f"{message}; {reason}")
+        if not form.is_plain:
+            return self.finding(methods[0].node, f"{message}; it is called with `*` or `**`")
+        self_name, taken = init.self_name, members(cls)
+        told = methods if others else methods[:-1]
+        flags = [method_name(cls, taken, f"{name.strip('_')}_is_{m.name.strip('_')}") for m in told]
+        dispatch = method_name(cls, taken, f"_call_{name.strip('_')}")
+        passed = ", ".join(p.passed for p in parameters)
+        last = name if others else methods[-1].name
+        body = "".join(
+            f"    {'el' if i else ''}if {self_name}.{flag}:\n        return {self_name}.{m.name}({passed})\n"
+            for i, (flag, m) in enumerate(zip(flags, told, strict=True))
+        )
+        header = ", ".join([str(self_name), *(p.written for p in parameters)])
+        template = f"\ndef {dispatch}({header}):\n{body}    else:\n        return {self_name}.{last}({passed})"
+        stores = [
+            f"{self_name}.{f} = {self_name}.{name} == {self_name}.{m.name}" for f, m in zip(flags, told, strict=True)
+        ]
+        declarations, imports = declared(
+            cls, [Declaration(cls, f, BOOL, True, init.node, "it says which method is called") for f in flags]
+        )
+        after = max((m.node for m in methods if m.cls is cls), key=lambda n: n.lineno, default=init.node)
+        edits = [InsertAfter(anchor, "\n".join(stores)), InsertAfter(after, template), *declarations]
+        edits += [Replace(c.func, f"{f.self_name}.{dispatch}") for f, c in form.calls]
+        message = f"TorchScript takes no bound method for an attribute (`{name}`); call by name the one that it holds"
+        return self.finding(anchor, message, *edits, imports=imports | form.imports)
+
+
+def _holds_others(values: list[Held]) -> bool:
+    """Whether the attribute may hold something else than the methods that the file shows."""
+    chosen = (v.node for v in values if _held_method(v) is None)
+    return not all(
+        isinstance(n, ast.Subscript) and isinstance(n.value, (ast.Dict, ast.List, ast.Tuple)) for n in chosen
+    )
+
+
+def _taken(method: Function) -> tuple[str, ...]:
+    """The parameters of a method with their defaults."""
+    return tuple(f"{p.name}={ast.unparse(p.default)}" if p.default else p.name for p in method.parameters)
+
+
+def _set_by(held: HeldFunctions, init: Function, name: str) -> bool:
+    """Whether nothing but this constructor sets the attribute, and methods only call it."""
+    cls = init.cls
+    assert cls is not None
+    setting = {method for c in (cls, *cls.ancestors, *cls.subclasses) for method, _ in c.assigned.get(name, ())}
+    return (
+        setting == {init} and not any(f is init for f, _ in held.form(cls, name).calls) and held.only_called(cls, name)
+    )
 
 
 def _held_method(value: Held) -> Function | None:
