@@ -36,8 +36,13 @@ class ColdBlock:
         name = self.function.qualname
         if self.is_whole:
             return f"{name} is not supported"
-        text = ast.unparse(self.condition) if self.condition is not None else ""
-        return f"{name} does not support " + (f"`{text}`" if text and len(text) <= _LONGEST else "this path")
+        return f"{name} does not support {told(self.condition)}"
+
+
+def told(condition: ast.expr | None) -> str:
+    """What leads to a path, as a message quotes it."""
+    text = ast.unparse(condition) if condition is not None else ""
+    return f"`{text}`" if text and len(text) <= _LONGEST else "this path"
 
 
 def is_cold(function: Function, statement: ast.stmt) -> bool:
