@@ -8,6 +8,12 @@ from dataclasses import dataclass
 
 from .definitions import Class, Function
 
+_OF_MODULES = frozenset(
+    "training forward type float double half bfloat16 cpu cuda to train eval apply children modules parameters buffers"
+    " compile requires_grad_ share_memory extra_repr state_dict zero_grad".split()
+)
+_OF_OTHERS = frozenset({"config", "device", "dtype", "hparams", "logger", "name", "name_or_path", "trainer"})
+
 
 class OutOfSight(Exception):
     """What a parent's call reaches is not known from this file; the message says why."""
@@ -96,6 +102,15 @@ def delegate(method: Function) -> str | None:
 def members(cls: Class) -> set[str]:
     """Names of methods and attributes of a class, of those above it and of those below it."""
     return {name for c in (cls, *cls.ancestors, *cls.subclasses) for name in (*c.methods, *c.assigned)}
+
+
+def attributes_in_use(cls: Class) -> set[str]:
+    """Names that a new attribute of a module must not take: those of the class, its relatives and the recorded
+    instances, of torch.nn.Module, and where a base is not in the file, names that such bases often use."""
+    family = (cls, *cls.ancestors, *cls.subclasses)
+    recorded = {n for c in family if c.observed is not None for n in (*c.observed.attributes, *c.observed.children)}
+    foreign = any(base not in ("torch.nn.Module", "object") for base in cls.foreign_bases)
+    return members(cls) | recorded | _OF_MODULES | (_OF_OTHERS if foreign else set())
 
 
 def initialised_at(cls: Class) -> ast.stmt | None:

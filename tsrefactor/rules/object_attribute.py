@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.diagnosis import Diagnosis
-from tsrefactor.facts.family import members
+from tsrefactor.facts.family import attributes_in_use
 from tsrefactor.facts.fields import Held, fields_stored, is_changed, path_of, recorded_at, stored_at
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.names import fresh
@@ -24,11 +24,6 @@ from tsrefactor.vocabulary import Target
 from .base import Example, Finding, Rule, Settings
 
 _PLAIN = {t.name for t in (*SCALARS, STR, NONE, DEVICE)} | {"torch.dtype", "List", "Dict", "Tuple", "Optional"}
-_OF_MODULES = frozenset(
-    "training forward type float double half bfloat16 cpu cuda to train eval apply children modules parameters buffers"
-    " compile requires_grad_ share_memory extra_repr state_dict zero_grad".split()
-)
-_OF_OTHERS = frozenset({"config", "device", "dtype", "hparams", "logger", "name", "name_or_path", "trainer"})
 
 
 class ObjectAttribute(Rule):
@@ -407,12 +402,6 @@ def _is_plain(type_: Type) -> bool:
 
 def _name(cls: Class, held: str, read: _Read, given: set[str]) -> str:
     """The field's name, with those of the objects around it where it is taken."""
-    family = (cls, *cls.ancestors, *cls.subclasses)
-    recorded = {n for c in family if c.observed is not None for n in (*c.observed.attributes, *c.observed.children)}
-    taken = members(cls) | given | recorded | _OF_MODULES | (_OF_OTHERS if _is_foreign(cls) else set())
+    taken = attributes_in_use(cls) | given
     words = [re.sub(r"\W+", "_", s.lower() if s.isupper() else s).strip("_") for s in (held, *read.steps)]
     return fresh(taken, *("_".join(words[i:]) for i in reversed(range(len(words)))))
-
-
-def _is_foreign(cls: Class) -> bool:
-    return any(base not in ("torch.nn.Module", "object") for base in cls.foreign_bases)
