@@ -47,6 +47,11 @@ def observe(case: ModelCase, source: tuple[str, ...]) -> Observations:
 
 def _loaded(source: tuple[str, ...]) -> set[str]:
     roots = tuple(os.path.join(os.path.realpath(folder), "") for folder in source)
-    files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-    real = {os.path.realpath(file) for file in files if isinstance(file, str) and file.endswith(".py")}
+    named = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    files = {file for file in named if isinstance(file, str) and file.endswith(".py")}
+    folders = {folder: os.path.realpath(folder) for folder in set(map(os.path.dirname, files))}
+    real = {
+        os.path.realpath(file) if os.path.islink(file) else os.path.join(folders[folder], name)
+        for file in files for folder, name in [os.path.split(file)]
+    }  # fmt: skip
     return {file for file in real if file.startswith(roots)}

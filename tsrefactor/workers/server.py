@@ -48,6 +48,7 @@ def main(control: int) -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         import torch
+        import torch.fx.experimental.symbolic_shapes  # autograd and the tracer import it: a second in every child
 
         from . import loading  # noqa: F401
     except Exception as error:
