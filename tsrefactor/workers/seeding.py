@@ -7,7 +7,6 @@ import random
 import numpy
 import torch
 
-
 _queued = False  # whether a device that is set up later will be seeded then
 
 
