@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.inlining import NotInlinable, bound_around, substituted
 from tsrefactor.facts.maps import as_comprehension
 from tsrefactor.facts.nodes import walk
 from tsrefactor.source.edits import Edit, Piece, Replace
@@ -23,7 +24,6 @@ from torch import nn
 class Model(nn.Module):
     def forward(self, x):
 """
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 def _example(before: str, after: str) -> Example:
@@ -96,10 +96,6 @@ class InlineLambda(Rule):
         return self.finding(statement, message, *edits, Replace([statement], ""), answers=diagnosis)
 
 
-class NotInlinable(Exception):
-    """Why a lambda stays, as the end of "…, and it is passed on"."""
-
-
 def _assigned(statement: ast.stmt) -> tuple[str, ast.Lambda] | None:
     """``name = lambda …``."""
     if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
@@ -125,7 +121,7 @@ def _calls(function: Function, statement: ast.stmt, name: str, body: ast.Lambda)
         call = file.parents[use]
         if use not in below:
             raise NotInlinable("it is called outside the block that assigns it")
-        if free & _bound_around(function, call):
+        if free & bound_around(function, call):
             raise NotInlinable("a name in it means something else where it is called")
         if isinstance(call, ast.Call) and file.origin(call.func) == "map" and call.args[0] is use:
             if (mapped := as_comprehension(function, call, body)) is None:
@@ -139,70 +135,9 @@ def _calls(function: Function, statement: ast.stmt, name: str, body: ast.Lambda)
         if any(n in names for v in call.args for n in walk(v)):
             raise NotInlinable("it is called with its own result")
         values = dict(zip((p.arg for p in a.args), call.args, strict=True))
-        yield Replace(call, "{body}", {"body": Piece(body.body, _substituted(function, body, values))})
+        yield Replace(call, "{body}", {"body": Piece(body.body, substituted(function, body.body, values))})
 
 
 def _rest(function: Function, statement: ast.stmt) -> list[ast.stmt]:
     block = function.file.block_of(statement)
     return block[block.index(statement) + 1 :]
-
-
-def _bound_around(function: Function, node: ast.AST) -> set[str]:
-    """Names that functions and comprehensions around a node bind."""
-    found: set[str] = set()
-    while (node := function.file.parents[node]) is not function.node:
-        if isinstance(node, _SCOPES):
-            found |= {n.arg for n in walk(node) if isinstance(n, ast.arg)}
-            found |= {n.id for n in walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
-    return found
-
-
-def _substituted(function: Function, body: ast.Lambda, values: dict[str, ast.expr]) -> dict[ast.expr, str]:
-    """The new source of the parameters in the body. Raises NotInlinable where an argument would run another way."""
-    inner = [n for n in walk(body.body) if isinstance(n, _SCOPES)]
-    bound = {n.id for s in inner for n in walk(s) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
-    bound |= {n.arg for s in inner for n in walk(s) if isinstance(n, ast.arg)}
-    changes: dict[ast.expr, str] = {}
-    first = _evaluated_first(body.body)
-    complex_ = [v for v in values.values() if not _is_plain(v)]
-    for name, value in values.items():
-        uses = [n for n in walk(body.body) if isinstance(n, ast.Name) and n.id == name]
-        read = {n.id for n in walk(value) if isinstance(n, ast.Name)}
-        if (read | {name}) & bound:
-            raise NotInlinable("a name in it is bound again inside it")
-        if not _is_plain(value) and (uses != [first] or len(complex_) > 1):
-            raise NotInlinable(f"`{ast.unparse(value)}` would be computed more than once, or later")
-        for use in uses:
-            changes[use] = _parenthesised(function, value)
-    return changes
-
-
-def _parenthesised(function: Function, value: ast.expr) -> str:
-    text = function.file.source.segment(value)
-    text = ast.unparse(value) if "\n" in text else text
-    atoms = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Call, ast.Tuple, ast.List)
-    return text if isinstance(value, atoms) else f"({text})"
-
-
-def _is_plain(node: ast.expr) -> bool:
-    """A name, an attribute or a literal: reading it twice changes nothing."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return isinstance(node, (ast.Name, ast.Constant))
-
-
-def _evaluated_first(node: ast.expr) -> ast.expr:
-    """What an expression evaluates before anything else."""
-    while True:
-        if isinstance(node, ast.Call):
-            node = node.func
-        elif isinstance(node, (ast.Attribute, ast.Subscript)):
-            node = node.value
-        elif isinstance(node, (ast.BinOp, ast.Compare)):
-            node = node.left
-        elif isinstance(node, ast.UnaryOp):
-            node = node.operand
-        elif isinstance(node, ast.IfExp):
-            node = node.test
-        else:
-            return node
