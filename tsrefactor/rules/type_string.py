@@ -75,7 +75,7 @@ class Model(nn.Module):
         self.window = torch.ones(5)
 
     def forward(self, img):
-        if img.dim() == 1 and self.window.dtype == img.dtype and self.window.device.type == img.device.type:
+        if img.dim() == 1 and (self.window.dtype == img.dtype and self.window.device.type == img.device.type):
             window = self.window  # it fits
         else:
             window = self.window.type_as(img)
@@ -134,8 +134,6 @@ class Model(nn.Module):
                 if modern is None or not all(_may_be_tensor(function, t) for t in tensors):
                     continue
                 template, pieces, imports = modern
-                if not _stands_alone(file.parents[node], isinstance(node.ops[0], ast.Eq)):
-                    template = f"({template})"
                 yield self.finding(
                     node,
                     f"for TorchScript `type()` gives the tensor itself; write `{preview(template, pieces)}`",
@@ -165,13 +163,6 @@ class Model(nn.Module):
         device = f"{quote}{devices[tuple(package)]}{quote}"
         template = f"{{x}}.dtype {is_} {dtype} {joined} {{x}}.device.type {is_} {device}"
         return template, {"x": tensors[0]}, imports
-
-
-def _stands_alone(parent: ast.AST, same: bool) -> bool:
-    """Whether a condition of several parts needs no parentheses there."""
-    if isinstance(parent, ast.BoolOp):
-        return isinstance(parent.op, ast.And if same else ast.Or)
-    return isinstance(parent, (ast.If, ast.While, ast.Assign, ast.Return))
 
 
 def _asked(node: ast.expr) -> ast.expr | None:
