@@ -231,3 +231,25 @@ class Model(nn.Module):
     forward = next(f for f in file.functions if f.name == "forward")
     (loop,) = forward.of(ast.For)
     assert forward.dependence.freezes_loop(loop, presume=True) is frozen
+
+
+def test_a_result_may_be_made_of_what_the_call_gives():
+    text = """
+import torch
+
+def missing(n: int, kernel: int):
+    rest = n % kernel
+    return max(kernel - rest, 0)
+
+def again(n: int):
+    return again(n - 1) + n
+
+def f(x: torch.Tensor, k: int):
+    a = missing(x.shape[0], k)
+    b = missing(k, k)
+    c = missing(int(x.sum()), k)
+    d = again(k)
+"""
+    file = FileFacts(Document(SourceFile(Path("m.py"), text, "utf-8", False, "\n")))
+    found = next(f for f in file.all_functions if f.name == "f").dependence
+    assert (found.sized_names, found.extracted_names) == ({"a"}, {"c"})

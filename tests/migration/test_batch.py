@@ -189,6 +189,26 @@ def test_one_input_is_enough_to_find_and_mend_a_baked_length(migrated):
     assert "torch.arange(x.shape[0])" in text
 
 
+def test_what_keeps_a_helper_of_a_trace_from_compiling_is_mended(migrated):
+    cases, text = migrated(
+        """
+        class A(nn.Module):
+            def pad(self, x, value=0):
+                if x.sum() > 0:
+                    x = nn.functional.pad(x, [1, 1], value=value)
+                return x
+
+            def forward(self, x):
+                return self.pad(x)
+        """,
+        "yield case('a', 'A', x + 2, x - 2)\n",
+        target=Target.TRACE,
+    )
+    assert cases["a"].status is Status.MIGRATED
+    assert [a.finding.rule for a in cases["a"].changes] == ["soft-refactor", "coerce-float"]
+    assert "def _update_x(x, value: int):" in text and "value=float(value)" in text
+
+
 def test_a_script_that_is_wrong_in_the_other_mode_only_is_no_pass(migrated):
     cases, _ = migrated(
         """

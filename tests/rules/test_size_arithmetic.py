@@ -62,3 +62,23 @@ def test_the_forms_are_equal_for_every_size(written):
 @pytest.mark.parametrize("expression", LEFT)
 def test_left_alone(expression):
     assert findings(RULE, model(body(expression), before=NUMPY)) == []
+
+
+def test_a_parameter_that_a_call_gives_a_size_is_one():
+    text = """\
+import math
+
+import torch
+
+
+def steps(n: int, k: int) -> int:
+    return math.ceil(n / k) + int(n / k)
+
+
+class Model(torch.nn.Module):
+    def forward(self, x: torch.Tensor):
+        return x.new_zeros(steps(x.shape[0], 3))
+"""
+    after = rewritten(RULE, text).document.text
+    assert "return (-(-n // k)) + int(n / k)" in after, "int() of what may be negative stays"
+    assert not findings(RULE, text.replace("x.shape[0]", "4"))

@@ -18,6 +18,12 @@ def callee(function: Function, call: ast.Call) -> Function | None:
     return function.cls.method(method) if method is not None and function.cls is not None else None
 
 
+def arguments(called: Function, call: ast.Call) -> dict[str, ast.expr]:
+    """What a call gives the parameters of the function that it runs."""
+    names = [p.name for p in called.parameters]
+    return dict(zip(names, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
+
+
 class Callers:
     """The calls in a file of its own functions and methods."""
 
@@ -31,8 +37,7 @@ class Callers:
 
     def given(self, function: Function, name: str) -> Iterator[tuple[Function, ast.expr]]:
         """What the calls pass for a parameter, each with the function that calls."""
-        names = [p.name for p in function.parameters]
         for caller, call in self._calls.get(function, ()):
-            arguments = dict(zip(names, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
-            if name in arguments:
-                yield caller, arguments[name]
+            given = arguments(function, call)
+            if name in given:
+                yield caller, given[name]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Set
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .callers import callee
+from .callers import arguments, callee
 from .nodes import children, walk
 from .own_tensors import is_own
 from .types import TENSOR
@@ -26,6 +26,7 @@ _CONVERSIONS = frozenset(
 )
 _COMBINING = ("max", "min", "abs", "sum", "round")
 _SIZE_METHODS = {"size", "numel", "nelement", "__len__"}
+_Holds = Callable[["Dependence", ast.expr, frozenset[str]], bool]
 _COMPOUND = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.IfExp, ast.Subscript, ast.Tuple, ast.List)
 
 
@@ -48,13 +49,23 @@ class Dependence:
         names = self._closure(self._measures)
         return {n for n in names if self.function.types.of_name(n) != TENSOR}
 
-    def is_extracted(self, node: ast.expr) -> bool:
-        """Whether an expression is a Python value computed from tensor data (``x.max().item() + 1``)."""
-        return self._extracts(node, self.extracted_names)
+    def is_extracted(self, node: ast.expr, given: frozenset[str] = frozenset()) -> bool:
+        """Whether an expression is a Python value computed from tensor data (``x.max().item() + 1``).
 
-    def is_sized(self, node: ast.expr) -> bool:
-        """Whether an expression is a Python value computed from sizes of tensors (``x.shape[0] // 2``, ``len(x)``)."""
-        return self._measures(node, self.sized_names)
+        ``given``: parameters that are taken for such values.
+        """
+        return self._extracts(node, self._made_of(self._extracts, given) if given else self.extracted_names)
+
+    def is_sized(self, node: ast.expr, given: frozenset[str] = frozenset()) -> bool:
+        """Whether an expression is a Python value computed from sizes of tensors (``x.shape[0] // 2``, ``len(x)``).
+
+        ``given``: parameters that are taken for sizes.
+        """
+        return self._measures(node, self._made_of(self._measures, given) if given else self.sized_names)
+
+    def may_be_sized(self, node: ast.expr) -> bool:
+        """Whether `is_sized`, also where a call in the file gives a parameter a size."""
+        return self._measures(node, self._sized)
 
     def decides(self, test: ast.expr, presume: bool = False) -> bool:
         """Whether the truth of a condition depends on tensor data, so that a trace keeps one side of it for ever."""
@@ -133,7 +144,7 @@ class Dependence:
         names = [n for n in names if function.types.of_name(n) != TENSOR]
         return {n for n in names if any(holds(c, value) for c, value in function.file.callers.given(function, n))}
 
-    def returns(self, position: int | None, holds: Callable[[Dependence, ast.expr], bool]) -> bool:
+    def returns(self, position: int | None, holds: _Holds, given: frozenset[str] = frozenset()) -> bool:
         """Whether a result, or an item of the tuples that are returned, is an expression for which ``holds``."""
         if "return" in self._asked:
             return False
@@ -142,20 +153,26 @@ class Dependence:
             values = [r.value for r in self.function.of(ast.Return) if r.value is not None]
             if position is not None:
                 values = [v.elts[position] for v in values if isinstance(v, ast.Tuple) and position < len(v.elts)]
-            return any(not isinstance(v, ast.Tuple) and holds(self, v) for v in values)
+            return any(not isinstance(v, ast.Tuple) and holds(self, v, given) for v in values)
         finally:
             self._asked.discard("return")
 
-    def _comes_back(self, node: ast.expr, holds: Callable[[Dependence, ast.expr], bool]) -> bool:
-        """Whether it is a call of a function of the file, or an item of what that returns, whose result ``holds``."""
+    def _comes_back(self, node: ast.expr, holds: _Holds, within: Callable[[ast.expr], bool]) -> bool:
+        """Whether it is a call of a function of the file, or an item of what that returns, whose result ``holds``:
+        by itself, or as made of arguments that hold ``within`` this function.
+        """
         position = None
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
             position = node.slice.value if isinstance(node.slice.value, int) else None
             node = node.value
         called = callee(self.function, node) if isinstance(node, ast.Call) else None
-        return called is not None and called.dependence.returns(position, holds)
+        if called is None:
+            return False
+        assert isinstance(node, ast.Call)
+        given = frozenset(name for name, value in arguments(called, node).items() if within(value))
+        return called.dependence.returns(position, holds, given)
 
-    def _was_left(self, node: ast.Attribute, holds: Callable[[Dependence, ast.expr], bool]) -> bool:
+    def _was_left(self, node: ast.Attribute, holds: _Holds) -> bool:
         """Whether it is an attribute in which a method, not the constructor, leaves an expression that ``holds``."""
         name, cls = self.function.self_attribute(node), self.function.cls
         if name is None or cls is None or name in self._asked:
@@ -163,7 +180,7 @@ class Dependence:
         self._asked.add(name)
         try:
             left = [pair for c in (cls, *cls.ancestors) for pair in c.assigned.get(name, ())]
-            return any(m.name != "__init__" and v is not None and holds(m.dependence, v) for m, v in left)
+            return any(m.name != "__init__" and v is not None and holds(m.dependence, v, frozenset()) for m, v in left)
         finally:
             self._asked.discard(name)
 
@@ -188,6 +205,10 @@ class Dependence:
     @staticmethod
     def _is_compiled(function: Function) -> bool:
         return bool({"torch.jit.script", "torch.jit.script_if_tracing"} & set(function.decorators))
+
+    def _made_of(self, holds: Callable[[ast.expr, set[str]], bool], given: frozenset[str]) -> set[str]:
+        """Local names that hold plain values for which ``holds``, where the ``given`` parameters do."""
+        return {n for n in self._closure(holds, given) if self.function.types.of_name(n) != TENSOR}
 
     def _closure(self, holds: Callable[[ast.expr, set[str]], bool], given: Set[str] = frozenset()) -> set[str]:
         """Names that are bound, anywhere in the function, to an expression for which ``holds``, given such names."""
@@ -218,7 +239,9 @@ class Dependence:
             return node.id in names
         if isinstance(node, ast.Attribute):
             return self._was_left(node, Dependence.is_extracted)
-        if isinstance(node, (ast.Call, ast.Subscript)) and self._comes_back(node, Dependence.is_extracted):
+        if isinstance(node, (ast.Call, ast.Subscript)) and self._comes_back(
+            node, Dependence.is_extracted, lambda value: self._extracts(value, names)
+        ):
             return True
         if isinstance(node, ast.Call):
             method = isinstance(node.func, ast.Attribute) and node.func.attr in _EXTRACTS
@@ -238,7 +261,9 @@ class Dependence:
         if isinstance(node, ast.Attribute):
             left = self._was_left(node, Dependence.is_sized)
             return left or (node.attr == "shape" and self._varies(node.value))
-        if isinstance(node, (ast.Call, ast.Subscript)) and self._comes_back(node, Dependence.is_sized):
+        if isinstance(node, (ast.Call, ast.Subscript)) and self._comes_back(
+            node, Dependence.is_sized, lambda value: self._measures(value, names)
+        ):
             return True
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Attribute) and node.func.attr in _SIZE_METHODS:

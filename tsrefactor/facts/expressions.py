@@ -35,6 +35,7 @@ from .types import (
     join,
     join_all,
     list_of,
+    optional,
     tuple_of,
 )  # fmt: skip
 
@@ -214,7 +215,7 @@ class Expressions:
             if attribute is not None:
                 return self._of_self_call(node, attribute)
             receiver = self._of(node.func.value)
-            if receiver == TENSOR:
+            if receiver in (TENSOR, optional(TENSOR)):  # None has no methods
                 return method_returns(node.func.attr, len(node.args), keywords)
             known = _OF_UNKNOWNS | {"view"} if self.lenient else _OF_UNKNOWNS
             if receiver == UNKNOWN and node.func.attr in known:

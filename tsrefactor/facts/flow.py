@@ -42,6 +42,7 @@ class Flow:
     def __init__(self, function: Function):
         self.function = function
         self._written: dict[ast.AST, set[str]] = {}
+        self._is_asked = False
 
     def reads(self, code: Code) -> set[str]:
         """Names read anywhere in the code, in nested functions and comprehensions too, but for the latter's own."""
@@ -220,10 +221,22 @@ class Flow:
             return True
         if is_operation(origin) or origin in _PURE_BUILTINS or origin.startswith("math."):
             return False
+        if isinstance(node.func, ast.Name):
+            called = self.function.file.function_named(origin) if node.func.id not in self.local_names else None
+            return called is None or not called.flow.only_computes
         receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
         if isinstance(receiver, ast.Constant):  # "layer{}".format(i)
             return False
         return receiver is None or self.function.type_of(receiver, presume=True).name != "Tensor"
+
+    @cached_property
+    def only_computes(self) -> bool:
+        """Whether a call of the function does no more than give a value, as `is_pure`; it calls not itself for that."""
+        if self._is_asked or self.function.node.decorator_list or isinstance(self.function.node, ast.AsyncFunctionDef):
+            return False
+        self._is_asked = True
+        nodes = (n for s in self.function.node.body for n in walk(s))
+        return not any(self._impure(n) for n in nodes if not isinstance(n, ast.Return))
 
     def _asks_in_place(self, call: ast.Call) -> bool:
         """``inplace=True`` by name, or a bare ``True`` given to one of torch's activations."""

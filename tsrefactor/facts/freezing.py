@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from functools import cached_property
 
+from .callers import arguments, callee
 from .definitions import Function
 from .nodes import walk
 from .types import BOOL, FLOAT, INT, TENSOR
@@ -22,14 +23,16 @@ _ONE_FOR_ALL = {
     **dict.fromkeys(("torch.nn.functional.adaptive_avg_pool1d", "torch.nn.functional.adaptive_max_pool1d"), 1),
     "torch.roll": 1,
 }
+_DEEPEST = 3  # of calls between functions of the file
 _WATCHED = (ast.Raise, ast.Assert, ast.If, ast.While)
 
 
 class Freezing:
-    """The numbers of one function that a trace keeps, and what uses them."""
+    """The numbers of one function that a trace keeps, and what uses them. ``given``: parameters that hold sizes."""
 
-    def __init__(self, function: Function):
+    def __init__(self, function: Function, given: frozenset[str] = frozenset(), depth: int = 0):
         self.function, self.file, self.dependence = function, function.file, function.dependence
+        self._given, self._depth = given, depth
 
     @cached_property
     def roots(self) -> list[ast.expr]:
@@ -94,13 +97,26 @@ class Freezing:
             return self._is_tensor(node.func.value)
         origin = self.file.origin(node.func)
         if self.function.types.bindings.shadows(origin):
-            return False
+            return self._is_kept_by(node)
         if origin in _CONVERSIONS or (origin.startswith(("math.", "numpy.")) and origin != "math.prod"):
             taken = any(self._is_taken(a) for a in node.args)
             return taken and exact_form(self.function, node) is None
         if origin in _CHOOSING and len(node.args) > 1:
             return any(self._is_size(a) for a in node.args)
-        return self._silently(node, origin)
+        return self._silently(node, origin) or self._is_kept_by(node)
+
+    def _is_kept_by(self, call: ast.Call) -> bool:
+        """Whether a function of the file makes such a number of the sizes that the call gives it."""
+        called = callee(self.function, call)
+        if called is None or called.dependence.is_compiled or self._depth == _DEEPEST:
+            return False
+        given = frozenset(name for name, value in arguments(called, call).items() if self._is_size(value))
+        return bool(given) and Freezing(called, given, self._depth + 1).returns_one()
+
+    def returns_one(self) -> bool:
+        """Whether the function returns such a number."""
+        values = (r.value for r in self.function.of(ast.Return))
+        return any(v is not None and self._holds(v, self.names) for v in values)
 
     def _repeated(self, node: ast.BinOp) -> bool:
         """Whether it is ``[x] * n``."""
@@ -124,11 +140,12 @@ class Freezing:
         return False
 
     def _is_taken(self, node: ast.expr) -> bool:
-        return self._is_tensor(node) or self.dependence.is_extracted(node) or self.dependence.is_sized(node)
+        taken = self.dependence.is_extracted(node) or self.dependence.is_sized(node, self._given)
+        return taken or self._is_tensor(node)
 
     def _is_size(self, node: ast.expr) -> bool:
         sequence = isinstance(node, (ast.Tuple, ast.List))
-        return not sequence and self.dependence.is_sized(node) and not self.dependence.is_extracted(node)
+        return not sequence and self.dependence.is_sized(node, self._given) and not self.dependence.is_extracted(node)
 
     def _is_tensor(self, node: ast.expr) -> bool:
         return self.function.type_of(node, presume=True) == TENSOR

@@ -133,8 +133,12 @@ class Inference(Expressions):
             return self._infer_parameter(parameter)
         if parameter is not None:
             return TOP
-        if observed is not None and name in observed.locals and observed.locals[name].known:
-            return observed.locals[name]
+        recorded = observed.locals.get(name, UNKNOWN) if observed is not None else UNKNOWN
+        if recorded.known and recorded != NONE:
+            return recorded
+        if recorded == NONE:  # what else it may be, no run saw
+            bound = self._bound(name)
+            return bound if bound is None or bound.known else NONE
         if name not in self.bindings.values:
             return _module_constant(function.file, name) if name in function.file.assigned else UNKNOWN
         if self.bindings.tested.get(name, False):

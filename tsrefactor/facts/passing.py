@@ -79,7 +79,7 @@ class Passing:
         type_ = types.of(node)
         dependence = self.function.dependence
         frozen = name in dependence.sized_names or name in dependence.extracted_names
-        fixed = type_ in _PLAIN and not frozen
+        fixed = _is_plain(type_) and not frozen
         if not fixed and type_ != optional(TENSOR):
             definition = self._reaching.definition(name)
             if definition is not None:
@@ -98,8 +98,7 @@ class Passing:
         if type_ != optional(TENSOR) and not fixed:
             why = "is a number taken from a tensor" if frozen else "is not known to be a tensor"
             raise Unmovable(f"it needs {name}, which {why}")
-        self._check_callers(name)
-        self.arguments.append(Argument(name, name, type_))
+        self.arguments.append(Argument(name, name, self._as_called(name, type_)))
         return None
 
     def _is_traced_size(self, name: str, type_: Type) -> bool:
@@ -108,22 +107,24 @@ class Passing:
         dependence, parameters = self.function.dependence, {p.name for p in self.function.parameters}
         return name in dependence.sized_names - dependence.extracted_names - parameters
 
-    def _check_callers(self, name: str) -> None:
-        """Raises Unmovable when a call in the file gives the number parameter a size: it would be frozen in the helper.
+    def _as_called(self, name: str, type_: Type) -> Type:
+        """The type of a name, where a call in the file gives the parameter of a whole number a float: that.
 
-        A number that a call takes from its own parameters, or that nothing in the file gives, is presumed to be none.
+        Raises Unmovable when a call gives the number parameter a size: it would be frozen in the helper. A number that
+        a call takes from its own parameters, or that nothing in the file gives, is presumed to be none.
         """
         parameter = next((p for p in self.function.parameters if p.name == name), None)
         if parameter is None:
-            return
+            return type_
         given = list(self._given(name))
         for caller, value in given:
             if caller.dependence.is_sized(value) or caller.dependence.is_extracted(value):
                 where = f"where {self.function.name} is called"
                 raise Unmovable(f"it needs {name}, which is a number taken from a tensor {where}")
-        numbers = self.function.types.of_name(name) == INT
         plain = all(isinstance(v, ast.Constant) or caller.self_attribute(v) is not None for caller, v in given)
-        self.presumed |= numbers and not (plain if given else parameter.default is not None)
+        self.presumed |= type_ == INT and not (plain if given else parameter.default is not None)
+        floats = any(caller.type_of(value) == FLOAT for caller, value in given)
+        return FLOAT if type_ == INT and floats else type_
 
     def _given(self, name: str) -> Iterator[tuple[Function, ast.expr]]:
         """What the calls in the file pass for a parameter, with the function that calls."""
@@ -185,7 +186,7 @@ class Passing:
             return type_
         if attribute == "training":
             return BOOL
-        if type_ not in _PLAIN:
+        if not _is_plain(type_):
             raise Unmovable(f"it needs {ast.unparse(node)}, which is not known to be a tensor or a number")
         assert cls is not None
         for c in (cls, *cls.ancestors, *cls.subclasses):
@@ -208,6 +209,11 @@ class Passing:
 
     def _is_tensor(self, name: str) -> bool:
         return self.function.types.of(ast.Name(name, ast.Load()), presume=True) == TENSOR
+
+
+def _is_plain(type_: Type) -> bool:
+    """Whether it is a number or text, or a tuple or list of these."""
+    return type_ in _PLAIN or (type_.name in ("Tuple", "List") and all(map(_is_plain, type_.args)))
 
 
 def walk_all(code: Iterable[ast.AST]) -> Iterator[ast.AST]:

@@ -26,8 +26,10 @@ def could_be_compiled(function: Function) -> bool:
     """Whether nothing in the function itself keeps it from being compiled: it is a method of a module and no set-up
     code, or it uses torch.
     """
-    if function.skipped or function.stand_in is not None or "<locals>" in function.qualname:
+    if function.skipped or function.stand_in is not None:
         return False
+    if "<locals>" in function.qualname:  # as soft-refactor places what a trace compiles
+        return "torch.jit.script_if_tracing" in function.decorators
     if function.cls is not None:
         return function.cls.is_module and (not function.name.startswith("__") or function.name in _ENTRIES)
     if not _JIT_DECORATORS.isdisjoint(function.decorators):

@@ -38,7 +38,7 @@ def exact_form(function: Function, call: ast.Call) -> Exact | None:
 
 
 def _of_sizes(function: Function, node: ast.expr) -> bool:
-    return function.dependence.is_sized(node) and not function.dependence.is_extracted(node)
+    return function.dependence.may_be_sized(node) and not function.dependence.is_extracted(node)
 
 
 def _cut(function: Function, inner: ast.expr) -> Exact | None:
@@ -113,7 +113,7 @@ def _plain(function: Function, node: ast.expr) -> ast.expr:
 
 
 def _is_size(function: Function, node: ast.expr) -> bool:
-    return function.type_of(node) == INT and function.dependence.is_sized(node)
+    return function.type_of(node) == INT and function.dependence.may_be_sized(node)
 
 
 def _may_be_negative(function: Function, node: ast.expr, depth: int = 0) -> bool:

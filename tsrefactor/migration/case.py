@@ -59,6 +59,8 @@ class CaseLoop:
         placement = options.placement or (Placement.INNER if target is Target.TRACE else Placement.MODULE)
         self.settings = Settings(target, placement, options.container_style, options.unsafe)
         self.rules = [r for r in options.rules if target in r.targets]
+        # What a trace compiles, the helpers that soft-refactor makes, TorchScript may complain about.
+        self.helping = [r for r in options.rules if target is Target.TRACE and r not in self.rules and not r.fallback]
         self.original, self.original_is_thorough, self.thorough = original, thorough, thorough
         self.rounds = 0
         self.seconds = 0.0  # that its attempts ran: waiting for other cases does not count
@@ -238,12 +240,14 @@ class CaseLoop:
                 draft.facts(path, self.observations), [p.line for p in places if p.file == path]
             )
             facts = draft.facts(path, self.observations, [diagnosis], focus)
-            for order, rule in enumerate(self.rules):
+            for order, rule in enumerate([*self.rules, *self.helping]):
                 if diagnosis.kind not in rule.answers and not rule.fallback:
                     continue
                 groups: dict[tuple, list[Finding]] = {}
                 for number, finding in enumerate(self._found([rule], facts)):
                     key = self._rank(facts, finding, diagnosis)
+                    if rule in self.helping and key[0] > 2:
+                        continue
                     alternative = number if rule.fallback else 0
                     groups.setdefault((rule.fallback, *key, order, alternative), []).append(finding)
                 ranked += [(key, path, group) for key, group in groups.items()]

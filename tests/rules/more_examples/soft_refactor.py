@@ -7,8 +7,8 @@ _INNER, _MODULE = Settings(placement=Placement.INNER), Settings(placement=Placem
 _ROWS = "[(torch.ones(3, 4),), (-torch.ones(3, 4),), (torch.arange(20.0).view(5, 4) - 9,)]"
 
 
-def _baked(before: str, after: str, inputs: str, settings: Settings) -> Example:
-    return Example(before, after, inputs, Target.TRACE, "baked", settings=settings)
+def _baked(before: str, after: str, inputs: str, settings: Settings, recorded: bool = False) -> Example:
+    return Example(before, after, inputs, Target.TRACE, "baked", settings=settings, recorded=recorded)
 
 
 MORE = {
@@ -222,5 +222,131 @@ class Model(torch.nn.Module):
 """,
         "[(torch.rand(2, 2, 4, 5),), (torch.rand(3, 2, 6, 5),), (torch.rand(1, 2, 3, 3),)]",
         _INNER,
+    ),
+    # A function of the file makes a number of the sizes that it is given; tuples of numbers are passed.
+    "padding that a function computes": _baked(
+        """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def missing(n: int, kernel: int, stride: int):
+    return max((-(-n // stride) - 1) * stride + kernel - n, 0)
+
+
+def pad_same(x: torch.Tensor, kernel, stride=(1, 1), value=0.0):
+    height, width = x.size()[-2:]
+    bottom, right = missing(height, kernel[0], stride[0]), missing(width, kernel[1], stride[1])
+    if bottom > 0 or right > 0:
+        x = F.pad(x, [0, right, 0, bottom], value=value)
+    return x
+
+
+class Model(nn.Conv2d):
+    def __init__(self):
+        super().__init__(2, 3, 3, stride=3)
+
+    def forward(self, x: torch.Tensor):
+        x = pad_same(x, self.weight.shape[-2:], self.stride)
+        return F.conv2d(x, self.weight, self.bias, self.stride)
+""",
+        """\
+from typing import List, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def missing(n: int, kernel: int, stride: int):
+    return max((-(-n // stride) - 1) * stride + kernel - n, 0)
+
+
+def pad_same(x: torch.Tensor, kernel, stride=(1, 1), value=0.0):
+    @torch.jit.script_if_tracing
+    def _update_x(x, kernel: List[int], stride: Tuple[int, int], value: float):
+        height, width = x.size()[-2:]
+        bottom, right = missing(height, kernel[0], stride[0]), missing(width, kernel[1], stride[1])
+        if bottom > 0 or right > 0:
+            x = F.pad(x, [0, right, 0, bottom], value=value)
+        return x
+
+    x = _update_x(x, kernel, stride, value)
+    return x
+
+
+class Model(nn.Conv2d):
+    def __init__(self):
+        super().__init__(2, 3, 3, stride=3)
+
+    def forward(self, x: torch.Tensor):
+        x = pad_same(x, self.weight.shape[-2:], self.stride)
+        return F.conv2d(x, self.weight, self.bias, self.stride)
+""",
+        "[(torch.rand(1, 2, 6, 6),), (torch.rand(1, 2, 4, 6),), (torch.rand(2, 2, 6, 5),)]",
+        _INNER,
+        recorded=True,
+    ),
+    # The batch as the groups of a convolution; a tensor that may be missing.
+    "kernels of their own for every sample": _baked(
+        """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, bias=False):
+        super().__init__()
+        self.stride = (1, 1)
+        self.weight = nn.Parameter(torch.rand(4, 2 * 3))
+        self.register_parameter("bias", nn.Parameter(torch.rand(4, 3)) if bias else None)
+
+    def forward(self, x: torch.Tensor, routing: torch.Tensor):
+        n, c, h, w = x.shape
+        weight = torch.matmul(routing, self.weight).view(n * 3, 2, 1, 1)
+        bias = None
+        if self.bias is not None:
+            bias = torch.matmul(routing, self.bias)
+            bias = bias.view(n * 3)
+        x = x.view(1, n * c, h, w)
+        out = F.conv2d(x, weight, bias, stride=self.stride, groups=n)
+        return out.view(n, 3, h, w)
+""",
+        """\
+from typing import Optional, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, bias=False):
+        super().__init__()
+        self.stride = (1, 1)
+        self.weight = nn.Parameter(torch.rand(4, 2 * 3))
+        self.register_parameter("bias", nn.Parameter(torch.rand(4, 3)) if bias else None)
+
+    def forward(self, x: torch.Tensor, routing: torch.Tensor):
+        n, c, h, w = x.shape
+        weight = torch.matmul(routing, self.weight).view(n * 3, 2, 1, 1)
+        bias = None
+        if self.bias is not None:
+            bias = torch.matmul(routing, self.bias)
+            bias = bias.view(n * 3)
+        x = x.view(1, n * c, h, w)
+
+        @torch.jit.script_if_tracing
+        def _compute_out(x, weight, n, bias: Optional[torch.Tensor], stride: Tuple[int, int]):
+            return F.conv2d(x, weight, bias, stride=stride, groups=int(n))
+
+        out = _compute_out(x, weight, n, bias, self.stride)
+        return out.view(n, 3, h, w)
+""",
+        "[(torch.rand(2, 2, 3, 3), torch.rand(2, 4)), (torch.rand(3, 2, 4, 3), torch.rand(3, 4))]",
+        _INNER,
+        recorded=True,
     ),
 }
