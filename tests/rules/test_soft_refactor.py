@@ -101,7 +101,10 @@ REFUSED = {
     "it calls self.parts.act": "if x.sum() > 0:\n    x = self.parts.act(x)\nreturn x",
     "it assigns self.seen": "if x.sum() > 0:\n    self.seen = x\nreturn x",
     "it updates self.count": "if x.sum() > 0:\n    self.count.add_(1)\n    x = x + 1\nreturn x",
-    "it assigns self.count[0]": "if x.sum() > 0:\n    self.count[0] = 1\n    x = x + 1\nreturn x",
+    "it assigns self.odd[0]": "if x.sum() > 0:\n    self.odd[0] = 1\n    x = x + 1\nreturn x",
+    "it needs self.rare, which not every instance has": (
+        "if x.sum() > 0:\n    if x.dim() > 2 and self.rare.any():\n        x = x + 1\nreturn x"
+    ),
     "it needs self.temperature, which changes after construction": (
         "if x.sum() > self.temperature:\n    x = x + 1\nreturn x"
     ),
@@ -135,9 +138,7 @@ REFUSED = {
     "its result n is not a tensor, and with what uses that, it calls self.lin": (
         "n = 0\nif x.sum() > 0:\n    n = 1\nreturn self.lin(x) * n"
     ),
-    "its result n is not a tensor": (
-        "n = 1\nfor i in range(2):\n    x = self.lin(x) * n\n    if x.sum() > 0:\n        n = 2\nreturn x"
-    ),
+    "its result n is not a tensor": "n = 1\ng = lambda: n\nif x.sum() > 0:\n    n = 2\nreturn x",
     "y is not of one type all through it": "y = 0\nfor r in x:\n    y = y + r\nreturn x + y",
     "it needs k, which is a number taken from a tensor": (
         "k = x.shape[0]\nk = k + 1\nif x.sum() > 0:\n    x = x + k\nreturn x"
@@ -162,7 +163,9 @@ self.lin = nn.Linear(3, 3)
 self.parts = nn.ModuleDict()
 self.odd = make()
 self.temperature = 1.0
-self.register_buffer('count', torch.zeros(1))"""
+self.register_buffer('count', torch.zeros(1))
+if self.odd:
+    self.register_buffer('rare', torch.zeros(1))"""
 OTHERS = """\
 
 def helper(self, x):

@@ -87,7 +87,7 @@ def _body(function: Function, found: Outline) -> list[str]:
     body = [excerpt(source, [d], found.changes) for d in found.definitions]
     if found.expression is not None:
         return [*body, f"return {_expression_text(function, found)}"]
-    body.append(excerpt(source, found.statements, found.changes))
+    body.append(excerpt(source, found.statements, found.changes, found.checks))
     return body if found.returns else [*body, f"return {', '.join(found.results)}"]
 
 

@@ -24,8 +24,8 @@ class Outline:
 
     ``definitions`` are earlier assignments that it repeats, in order; ``obsolete`` those of them that nothing else
     needs. ``results`` are the names that it returns, all tensors; with ``returns`` it gives the whole function's
-    result instead. ``changes`` is the new source of expressions in it (``self.scale`` → ``scale``). ``presumed``: a
-    parameter that nothing speaks for is taken for a tensor.
+    result instead. ``changes`` is the new source of expressions in it (``self.scale`` → ``scale``), ``checks`` what is
+    to be asserted before statements of it. ``presumed``: a parameter that nothing speaks for is taken for a tensor.
     """
 
     statements: list[ast.stmt]
@@ -34,13 +34,14 @@ class Outline:
     definitions: list[ast.stmt] = field(default_factory=list)
     obsolete: list[ast.stmt] = field(default_factory=list)
     changes: dict[ast.expr, str] = field(default_factory=dict)
+    checks: dict[ast.stmt, str] = field(default_factory=dict)
     returns: bool = False
     presumed: bool = False
     expression: ast.expr | None = None
 
     def take(self, passing: Passing) -> None:
         """Takes over what is passed."""
-        self.arguments, self.changes = passing.arguments, passing.changes
+        self.arguments, self.changes, self.checks = passing.arguments, passing.changes, passing.checks
         self.presumed |= passing.presumed
 
 
@@ -151,14 +152,18 @@ class _Outliner:
         last = max(
             (i for i, s in enumerate(self.block) if i >= self.end and self.flow.reads(s) & set(names)), default=None
         )
-        if last is None:
+        if last is not None:
+            self.end = last + 1
+        elif isinstance(self.file.parents[self.region[0]], (ast.If, ast.For, ast.While, ast.With)):
+            self._step_out()  # what reads it comes after the block, or in its next turn
+        else:
             raise Unmovable(f"its result {names[0]} is not a tensor")
-        self.end = last + 1
 
     def _results(self) -> list[str]:
         region, last = self.region, self.region[-1]
         live, mutated = self.flow.live_after(last), self.flow.mutates(region)
-        if self.function.self_name in mutated:
+        calls = [n for n in walk_all(region) if isinstance(n, ast.Call)]
+        if self.function.self_name in self.flow.mutates(calls):
             raise Unmovable(f"it updates an attribute of {self.function.self_name}")
         names = [n for n in in_order(region) if n in live & (self.flow.writes(region) | mutated)]
         names = names or [n for n in in_order(region) if n in mutated & self.flow.local_names]

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from .definitions import Function
+from .own_tensors import may_lack
+from .placement import is_elif
 from .reaching import Reaching
 from .scriptable import BUILTINS, module_constants
 from .types import BOOL, COMPLEX, FLOAT, INT, STR, TENSOR, Type, optional
@@ -29,8 +31,8 @@ class Argument:
 
 class Passing:
     """What a function of some code needs: ``arguments``, ``definitions`` (earlier assignments that it repeats, in
-    order) and ``changes`` (new source of expressions in it: ``self.scale`` → ``scale``). ``presumed``: a parameter that
-    nothing speaks for is taken for a tensor.
+    order), ``changes`` (new source of expressions in it: ``self.scale`` → ``scale``) and ``checks`` (what it asserts
+    before statements). ``presumed``: a parameter that nothing speaks for is taken for a tensor.
 
     ``code`` stands in the statement ``at``, or is it and those after it; ``needed`` are the local names that it reads.
     With ``frozen``, names whose numbers a trace keeps, other sizes are passed where nothing can be repeated: in a trace
@@ -51,6 +53,7 @@ class Passing:
         self.arguments: list[Argument] = []
         self.definitions: list[ast.stmt] = []
         self.changes: dict[ast.expr, str] = {}
+        self.checks: dict[ast.stmt, str] = {}
         self.presumed = False
         self._collect(needed - {function.self_name or ""})
         self._close_over()
@@ -76,7 +79,7 @@ class Passing:
             self.presumed |= types.of(node) != TENSOR
             self.arguments.append(Argument(name, name))
             return None
-        type_ = types.of(node)
+        type_ = _one_number(types.of(node))
         dependence = self.function.dependence
         frozen = name in dependence.sized_names or name in dependence.extracted_names
         fixed = _is_plain(type_) and not frozen
@@ -163,8 +166,7 @@ class Passing:
                 assert isinstance(node, ast.Attribute)
                 if attribute not in names:
                     names[attribute] = attribute if attribute not in taken else f"own_{attribute}"
-                    value = f"{self.function.self_name}.{attribute}"
-                    self.arguments.append(Argument(names[attribute], value, self._attribute_type(node, attribute)))
+                    self.arguments.append(self._own(node, attribute, names[attribute]))
                 self.changes[node] = names[attribute]
         whole = sum(isinstance(n, ast.Name) and n.id == self.function.self_name for n in walk_all(code))
         if self.function.self_name is not None and whole > len(self.changes):
@@ -180,8 +182,38 @@ class Passing:
                 raise Unmovable(f"it reads the global {name}")
             self.arguments.append(Argument(name, name, type_))
 
+    def _own(self, node: ast.Attribute, attribute: str, name: str) -> Argument:
+        """The argument for an attribute of the instance. Where only some instances have it, and a branch of the code
+        reads it, it is passed as an Optional.
+        """
+        value, type_ = f"{self.function.self_name}.{attribute}", self._attribute_type(node, attribute)
+        roots = {*self.definitions, *self.code}
+        uses = [n for n in walk_all(roots) if self.function.self_attribute(n) == attribute]
+        lacking = type_ == TENSOR and may_lack(self.function, attribute)
+        if not lacking or any(self._always_comes_to(n, roots) for n in uses):
+            return Argument(name, value, type_)
+        for use in uses:
+            statement = self.file.statement_of(use)
+            if is_elif(self.file, statement) or not self._always_comes_to(use, {statement}):
+                raise Unmovable(f"it needs {value}, which not every instance has")
+            block = self.file.block_of(statement)
+            first = next(s for s in block if any(n in uses for n in ast.walk(s)))
+            self.checks[first] = f"assert {name} is not None"
+        return Argument(name, f"getattr({self.function.self_name}, '{attribute}', None)", optional(TENSOR))
+
+    def _always_comes_to(self, node: ast.AST, roots: Set[ast.AST]) -> bool:
+        """Whether the code around it always evaluates a node."""
+        while node not in roots:
+            parent = self.file.parents[node]
+            if isinstance(parent, (ast.BoolOp, ast.IfExp, ast.comprehension, ast.ListComp)):
+                return False
+            if isinstance(parent, (ast.If, ast.While, ast.For)) and node in (*parent.body, *parent.orelse):
+                return False
+            node = parent
+        return True
+
     def _attribute_type(self, node: ast.Attribute, attribute: str) -> Type:
-        type_, cls = self.function.type_of(node), self.function.cls
+        type_, cls = _one_number(self.function.type_of(node)), self.function.cls
         if type_ in (TENSOR, optional(TENSOR)):
             return type_
         if attribute == "training":
@@ -209,6 +241,11 @@ class Passing:
 
     def _is_tensor(self, name: str) -> bool:
         return self.function.types.of(ast.Name(name, ast.Load()), presume=True) == TENSOR
+
+
+def _one_number(type_: Type) -> Type:
+    """float for what is an int here and a float there: TorchScript computes with it alike."""
+    return FLOAT if type_.name == "Union" and set(type_.args) == {INT, FLOAT} else type_
 
 
 def _is_plain(type_: Type) -> bool:

@@ -106,7 +106,9 @@ class _Check:
         if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
             return f"it assigns {ast.unparse(node)}"
         if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load) and self._of_self(node):
-            return f"it assigns {ast.unparse(node)}"
+            own = self.function.self_attribute(node.value) is not None  # a tensor that is passed can be updated
+            passed = own and self.function.type_of(node.value) == TENSOR and isinstance(node.ctx, ast.Store)
+            return None if passed else f"it assigns {ast.unparse(node)}"
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
             types = {self.function.type_of(node.left).name, self.function.type_of(node.right).name}
             if types == {"List", "Tuple"}:  # a size and a tuple: fine in Python only

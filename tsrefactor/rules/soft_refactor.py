@@ -41,7 +41,8 @@ class SoftRefactor(Rule):
     the tensors that it assigns and that are used later. Sizes count like data: a condition on `x.shape`
     is frozen, too, and a `range` over it without even a warning.
 
-    The function captures nothing. Parameters and buffers of the module are passed; so are numbers and flags that never
+    The function captures nothing. Parameters and buffers of the module are passed, and may be updated in it by index;
+    one that only some instances have is passed as an Optional. So are numbers, tuples of them and flags that never
     change after construction. A size or a number taken from a tensor would be frozen as an argument: the assignment
     that computes it is repeated inside, or moves there when nothing else needs it. Where a result is no tensor (a list,
     a count), what uses it moves along; an early `return` takes the rest of the function with it.

@@ -8,12 +8,18 @@ from collections.abc import Mapping, Sequence
 from .file import SourceFile
 
 
-def excerpt(source: SourceFile, statements: Sequence[ast.stmt], changes: Mapping[ast.expr, str] | None = None) -> str:
+def excerpt(
+    source: SourceFile,
+    statements: Sequence[ast.stmt],
+    changes: Mapping[ast.expr, str] | None = None,
+    before: Mapping[ast.stmt, str] | None = None,
+) -> str:
     """The text of consecutive statements of one block, with the comments inside them, its lines ending in ``\\n``.
 
-    ``changes`` gives new source for expressions. The comments above the first statement are left out, and those at
-    the end of a first statement's only line: a replacement of the statements keeps them. Raises ValueError where the
-    text cannot be moved: when another statement shares a line, or a string goes over several lines.
+    ``changes`` gives new source for expressions, ``before`` a statement to put before one of them. The comments above
+    the first statement are left out, and those at the end of a first statement's only line: a replacement of the
+    statements keeps them. Raises ValueError where the text cannot be moved: when another statement shares a line, or a
+    string goes over several lines.
     """
     first, last = statements[0], statements[-1]
     start = source.offset(_first_line(first), 0)
@@ -26,6 +32,12 @@ def excerpt(source: SourceFile, statements: Sequence[ast.stmt], changes: Mapping
             raise ValueError("it holds a string over several lines")
     stop = source.offset(_last_line(source, last, len(margin)) + 1, 0)
     spans = [(*source.span(node), new) for node, new in (changes or {}).items()]
+    for statement, text in (before or {}).items():
+        at = source.span(statement)[0]
+        indent = source.text[source.offset(statement.lineno, 0) : at]
+        if indent.strip():
+            raise ValueError("it shares its line with other code")
+        spans.append((at, at, f"{text}\n{indent}"))
     if not isinstance(first, (ast.If, ast.For, ast.While, ast.With, ast.Try)):
         spans.append((source.span(first)[1], _line_end(source, first), ""))
     text = source.text[start:stop]

@@ -349,4 +349,71 @@ class Model(nn.Module):
         _INNER,
         recorded=True,
     ),
+    # Buffers that the block updates, one of which only some instances have; a count that is needed after the loop.
+    "buffers that it updates": _baked(
+        """\
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, momentum=0.0):
+        super().__init__()
+        self.momentum = momentum
+        self.register_buffer("calls", torch.zeros(4))
+        if momentum > 0:
+            self.register_buffer("seen", torch.zeros(4))
+
+    def forward(self, x: torch.Tensor):
+        count = 0
+        for i in range(4):
+            above = (x > i).sum()
+            if above > 0:
+                count += 1
+                self.calls[i] += 1
+                if self.momentum > 0:
+                    self.seen[i] = self.momentum * self.seen[i] + above
+                    x = x + self.seen[i]
+                else:
+                    x = x + above
+        return x / (count + 1)
+""",
+        """\
+from typing import Optional
+
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, momentum=0.0):
+        super().__init__()
+        self.momentum = momentum
+        self.register_buffer("calls", torch.zeros(4))
+        if momentum > 0:
+            self.register_buffer("seen", torch.zeros(4))
+
+    def forward(self, x: torch.Tensor):
+        @torch.jit.script_if_tracing
+        def _forward_result(x, calls, momentum: float, seen: Optional[torch.Tensor]):
+            count = 0
+            for i in range(4):
+                above = (x > i).sum()
+                if above > 0:
+                    count += 1
+                    calls[i] += 1
+                    if momentum > 0:
+                        assert seen is not None
+                        seen[i] = momentum * seen[i] + above
+                        x = x + seen[i]
+                    else:
+                        x = x + above
+            return x / (count + 1)
+
+        return _forward_result(x, self.calls, self.momentum, getattr(self, 'seen', None))
+""",
+        "[(torch.full((3,), 0.5),), (torch.full((4,), 3.0),)]",
+        _INNER,
+        recorded=True,
+    ),
 }
