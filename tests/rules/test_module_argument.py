@@ -140,15 +140,29 @@ def test_more_examples(more, tmp_path):
         ("def f(self, g, x):\n    y = g(x)\n    return y", "return self.f(self.a, *x)", "it is called with `*`"),
         (
             "def f(self, g, x):\n    y = g(x)\n    return y",
-            "z = self.f(self.a, x)\nfor m in self.ms:\n    x = self.f(m, x)\nreturn x",
-            "`m` is no attribute of the class",
+            "m = self.a\nfor _ in range(2):\n    x = self.f(m, x)\nreturn self.f(self.a, *x)",
+            "it is called with `*`",
         ),
-        ("def f(self, g, x):\n" + "    x = g(x)\n" * 40, "return self.f(self.a, self.f(self.b, x))", "2 copies of its"),
+        (
+            "def f(self, g, x):\n" + "    x = g(x)\n" * 40,
+            "return self.f(self.a, self.f(self.b, self.f(self.c, x)))",
+            "3 copies of",
+        ),
     ],
 )
 def test_what_stays(helper, body, reason, tmp_path):
     [finding] = findings(ModuleArgument(), source(tmp_path / "model.py", HEAD + INIT + methods(helper, body)))
     assert not finding.fixable and reason in finding.message
+
+
+def test_only_calls_with_attributes_change(tmp_path):
+    helper = "def norm(self, g, x, drop=None):\n    y = g(x) if drop is None else g(drop(x))\n    return y"
+    body = "x = self.norm(self.a_norm, x, self.drop)\nreturn self.norm(self.a_norm, x)"
+    text = rewritten(ModuleArgument(), source(tmp_path / "model.py", HEAD + INIT + methods(helper, body)))
+    assert (
+        "x = self._a_norm(x)\n" not in text
+        and "x = self._norm_a_norm(x)\n        return self.norm(self.a_norm, x)\n" in text
+    )
 
 
 def test_a_method_that_a_heir_overrides_stays(tmp_path):

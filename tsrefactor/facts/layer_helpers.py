@@ -18,7 +18,7 @@ from .nodes import walk
 from .signatures import Signatures
 
 _INLINED = 88  # characters of an expression that is written out at each call
-_COPIED = 60  # lines that the copies of a helper may have together
+_COPIED = 100  # lines that the copies of a helper may have together
 
 
 class NotForModules(Exception):
@@ -74,6 +74,20 @@ class LayerHelper:
             if any(n not in uses or n in inside for n in loads):
                 raise NotForModules("it is passed on as a value, or called by another function in there")
 
+    @property
+    def takes_layers(self) -> bool:
+        """Whether a call gives an attribute of the class for a parameter that is called."""
+        names = [p.name for p in self.function.parameters]
+        return any(
+            _is_layer(call.caller, value)
+            for call in self.calls
+            for name, value in [
+                *zip(names, call.node.args, strict=False),
+                *((k.arg, k.value) for k in call.node.keywords),
+            ]
+            if name in called_parameters(self.function)
+        )
+
     def _given(self, call: ast.Call) -> dict[str, ast.expr]:
         """Parameter → what a call gives for it, as far as it does."""
         names = [p.name for p in self.function.parameters]
@@ -122,18 +136,27 @@ class LayerHelper:
         names: dict[tuple[str, ...], str] = {}
         copies: list[str] = []
         pieces: dict[str, Piece | ast.expr | str] = {}
+        reason = NotForModules("it is not called")
         made: dict[ast.Call, tuple[str, dict[str, ast.expr]]] = {}
         for call in self.calls:
-            layers = self._layers(call.caller, self._given(call.node))
+            try:
+                layers = self._layers(call.caller, self._given(call.node))
+            except NotForModules as error:
+                if self.is_nested:
+                    raise
+                reason = error
+                continue
             key = tuple(ast.unparse(v) for v in layers.values())
             if key not in names:
-                bare = f"{self.function.name.strip('_')}_{_named(next(iter(layers.values())))}"
+                bare = _joined(self.function.name.strip("_"), _named(next(iter(layers.values()))))
                 names[key] = fresh(taken, bare if self.is_nested else f"_{bare}")
                 taken.add(names[key])
                 copies.append(self._copy(names[key], layers, f"body{len(names)}", pieces))
             called = names[key] if self.is_nested else f"{call.caller.self_name}.{names[key]}"
             made[call.node] = called, layers
-        inside = {c.node for call in self.calls for c in self._inside(call.node)}
+        if not made:
+            raise reason
+        inside = {c.node for node in made for c in self._inside(node)} & made.keys()
         edits = [self._changed(node, made) for node in made if node not in inside]
         lines = (self.function.node.end_lineno or 0) - self.function.node.lineno + 1
         if lines * len(names) > _COPIED:
@@ -207,7 +230,9 @@ class LayerHelper:
         pieces: dict[str, Piece] = {}
         parts = []
         for i, (name, argument) in enumerate(self._kept(call, made[call][1])):
-            changes: dict[ast.expr, str] = {c.node: self._text(c.node, made) for c in self._inside(argument)}
+            changes: dict[ast.expr, str] = {
+                c.node: self._text(c.node, made) for c in self._inside(argument) if c.node in made
+            }
             if argument in made:
                 changes = {argument: self._text(argument, made)}
             pieces[f"a{i}"] = Piece(argument, changes)
@@ -255,7 +280,7 @@ def _is_mangled(function: Function) -> bool:
     return function.cls is None and any(n.startswith("__") and not n.endswith("__") for n in names)
 
 
-def is_layer(caller: Function, node: ast.expr) -> bool:
+def _is_layer(caller: Function, node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute) and root_name(node) == caller.self_name
 
 
@@ -275,3 +300,12 @@ def _named(node: ast.expr) -> str:
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
         return f"{_named(node.value)}_{ast.unparse(node.slice)}"
     return node.attr.strip("_") if isinstance(node, ast.Attribute) else ast.unparse(node)
+
+
+def _joined(helper: str, layer: str) -> str:
+    """A name of both, where words that both end in stand once: ``maybe_norm``, ``fc_norm`` → ``maybe_fc_norm``."""
+    words, last = helper.split("_"), layer.split("_")
+    while len(words) > 1 and last and words[-1] == last[-1]:
+        words.pop()
+        last.pop()
+    return f"{'_'.join(words)}_{layer}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tsrefactor.facts.callers import callee
 from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.facts.layer_helpers import LayerCall, LayerHelper, NotForModules, called_parameters, is_layer
+from tsrefactor.facts.layer_helpers import LayerCall, LayerHelper, NotForModules, called_parameters
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -159,7 +159,7 @@ class Model(nn.Module):
             helper.check()
             edits, how = helper.inlined() or helper.copied()
         except NotForModules as reason:
-            if any(is_layer(call.caller, a) for call in helper.calls for a in call.node.args):
+            if helper.takes_layers:
                 yield self.finding(first, f"{message}: {reason}")
             return
         yield self.finding(first, f"{message}; {how}", *edits, imports=helper.imports)
