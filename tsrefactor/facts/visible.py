@@ -23,15 +23,16 @@ _TRAINING = ("torch.optim.", "torch.utils.data.", "torch.save", "torch.load")
 
 
 def could_be_compiled(function: Function) -> bool:
-    """Whether nothing in the function itself keeps it from being compiled: it is a method of a module and no set-up
-    code, or it uses torch.
+    """Whether nothing in the function itself keeps it from being compiled: it is a method of a module (or of a class
+    that modules derive from) and no set-up code, or it uses torch.
     """
     if function.skipped or function.stand_in is not None:
         return False
     if "<locals>" in function.qualname:  # as soft-refactor places what a trace compiles
         return "torch.jit.script_if_tracing" in function.decorators
     if function.cls is not None:
-        return function.cls.is_module and (not function.name.startswith("__") or function.name in _ENTRIES)
+        of_module = function.cls.is_module or any(c.is_module for c in function.cls.subclasses)
+        return of_module and (not function.name.startswith("__") or function.name in _ENTRIES)
     if not _JIT_DECORATORS.isdisjoint(function.decorators):
         return True
     if function.observed is not None and function.observed.scripted:

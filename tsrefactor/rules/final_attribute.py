@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from tsrefactor.facts.attributes import Declaration
 from tsrefactor.facts.branches import head_of, links
@@ -161,12 +161,12 @@ class FinalAttribute(Rule):
         flags, edits = Flags(conditions), []
         made: dict[tuple[Class, str], Flag] = {}
         for test, function in tests.items():
-            for part in conditions.parts(function, test):
-                flag = flags.of(function, part)
-                if flag is not None:
-                    edits.append(_asked(function, part, flag))
-                    if not flag.declared:
-                        made[flag.owner, flag.name] = flag
+            found = {part: flags.of(function, part) for part in conditions.parts(function, test)}
+            asked = {part: flag for part, flag in found.items() if flag is not None}
+            for part, flag in asked.items():
+                edits.append(_asked(function, part, flag, asked))
+                if not flag.declared:
+                    made[flag.owner, flag.name] = flag
         if not edits:
             return
         imports: frozenset[Import] = frozenset()
@@ -213,13 +213,14 @@ def _concerns(function: Function, node: ast.If, diagnosis: Diagnosis) -> bool:
     return name is not None and any(isinstance(n, ast.Name) and n.id == name for n in walk(node))
 
 
-def _asked(function: Function, part: ast.expr, flag: Flag) -> Edit:
+def _asked(function: Function, part: ast.expr, flag: Flag, asked: Container[ast.AST]) -> Edit:
     """The flag in the condition; before what else an `and` or `or` of two asks, where that only computes."""
     text = f"{'not ' if flag.negated else ''}{function.self_name}.{flag.name}"
     parent = function.file.parents[part]
     if isinstance(parent, ast.BoolOp) and len(parent.values) == 2 and parent.values[1] is part:
         first = parent.values[0]
-        if function.flow.is_pure(first) and not any(isinstance(n, ast.NamedExpr) for n in walk(first)):
+        alone = not any(isinstance(n, ast.NamedExpr) or n in asked for n in walk(first))
+        if alone and function.flow.is_pure(first):
             word = "and" if isinstance(parent.op, ast.And) else "or"
             return Replace(parent, f"{text} {word} {{first}}", {"first": first})
     return Replace(part, text)

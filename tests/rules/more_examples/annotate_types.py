@@ -13,6 +13,46 @@ def _example(before: str, after: str, inputs: str, error: str, typing: str = "",
 
 
 MORE = {
+    # What a module inherits from a plain class is compiled with it.
+    "a class that modules derive from": _example(
+        before='''
+
+class Repeated:
+    def repeated(self, x, times, factor=2.0):
+        for _ in range(times):
+            x = x * factor
+        return x
+
+
+class Model(nn.Linear, Repeated):
+    def __init__(self):
+        super().__init__(4, 4)
+        self.times = 3
+
+    def forward(self, x):
+        return self.repeated(x, self.times) @ self.weight
+''',
+        after='''
+
+class Repeated:
+    def repeated(self, x, times: int, factor: float = 2.0):
+        for _ in range(times):
+            x = x * factor
+        return x
+
+
+class Model(nn.Linear, Repeated):
+    def __init__(self):
+        super().__init__(4, 4)
+        self.times = 3
+
+    def forward(self, x):
+        return self.repeated(x, self.times) @ self.weight
+''',
+        inputs="[(torch.rand(3, 4),), (torch.rand(2, 4),)]",
+        error="all inputs of range must be ints",
+        recorded=True,
+    ),
     # A parameter that is only ever None is what the layer takes that it is passed on to, at any remove.
     "passed on": _example(
         before='''

@@ -132,4 +132,34 @@ class Model(Base):
 """,
         error="not defined in the false branch",
     ),
+    "both parts of a condition": _example(
+        """\
+class Model(nn.Module):
+    def __init__(self, padding=1):
+        super().__init__()
+        self.padding = padding
+
+    def forward(self, x):
+        if self.padding == 'same' or self.padding == 'reflect':
+            x = torch.cat([x, x])
+        return x[self.padding :]
+""",
+        """\
+class Model(nn.Module):
+    padding_is_same: Final[bool]
+    padding_is_reflect: Final[bool]
+
+    def __init__(self, padding=1):
+        super().__init__()
+        self.padding = padding
+        self.padding_is_same = self.padding == 'same'
+        self.padding_is_reflect = self.padding == 'reflect'
+
+    def forward(self, x):
+        if self.padding_is_same or self.padding_is_reflect:
+            x = torch.cat([x, x])
+        return x[self.padding :]
+""",
+        error="eq\\(\\) expects int|Arguments for call are not valid",
+    ),
 }
