@@ -189,6 +189,48 @@ def test_one_input_is_enough_to_find_and_mend_a_baked_length(migrated):
     assert "torch.arange(x.shape[0])" in text
 
 
+def test_edits_stay_where_only_far_fetched_inputs_prove_the_trace_wrong(migrated):
+    nets = """
+        class A(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.lin = nn.Linear(4, 4)
+
+            def forward(self, x):
+                if len(x) == 0:
+                    return torch.ones(())
+                return self.lin(x).mean() * torch.arange(len(x)).float().mean()
+        """
+    cases, text = migrated(nets, "yield case('a', 'A', x)\n", target=Target.TRACE)
+    assert cases["a"].status is Status.FAILED
+    assert cases["a"].after.verdicts["trace"].outcome.value == "baked"
+    assert "torch.arange(x.shape[0])" in text and cases["a"].needs == cases["a"].changes != []
+    nets = nets.replace("if len(x) == 0:", "for _ in range(len(x)):").replace(
+        "return torch.ones(())", "x = self.lin(x)"
+    )
+    cases, text = migrated(nets, "yield case('a', 'A', x)\n", target=Target.TRACE)
+    assert cases["a"].status is Status.FAILED and "torch.arange(len(x))" in text
+
+
+def test_an_edit_that_only_generated_inputs_need_is_kept(migrated):
+    cases, text = migrated(
+        """
+        class A(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.lin = nn.Linear(4, 4)
+
+            def forward(self, x):
+                if x.sum() < 0:
+                    return torch.ones(())
+                return self.lin(x).mean() * torch.arange(len(x)).float().mean()
+        """,
+        "yield case('a', 'A', x + 2, x - 2)\n",
+        target=Target.TRACE,
+    )
+    assert cases["a"].status is Status.MIGRATED and "torch.arange(x.shape[0])" in text
+
+
 def test_what_keeps_a_helper_of_a_trace_from_compiling_is_mended(migrated):
     cases, text = migrated(
         """

@@ -26,8 +26,8 @@ class CaseState:
     """One case on its way through a batch.
 
     ``changes`` were made for it; ``needs`` are all changes in code that it runs, whoever they were made for, and none
-    for a case that failed. ``observations`` is None until its eager run was recorded; ``files`` are the user's files
-    that were loaded for it.
+    for a case that none of them helps. ``observations`` is None until its eager run was recorded; ``files`` are the
+    user's files that were loaded for it.
     """
 
     name: str
@@ -253,9 +253,9 @@ def _migrate_case(case: CaseState, group: Group, joined: Observations, options: 
 
 
 def _set_needs(case: CaseState, group: Group) -> None:
-    """Tells a case which of the group's changes it runs; one that failed only by a note, for none helps it."""
+    """Tells a case which of the group's changes it runs; one that none helps only by a note."""
     run = [a for a in group.draft.applied if a in case.changes or _runs(case, a, group.draft)]
-    if case.passes:
+    if case.passes or case.changes:
         case.needs += run
     elif run:
         owners = ", ".join(c.name for c in group.cases if any(a in run for a in c.changes))

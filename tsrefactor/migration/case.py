@@ -111,8 +111,24 @@ class CaseLoop:
         for start, examination in starts:
             outcomes = yield from self._from(draft, start, examination)
             if outcomes.examination.passed_as is not None:
-                break
+                return outcomes
+        if proactive is not None and self.target is Target.TRACE:
+            whole = yield from self._undiminished(draft, proactive)
+            if whole.examination.passed_as is not None or (whole.examination.far_fetched and not before.far_fetched):
+                return whole
         return outcomes
+
+    def _undiminished(self, base: Draft, draft: Draft) -> Steps:
+        """What all the edits that need no diagnosis make of a trace: other inputs than the case's own may need them.
+
+        They are worth it also where only far-fetched inputs still prove the trace wrong.
+        """
+        self.thorough = True
+        examination = yield from self._proof(draft)
+        if examination.far_fetched:
+            self._note("with its edits the trace holds on the usual inputs, and not on all that can be made")
+        changes = [a for a in draft.applied if a not in base.applied]
+        return Outcomes(examination, draft, changes, self.rounds, self.notes)
 
     def _from(self, base: Draft, draft: Draft, examination: Examination) -> Steps:
         """Mends, makes smaller and proves a draft; what comes back for a failure is the base."""

@@ -87,7 +87,8 @@ class Examination:
     in eager is alone. ``diagnosis``: of the first failure, unless the target passed another way. ``passed_as``:
     under what the target passed, reload apart. ``coverage``: the inputs that were generated for it. ``warnings``: the
     tracer's, in user files, as (message, file, line). ``thorough``: the case's own inputs passed, and generated ones
-    and the other mode were tried; the fingerprint holds them. ``seconds``: wall time.
+    and the other mode were tried; the fingerprint holds them. ``far_fetched``: a trace held on all of these, and is
+    wrong on an input that was made to prove it so. ``seconds``: wall time.
     """
 
     verdicts: dict[str, Verdict]
@@ -98,6 +99,7 @@ class Examination:
     coverage: str = ""
     warnings: tuple[tuple[str, str, int], ...] = ()
     thorough: bool = False
+    far_fetched: bool = False
     seconds: float = 0.0
 
     @property

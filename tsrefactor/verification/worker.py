@@ -59,7 +59,7 @@ def _prove(
     prover = Prover(list(runs.observations), runs.training, is_user_file, build)
     verdicts: dict[str, Verdict] = {}
     more: list[Observation] | None = None
-    searched = ""
+    searched, held = "", False
 
     def examination(failure: Attempt | None, passed_as: str | None) -> Examination:
         diagnosis = failure.diagnosis if failure else None
@@ -73,6 +73,7 @@ def _prove(
             coverage="; ".join(filter(None, [runs.coverage, searched])),
             warnings=tuple((w.message, w.file, w.line) for w in prover.warnings),
             thorough=more is not None,
+            far_fetched=held and passed_as is None,
         )
 
     failure: Attempt | None = None
@@ -89,7 +90,8 @@ def _prove(
             attempt = prover.further(attempt, more)
         if way is Target.TRACE:
             generality = Generality(prover, runs.observations, is_user_file, build)
-            attempt = generality.proven(attempt) if attempt.verdict.passed and thorough else attempt
+            held = attempt.verdict.passed and thorough
+            attempt = generality.proven(attempt) if held else attempt
             attempt = generality.judged(attempt)
             searched = generality.coverage
         verdicts[way.value] = attempt.verdict
