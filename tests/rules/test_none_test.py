@@ -67,6 +67,24 @@ def test_a_false_passed_in_the_file_keeps_the_test(tmp_path):
     assert not found(tmp_path, "act", use="self.act(x)", more=more).edits
 
 
+@pytest.mark.parametrize(
+    ("given", "template"),
+    [("'relu'", "(len({v}) > 0 if {v} is not None else False)"), ("2", "({v} != 0 if {v} is not None else False)")],
+)
+def test_calls_in_the_file_tell_what_others_pass(tmp_path, given, template):
+    more = f"def build():\n    return Block(act={given}), Block(), Block(act=make())\n\n\n"
+    finding = found(tmp_path, "act", more=more)
+    assert [e.template for e in finding.edits] == [template]
+    assert finding.presumed
+
+
+@pytest.mark.parametrize("value", ["act if act else make()", "act"])
+def test_calls_in_the_file_that_tell_too_little(tmp_path, value):
+    more = "def build():\n    return Block(act='relu'), Block(act=2)\n\n\n"
+    more = more.replace("2", "'tanh'") if value != "act" else more
+    assert not found(tmp_path, value, more=more).edits
+
+
 def test_an_operand_whose_value_counts_is_left_alone(tmp_path):
     text = BLOCK.format(value="None", use="x").replace("if self.act:\n            x = x", "x = self.act and x")
     file = source(tmp_path / "model.py", HEAD + text)

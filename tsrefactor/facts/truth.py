@@ -53,15 +53,19 @@ def _of_attribute(function: Function, cls: Class, name: str) -> tuple[set[str], 
             recorded |= set(_of_type(c.observed.attributes[name])) if name in c.observed.attributes else set()
             recorded |= {_of_class(cls.file, child) for child in c.observed.children.get(name, ())}
     kinds |= recorded
+    passed = "passed" in kinds and "?" not in kinds
+    kinds = kinds - {"passed"} | {"?"} if "passed" in kinds else kinds
     if "?" in kinds and recorded - {"none"} and "?" not in recorded:
         kinds.discard("?")  # the recorded instances tell what callers pass
     elif "?" in kinds and _called(function, cls, name):
         return (kinds - {"?"}) | {"always"}, True
+    elif passed:
+        return kinds - {"?"}, True  # the calls in the file tell what others pass
     return kinds, False
 
 
 def _of_value(method: Function, value: ast.expr | None) -> set[str]:
-    """The kinds of what is assigned; ``?`` for what only a caller knows."""
+    """The kinds of what is assigned; ``?`` for what only a caller knows, ``passed`` where callers in the file tell."""
     if value is None:
         return {"?"}
     if isinstance(value, ast.IfExp):
@@ -72,7 +76,7 @@ def _of_value(method: Function, value: ast.expr | None) -> set[str]:
             default = [parameter.default] if parameter.default is not None else []
             passed = [*default, *_passed(method, value.id)]
             known = {kind for given in passed if isinstance(given, ast.Constant) for kind in _of_value(method, given)}
-            return known | {"?"}
+            return known | {"passed" if known - {"none"} else "?"}
     if isinstance(value, ast.Call):
         origin = method.file.origin(value.func)
         made = method.file.class_named(origin)
