@@ -33,6 +33,8 @@ FORMS = [
     ("(x + 1).bfloat16()", "(x + 1).to(torch.bfloat16)"),
     ("x.unique()", "torch.unique(x)"),
     ("x.norm(dim=1)", "x.norm(p=2, dim=1)"),
+    ("x.norm(p='fro')", "x.norm()"),
+    ("x.norm('fro')", "x.norm()"),
     ("x.norm(keepdim=True, dim=(0, 1))", "x.norm(p=2, keepdim=True, dim=(0, 1))"),
     ("x.nonzero(as_tuple=False)", "x.nonzero()"),
     ("torch.nonzero(x > 0.5, as_tuple=False)", "torch.nonzero(x > 0.5)"),

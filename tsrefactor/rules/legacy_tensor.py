@@ -56,7 +56,7 @@ class LegacyTensor(Rule):
     | `x.type(torch.FloatTensor)`, `x.type('torch.FloatTensor')` | `x.cpu().float()` |
     | `x.bool()`, `x.bfloat16()` | `x.to(torch.bool)`, `x.to(torch.bfloat16)` |
     | `x.unique()` | `torch.unique(x)` |
-    | `x.norm(dim=1)` | `x.norm(p=2, dim=1)` |
+    | `x.norm(dim=1)`, `x.norm(p='fro')` | `x.norm(p=2, dim=1)`, `x.norm()` |
     | `x.nonzero(as_tuple=False)`, `torch.nonzero(x, as_tuple=False)` | `x.nonzero()`, `torch.nonzero(x)` |
     | `x.nonzero(as_tuple=True)` | `torch.where(x)` |
     | `torch.Tensor(n, m)`, `torch.Tensor()` | `torch.empty(n, m)`, `torch.empty(0)` |
@@ -214,6 +214,8 @@ def _method(function: Function, func: ast.Attribute, call: ast.Call) -> _Modern 
     if name == "norm" and not call.args and "dim" in keywords and keywords.keys() <= {"dim", "keepdim"}:
         parts, kept = _arguments(call)
         return _Modern(f"{{x}}.norm({', '.join(['p=2', *parts])})", {**pieces, **kept})
+    if name == "norm" and _is_frobenius(call):
+        return _Modern("{x}.norm()", pieces)
     if name == "nonzero" and not call.args and (as_tuple := _as_tuple(call)) is not None:
         return _Modern("{where}({x})", pieces, ["torch.where"]) if as_tuple else _Modern("{x}.nonzero()", pieces)
     if name == "unique" and not any(isinstance(a, ast.Starred) for a in call.args):
@@ -238,6 +240,17 @@ def _method(function: Function, func: ast.Attribute, call: ast.Call) -> _Modern 
     if name == "type" and len(call.args) == 1 and not call.keywords:
         return _typed(function, func.value, call.args[0])
     return None
+
+
+def _is_frobenius(call: ast.Call) -> bool:
+    """Whether it asks for the norm over all dimensions by the name of the default."""
+    named = [k.value for k in call.keywords if k.arg == "p"]
+    given = [*call.args, *named]
+    return len(named) == len(call.keywords) and len(given) == 1 and _constant(given[0]) == "fro"
+
+
+def _constant(node: ast.expr) -> object:
+    return node.value if isinstance(node, ast.Constant) else None
 
 
 def _as_tuple(call: ast.Call) -> bool | None:
