@@ -55,6 +55,20 @@ def test_a_list_that_the_loop_changes_is_not_copied(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("annotation", "after"),
+    [
+        ("list[torch.Tensor]", "[i for i in items[::-1]], list(items[::-1])"),
+        ("dict[str, int]", "[i for i in reversed(items)], list(reversed(items))"),
+        ("torch.Tensor", "[i for i in reversed(items)], list(reversed(items))"),
+    ],
+)
+def test_a_parameter_is_what_its_annotation_says(annotation, after, tmp_path):
+    text = HEAD.replace("y=None", f"items: {annotation}") + "        return "
+    file = source(tmp_path / "model.py", text + "[i for i in reversed(items)], list(reversed(items))\n")
+    assert rewritten(rule_named("reversed-sequence"), file) == f"{text}{after}\n"
+
+
+@pytest.mark.parametrize(
     ("before", "after"),
     [
         ("reversed(range(n if n > 1 else 2))", "range((n if n > 1 else 2) - 1, -1, -1)"),

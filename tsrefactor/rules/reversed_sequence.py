@@ -23,6 +23,9 @@ class Model(nn.Module):
 """
 
 
+_TYPED = "from typing import List\n\nimport"
+
+
 def _example(before: str, after: str, error: str) -> Example:
     """An example of a forward's body."""
     inputs = "[(torch.rand(2, 4),), (torch.rand(3, 4),)]"
@@ -36,7 +39,7 @@ class ReversedSequence(Rule):
     `items[::-1]`, in a loop, a comprehension, or under `list`, `enumerate` or `zip`.
 
     Left alone: ranges with a step, values that are not known to be lists or tuples, and a list that the loop changes: a
-    slice is a copy.
+    slice is a copy. A parameter that is no list by its annotation but was one in recorded runs is presumed to be one.
 
     Source: "range cannot be used as a value" and "Expected a value of type 'Tensor' for argument '0'" of `reversed`,
     raised by torch/csrc/jit/frontend/ir_emitter.cpp.
@@ -46,6 +49,19 @@ class ReversedSequence(Rule):
     targets = frozenset({Target.SCRIPT})
     answers = frozenset({"not-a-value", "argument-type", "python-type-as-value"})
     examples = [
+        Example(
+            before=_MODEL.replace("(self, x)", "(self, levels: List[torch.Tensor])").replace("import", _TYPED, 1)
+            + """\
+        return torch.cat([x * 2 for x in reversed(levels)])
+""",
+            after=_MODEL.replace("(self, x)", "(self, levels: List[torch.Tensor])").replace("import", _TYPED, 1)
+            + """\
+        return torch.cat([x * 2 for x in levels[::-1]])
+""",
+            inputs="[([torch.rand(2, 4), torch.rand(1, 4)],), ([torch.rand(3, 4)],)]",
+            breaks=Target.SCRIPT,
+            error="reversed",
+        ),
         _example(
             """\
         for i in reversed(range(x.shape[0])):
@@ -99,12 +115,19 @@ class ReversedSequence(Rule):
                         yield self.finding(
                             call, f"TorchScript has no reversed; count down: `{preview(*found)}`", Replace(call, *found)
                         )
-                elif (sort := sort_of(function, over)) in (LIST, SIZE) and not _changes(function, parent, over):
+                    continue
+                sort = sort_of(function, over)
+                typed = sort is None and function.type_of(over).name == "List"
+                if (sort in (LIST, SIZE) or typed) and not _changes(function, parent, over):
                     place = parent if origin == "list" and sort == LIST and isinstance(parent, ast.Call) else call
                     edit = Replace(place, "{items}[::-1]", {"items": over})
-                    yield self.finding(
-                        call, f"TorchScript has no reversed; write `{preview(edit.template, edit.pieces)}`", edit
-                    )
+                    message = f"TorchScript has no reversed; write `{preview(edit.template, edit.pieces)}`"
+                    yield self.finding(call, message, edit, presumed=typed and not _is_annotated(function, over))
+
+
+def _is_annotated(function: Function, over: ast.expr) -> bool:
+    """Whether the author says what it is, and not only what was recorded."""
+    return isinstance(over, ast.Name) and any(p.name == over.id and p.annotation for p in function.parameters)
 
 
 def _changes(function: Function, loop: ast.AST, over: ast.expr) -> bool:
