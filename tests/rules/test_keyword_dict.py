@@ -37,6 +37,8 @@ class Model(nn.Module):
          ["o_mode = mode", "mode = 2", "return F.interpolate(x, size=n, mode=o_mode), mode"]),
         (["o = dict(scale_factor=self.scale)", "self.widen()", "return F.interpolate(x, **o)"],
          ["scale_factor = self.scale", "self.widen()", "return F.interpolate(x, scale_factor=scale_factor)"]),
+        (["o = dict(training=self.training)", "self.eval()", "return F.dropout(x, **o)"],
+         ["training = self.training", "self.eval()", "return F.dropout(x, training=training)"]),
         (["o = dict(size=n)", "return [F.interpolate(n, **o) for n in x]"],
          ["size = n", "return [F.interpolate(n, size=size) for n in x]"]),
         (["return F.interpolate(x, n, **self.options)"],

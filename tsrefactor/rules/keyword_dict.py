@@ -220,6 +220,8 @@ def _is_movable(function: Function, value: ast.expr, inner: bool) -> bool:
         case ast.Name(id=name):
             bound = len(function.bindings.values.get(name, [])) + any(p.name == name for p in function.parameters)
             return bound == 1 and not inner
+        case ast.Attribute(attr="training"):  # `self.eval()` may come between
+            return False
         case ast.Attribute() if attribute is not None and function.cls is not None:
             return function.cls.method(attribute) is None and all(
                 (f := function_at(function.file, n.lineno)) is not None and f.name == "__init__"
