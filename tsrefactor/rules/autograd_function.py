@@ -277,8 +277,9 @@ def _edits(held: HeldFunctions, cls: Class) -> tuple[list[Edit], frozenset[Impor
         aliases += [value for value in local if _names_of(file, value)]
     for owner, name in held.called():
         values = [v.node for v in held.values(owner, name) if _applies(file, cls, v.node)]
-        named += [call for _, call in held.form(owner, name).calls if values]
-        aliases += [v for v in values if v not in aliases]
+        if values:
+            named += [call for _, call in held.form(owner, name).calls]
+            aliases += [v for v in values if v not in aliases]
     counts = {len(c.args) for c in (*calls, *named)}
     if not counts:
         raise Refused("no call of its `apply` is in sight")
