@@ -89,3 +89,18 @@ def test_left_alone(tmp_path, code):
 def test_operators_that_take_any_number_are_left_alone(tmp_path):
     body = "class M(nn.Module):\n    def forward(self, x):\n        return torch.clamp(x, 0, 1) + F.softplus(x, 1)\n"
     assert findings(CoerceFloat(), source(tmp_path / "model.py", HEAD + body)) == []
+
+
+@pytest.mark.parametrize(
+    ("parameter", "given", "wanted"),
+    [
+        ("drop: float = 0", "drop", "float(drop)"),
+        ("drop: float = 0.0", "drop", "drop"),
+        ("drop: float", "drop", "drop"),
+        ("drop: 'Drop' = 0", "drop", "drop"),
+    ],
+)
+def test_a_float_whose_default_is_whole(tmp_path, parameter, given, wanted):
+    body = "class M(nn.Module):\n    def __init__(self, {}):\n"
+    body += "        super().__init__()\n        self.layer = nn.Dropout({})\n"
+    assert after(tmp_path, body.format(parameter, given)) == body.format(parameter, wanted)

@@ -231,6 +231,7 @@ class Model(nn.Module):
         value, literal = given.value, _as_float(given.value)
         type_ = UNKNOWN if literal is not None else given.function.type_of(value)
         complained = diagnosis is not None and type_ == UNKNOWN and given.parameter not in _MAY_BE_NONE
+        complained = complained or _is_called_float(given.function, value, diagnosis is not None)
         if literal is None and type_ not in _WHOLE and not complained:
             return {}
         edit = Replace(value, literal) if literal is not None else Replace(value, "float({value})", {"value": value})
@@ -259,6 +260,20 @@ def _as_float(node: ast.expr) -> str | None:
         text = ", ".join(p for p in parts if p)
         return f"[{text}]" if isinstance(node, ast.List) else f"({text}{',' if len(parts) == 1 else ''})"
     return None
+
+
+def _is_called_float(function: Function, value: ast.expr, complained: bool) -> bool:
+    """Whether it is a parameter annotated as a float that is given an int: by its default, or as the compiler finds."""
+    name = value.id if isinstance(value, ast.Name) else None
+    for parameter in function.parameters:
+        if (
+            parameter.name == name
+            and parameter.annotation is not None
+            and name not in function.flow.writes(function.node.body)
+        ):
+            whole = isinstance(parameter.default, ast.Constant) and type(parameter.default.value) is int
+            return function.file.annotated(parameter.annotation) == FLOAT and (whole or complained)
+    return False
 
 
 def _is_float(node: ast.expr) -> bool:
