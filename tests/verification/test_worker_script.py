@@ -311,3 +311,55 @@ def test_build_and_inputs_are_seeded():
         for _ in range(2)
     ]
     assert prints[0] == prints[1] and "~" not in "".join(prints[0].modes["train"].values())
+
+
+class Declines(nn.Module):
+    """Raises under TorchScript, and only there, in train mode and for negative sums."""
+
+    def __init__(self, when: str):
+        super().__init__()
+        self.noisy, self.signed, self.always = when == "train", when == "negative", when == "always"
+
+    def forward(self, x):
+        if self.training and self.noisy:
+            if torch.jit.is_scripting():
+                raise RuntimeError("no noise under TorchScript")
+            x = x + x.new_ones(1)
+        if self.always or (self.signed and bool(x.sum() < 0)):
+            if torch.jit.is_scripting():
+                raise RuntimeError("no signs under TorchScript")
+            x = x + 1
+        return x * 2
+
+
+class Raises(nn.Module):
+    """Raises in train mode: not what the source says of TorchScript alone, since eager reads another attribute."""
+
+    def forward(self, x):
+        if self.training and torch.jit.is_scripting():
+            raise RuntimeError("no noise")
+        return x * 2
+
+
+@pytest.mark.parametrize(
+    ("when", "said"), [("train", ["in train"]), ("negative", ["on generated", "in train"]), ("never", [])]
+)
+def test_raising_where_the_source_says_so_is_no_failure_on_other_inputs(when, said):
+    found = examined(lambda: Declines(when), Inputs(X), thorough=True)
+    assert found.passed_as == "script" and found.thorough
+    assert len(found.notes) == len(said)
+    for words, note in zip(said, found.notes, strict=True):
+        assert words in note and note.endswith("under TorchScript")
+
+
+def test_raising_on_an_input_of_the_case_is_a_failure():
+    found = examined(lambda: Declines("always"), Inputs(X), thorough=True)
+    assert found.passed_as is None and found.verdicts["script"].outcome.value == "run-error"
+    found = examined(lambda: Declines("train"), Inputs(X), thorough=True, train=True)
+    assert found.passed_as is None
+    found = examined(lambda: Declines("negative"), Inputs(X), Inputs(-X), thorough=True)
+    assert found.passed_as is None and found.verdicts["script"].input.startswith("input 2")
+
+
+def test_raising_otherwise_in_the_other_mode_is_a_failure():
+    assert examined(Raises, Inputs(X), thorough=True).passed_as is None
