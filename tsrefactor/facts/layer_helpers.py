@@ -119,7 +119,7 @@ class LayerHelper:
             text = written(self.function.file.source, value, changes)
             edits.append(Replace(call.node, text.replace("{", "{{").replace("}", "}}")))
         edits += [Replace([self.function.node], "")] if self.is_nested and inner == self.calls else []
-        return edits, "write it out where it is called"
+        return edits, f"write `{ast.unparse(value)}` where it is called"
 
     def _inside(self, node: ast.expr) -> list[LayerCall]:
         """The calls of the helper inside an argument or a call, but for those inside one of them."""

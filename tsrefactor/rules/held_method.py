@@ -255,7 +255,8 @@ class Model(nn.Module):
         after = max((m.node for m in methods if m.cls is cls), key=lambda n: n.lineno, default=init.node)
         edits = [InsertAfter(anchor, "\n".join(stores)), InsertAfter(after, template), *declarations]
         edits += [Replace(c.func, f"{f.self_name}.{dispatch}") for f, c in form.calls]
-        message = f"TorchScript takes no bound method for an attribute (`{name}`); call by name the one that it holds"
+        listed = ", ".join(f"`{m.name}`" for m in methods)
+        message = f"TorchScript takes no bound method for an attribute (`{name}`); call by name what it holds: {listed}"
         return self.finding(anchor, message, *edits, imports=imports | form.imports)
 
 

@@ -122,7 +122,7 @@ class KeywordDict(Rule):
                 kept.append(f"{variable} = {{{key}}}")
         edits: list[Edit] = [Replace([made], "\n".join(kept), {k: v for k, v in entries.items() if given[k] is not v})]
         edits += [_named(c, name, given) for c in calls]
-        yield self.finding(calls[0], f"TorchScript does not expand `**{name}`: name what it holds", *edits)
+        yield self.finding(calls[0], _message(name, entries), *edits)
 
     def _stored(self, function: Function, call: ast.Call, value: ast.expr) -> Iterator[Finding]:
         name = function.self_attribute(value)
@@ -130,8 +130,12 @@ class KeywordDict(Rule):
         if entries and _fits(call, entries):
             text = function.file.source.segment(value)
             edit = _named(call, text, {key: f"{text}[{key!r}]" for key in entries})
-            message = f"TorchScript does not expand `**{text}`: name what it holds"
-            yield self.finding(call, message, edit, caveat=f"keys that other files add to `{text}` are not passed on")
+            caveat = f"keys that other files add to `{text}` are not passed on"
+            yield self.finding(call, _message(text, entries), edit, caveat=caveat)
+
+
+def _message(text: str, entries: Entries) -> str:
+    return f"TorchScript does not expand `**{text}`; name what it holds: {', '.join(f'`{k}`' for k in entries)}"
 
 
 def _named(call: ast.Call, text: str, given: Mapping[str, str | ast.expr]) -> Replace:

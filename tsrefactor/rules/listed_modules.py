@@ -126,7 +126,8 @@ class ListedModules(Rule):
                 return
             edits.append(edit)
         caveat = f"a module put in the place of `{names[0]}` later is used at once, which `{attribute}` would not hold"
-        yield self.finding(reads[0][1], f"{message}; name them", *edits, caveat=caveat)
+        named = ", ".join(f"`{init.self_name}.{n}`" for n in names)
+        yield self.finding(reads[0][1], f"{message}; name {named}", *edits, caveat=caveat)
 
 
 def _reads(cls: Class, attribute: str) -> list[tuple[Function, ast.expr]]:
