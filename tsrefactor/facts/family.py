@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .definitions import Class, Function
+from .nodes import walk
 
 _OF_MODULES = frozenset(
     "training forward type float double half bfloat16 cpu cuda to train eval apply children modules parameters buffers"
@@ -101,7 +102,18 @@ def delegate(method: Function) -> str | None:
 
 def members(cls: Class) -> set[str]:
     """Names of methods and attributes of a class, of those above it and of those below it."""
-    return {name for c in (cls, *cls.ancestors, *cls.subclasses) for name in (*c.methods, *c.assigned)}
+    family = (cls, *cls.ancestors, *cls.subclasses)
+    return {name for c in family for name in (*c.methods, *c.assigned, *bound_in_body(c))}
+
+
+def bound_in_body(cls: Class) -> set[str]:
+    """Names that a class body gives a value, but for its methods."""
+    found: set[str] = set()
+    for statement in cls.node.body:
+        if isinstance(statement, ast.Assign) or (isinstance(statement, ast.AnnAssign) and statement.value is not None):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            found |= {n.id for t in targets for n in walk(t) if isinstance(n, ast.Name)}
+    return found
 
 
 def attributes_in_use(cls: Class) -> set[str]:

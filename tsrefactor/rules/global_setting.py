@@ -18,6 +18,7 @@ from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
 
+_UPDATES = ("update", "setdefault", "pop", "popitem", "clear", "__setitem__", "__setattr__")
 _LIBRARIES = frozenset({"torch", "math", "numpy", "torchvision"})
 
 
@@ -29,9 +30,9 @@ class GlobalSetting(Rule):
     attributes of that name, and the methods read these. Where `__init__` stores the setting already, they read that.
 
     Left alone: settings that code in the file changes; fields that are called; functions outside of classes, and
-    classes without an `__init__` that calls its parent's; lines that no recorded run reached. Number, string, flag or
-    list: an attribute that TorchScript cannot take makes no progress, and is taken back. After the change a setting
-    that is changed after a module was made has no effect on it: a caveat.
+    classes without an `__init__` that calls its parent's, or where it means another by the name; lines that no recorded
+    run reached. Number, string, flag or list: an attribute that TorchScript cannot take makes no progress, and is taken
+    back. After the change a setting that is changed after a module was made has no effect on it: a caveat.
 
     Source: "attribute lookup is not defined on python value of type …" of
     torch/csrc/jit/frontend/sugared_value.h; "python value of type … cannot be used as a value" of
@@ -134,22 +135,33 @@ class Model(nn.Module):
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        seen: set[Class] = set()
         for diagnosis in self.diagnoses(file):
             assert diagnosis.place is not None
             function = function_at(file, diagnosis.place.line)
             if function is None or function.cls is None or function.self_name is None or function.name == "__init__":
                 continue
+            family = {function.cls, *function.cls.ancestors, *function.cls.subclasses}
+            if family & seen:  # the names of new attributes must show first
+                continue
             here = [n for n in _settings(function) if n.lineno <= diagnosis.place.line <= (n.end_lineno or n.lineno)]
             roots = {_root(n) for n in here}
             reads = [n for n in _settings(function) if _root(n) in roots]
             if reads and all(not _is_changed(file, n) for n in reads):
+                seen.add(function.cls)
                 yield self._kept(function, function.cls, reads, diagnosis)
 
     def _kept(self, function: Function, cls: Class, reads: list[ast.expr], diagnosis: Diagnosis) -> Finding:
         anchor, init, file = initialised_at(cls), cls.methods.get("__init__"), cls.file
         what = ", ".join(f"`{t}`" for t in dict.fromkeys(map(ast.unparse, reads)))
         message = f"TorchScript does not see {what}; let `__init__` read it"
-        if anchor is None or init is None or not all(map(_runs_parents, cls.subclasses)):
+        own = init.flow.local_names if init is not None else set()
+        if (
+            anchor is None
+            or init is None
+            or not all(map(_runs_parents, cls.subclasses))
+            or own & set(map(_root, reads))
+        ):
             return self.finding(reads[0], message, answers=diagnosis)
         names, lines = _stored(init, cls), []
         taken = attributes_in_use(cls)
@@ -213,6 +225,8 @@ def _is_changed(file: FileFacts, read: ast.expr) -> bool:
     for function in file.all_functions:
         if any(root in n.names for n in function.of(ast.Global)):
             return True
+        if root not in function.flow.local_names and any(_updates(n, text) for n in function.of(ast.Call)):
+            return True
         for node in function.of(ast.Attribute, ast.Subscript):
             if isinstance(node.ctx, ast.Load) or _root(node) != root or root in function.flow.local_names:
                 continue
@@ -220,6 +234,14 @@ def _is_changed(file: FileFacts, read: ast.expr) -> bool:
             if text.startswith(ast.unparse(node if named else node.value)):
                 return True
     return False
+
+
+def _updates(call: ast.Call, text: str) -> bool:
+    """Whether a call sets fields of what the setting belongs to: `DEFAULTS.update(…)`, `setattr(cfg, …)`."""
+    updated = call.func.value if isinstance(call.func, ast.Attribute) and call.func.attr in _UPDATES else None
+    if isinstance(call.func, ast.Name) and call.func.id in ("setattr", "delattr") and call.args:
+        updated = call.args[0]
+    return updated is not None and text.startswith(ast.unparse(updated))
 
 
 def _runs_parents(cls: Class) -> bool:
