@@ -155,6 +155,36 @@ def test_what_stays(helper, body, reason, tmp_path):
     assert not finding.fixable and reason in finding.message
 
 
+@pytest.mark.parametrize(
+    ("helper", "body", "reason"),
+    [
+        ("K = 2\n\ndef f(self, g, x, k=K):\n    return g(x) * k", "return self.f(self.a, x)", "a default"),
+        ("def f(self, g, x, seen=[]):\n    return g(x)", "return self.f(self.a, x)", "a default"),
+        (
+            "def f(self, g, act, x):\n    n, F = x.shape\n    return act(g(x)) / F * act(x)",
+            "return self.f(self.a, F.relu, x)",
+            "means something else inside it",
+        ),
+        (
+            "def f(self, g, x):\n    y = g(x)\n    return y, f'{g}'",
+            "return self.f(self.ms['a'].m, x)",
+            "an f-string in it may not hold quotes",
+        ),
+    ],
+)
+def test_what_means_another_elsewhere(helper, body, reason, tmp_path):
+    [finding] = findings(ModuleArgument(), source(tmp_path / "model.py", HEAD + INIT + methods(helper, body)))
+    assert not finding.fixable and reason in finding.message
+
+
+def test_private_names_of_a_parent_stay_in_it(tmp_path):
+    helper = "def f(self, g, x):\n    return g(x) * self.__scale"
+    heir = "\n\nclass Heir(Model):\n    def forward(self, x):\n        return self.f(self.a, x)\n"
+    text = HEAD + INIT + methods(helper, "return x") + heir
+    [finding] = findings(ModuleArgument(), source(tmp_path / "model.py", text))
+    assert not finding.fixable
+
+
 def test_only_calls_with_attributes_change(tmp_path):
     helper = "def norm(self, g, x, drop=None):\n    y = g(x) if drop is None else g(drop(x))\n    return y"
     body = "x = self.norm(self.a_norm, x, self.drop)\nreturn self.norm(self.a_norm, x)"
@@ -195,6 +225,18 @@ def test_lookalikes(helper, body, tmp_path):
         ),
         ("def f(self, g, x):\n    return g(x) * x", "return self.f(self.a, x + 1)", "return self._f_a(x + 1)"),
         ("def f(self, g, x):\n    return g(x)", "return self.f(self.ms[0], x)", "return self.ms[0](x)"),
+        # A key is no part of a name; `1.real` and quotes inside an f-string do not parse.
+        ("def f(self, g, x):\n    return g(x) * x", "return self.f(self.ms['q'], x + 1)", "return self._f_ms_q(x + 1)"),
+        (
+            "def f(self, g, x, n):\n    return g(x) * n.real",
+            "return self.f(self.a, x, 1)",
+            "return self.a(x) * (1).real",
+        ),
+        (
+            "def f(self, g, x, n):\n    return g(x) * len(f'{n}')",
+            "return self.f(self.a, x, 'b')",
+            "return self._f_a(x, 'b')",
+        ),
     ],
 )
 def test_order_of_arguments(helper, body, after, tmp_path):
@@ -205,3 +247,12 @@ def test_order_of_arguments(helper, body, after, tmp_path):
 def methods(helper, body):
     lines = [*helper.splitlines(), "", "def forward(self, x):", *(f"    {line}" for line in body.splitlines())]
     return "".join(f"    {line}\n" if line else "\n" for line in lines)
+
+
+def test_forms_of_two_helpers_have_two_names(tmp_path):
+    helper = (
+        "def f(self, g, x):\n    x = x + 1\n    return g(x)\n\ndef f_a(self, g, x):\n    x = x * 2\n    return g(x)"
+    )
+    text = HEAD + INIT + methods(helper, "return self.f(self.a_b, x) + self.f_a(self.b, x)")
+    after = rewritten(ModuleArgument(), source(tmp_path / "model.py", text))
+    assert after.rstrip().endswith("return self._f_a_b(x) + self._f_a_b_2(x)") and after.count("def _f_a_b(") == 1

@@ -49,6 +49,8 @@ def substituted(function: Function, body: ast.expr, values: Mapping[str, ast.exp
         once = len(uses) == 1 and _runs_first(function, body, uses[0]) and len(complex_) == 1
         if not is_plain(value) and not once:
             raise NotInlinable(f"`{ast.unparse(value)}` would be computed more than once, or later")
+        if any(isinstance(n, ast.JoinedStr) for n in walk(body)) and set("'\"\\") & set(ast.unparse(value)):
+            raise NotInlinable("an f-string in it may not hold quotes")
         for use in uses:
             changes[use] = _fitting(function, use, value)
     return changes
@@ -59,7 +61,8 @@ def _fitting(function: Function, use: ast.expr, value: ast.expr) -> str:
     text, parent = function.file.source.segment(value), function.file.parents[use]
     text = ast.unparse(value) if "\n" in text else text
     given = (isinstance(parent, ast.Call) and parent.func is not use) or isinstance(parent, ast.keyword)
-    return text if given or isinstance(value, _ATOMS) else f"({text})"
+    dotted = isinstance(parent, ast.Attribute) and isinstance(value, ast.Constant)  # ``1.real`` is no expression
+    return text if given or (isinstance(value, _ATOMS) and not dotted) else f"({text})"
 
 
 def written(source: SourceFile, body: ast.expr, changes: Mapping[ast.expr, str]) -> str:

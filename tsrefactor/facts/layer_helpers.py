@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 
 from tsrefactor.source.edits import Edit, InsertAfter, Piece, Replace
@@ -10,9 +11,9 @@ from tsrefactor.source.excerpt import excerpt, indented
 from tsrefactor.source.imports import Import
 
 from .definitions import Function, Parameter
-from .family import members
+from .family import bound_in_body, members
 from .flow import root_name
-from .inlining import NotInlinable, bound_around, substituted, written
+from .inlining import NotInlinable, bound_around, is_plain, substituted, written
 from .names import fresh
 from .nodes import walk
 from .signatures import Signatures
@@ -33,11 +34,15 @@ class LayerCall:
 
 @dataclass
 class LayerHelper:
-    """A function that calls one of its parameters, and its calls in one class (of a nested one: in one function)."""
+    """A function that calls one of its parameters, and its calls in one class (of a nested one: in one function).
+
+    ``given``: names that forms of other helpers get; it grows by those of this one.
+    """
 
     function: Function
     calls: list[LayerCall]
     is_nested: bool
+    given: set[str]
     imports: set[Import] = field(default_factory=set)
 
     def check(self) -> None:
@@ -55,7 +60,10 @@ class LayerHelper:
         ):  # fmt: skip
             raise NotForModules("it yields, or has a scope of its own inside")
         own = {p.name for p in helper.parameters} | ({n.id for n in named} if helper.cls is None else set())
-        if caller.self_name in own - ({caller.self_name} if self.is_nested else set()) or _is_mangled(helper):
+        if any(p.default is not None and not self._is_settled(p.default) for p in helper.parameters):
+            raise NotForModules("a default of its parameters is computed where it is defined")
+        elsewhere = helper.cls is not caller.cls and _is_mangled(helper)
+        if caller.self_name in own - ({caller.self_name} if self.is_nested else set()) or elsewhere:
             raise NotForModules(f"it means something else inside the class, or has a `{caller.self_name}` of its own")
         if helper.cls is not None:
             assert caller.cls is not None
@@ -73,6 +81,15 @@ class LayerHelper:
             loads = [n for n in walk(caller.node) if isinstance(n, ast.Name) and n.id == helper.name]
             if any(n not in uses or n in inside for n in loads):
                 raise NotForModules("it is passed on as a value, or called by another function in there")
+
+    def _is_settled(self, default: ast.expr) -> bool:
+        """Whether a default is the same wherever it is written: a literal, or a name of the file's own."""
+        node = default.operand if isinstance(default, ast.UnaryOp) else default
+        if isinstance(node, ast.Tuple):
+            return all(map(self._is_settled, node.elts))
+        other = set().union(*(bound_in_body(f.cls) for f in (self.function, self.calls[0].caller) if f.cls is not None))
+        other |= set().union(*(c.caller.flow.local_names for c in self.calls))
+        return isinstance(node, ast.Constant) or (is_plain(node) and root_name(node) not in other)
 
     @property
     def takes_layers(self) -> bool:
@@ -132,7 +149,7 @@ class LayerHelper:
         """The edits that make a form of it for each layer, and call that. Raises NotForModules."""
         caller = self.calls[0].caller
         assert caller.cls is not None
-        taken = members(caller.cls) | (caller.flow.local_names if self.is_nested else set())
+        taken = members(caller.cls) | self.given | (caller.flow.local_names if self.is_nested else set())
         names: dict[tuple[str, ...], str] = {}
         copies: list[str] = []
         pieces: dict[str, Piece | ast.expr | str] = {}
@@ -167,6 +184,7 @@ class LayerHelper:
             own = self.function.cls is caller.cls
             anchor = self.function.node if own else caller.node
             edits.append(InsertAfter(anchor, "\n" + "\n\n".join(copies), pieces))
+        self.given.update(names.values())
         listed = ", ".join(f"`{n}`" for n in names.values())
         return edits, f"make {listed} of it"
 
@@ -187,6 +205,11 @@ class LayerHelper:
             raise NotForModules("it sets the attribute that it is given")
         if not any(root_name(v) == caller.self_name for v in found.values()):
             raise NotForModules("it is given functions")
+        if any(root_name(v) in self.function.flow.local_names - {caller.self_name} for v in found.values()):
+            raise NotForModules("a name that it is given means something else inside it")
+        texts = "".join(map(ast.unparse, found.values()))
+        if set("'\"") & set(texts) and any(isinstance(n, ast.JoinedStr) for n in walk(self.function.node)):
+            raise NotForModules("an f-string in it may not hold quotes")
         return found
 
     def _copy(self, name: str, layers: dict[str, ast.expr], key: str, pieces: dict[str, Piece | ast.expr | str]) -> str:
@@ -275,9 +298,9 @@ def _shows(value: ast.expr) -> bool:
 
 
 def _is_mangled(function: Function) -> bool:
-    """Whether a name in it means another inside a class."""
+    """Whether a name in it means another inside another class."""
     names = (n.attr for n in walk(function.node) if isinstance(n, ast.Attribute))
-    return function.cls is None and any(n.startswith("__") and not n.endswith("__") for n in names)
+    return any(n.startswith("__") and not n.endswith("__") for n in names)
 
 
 def _is_layer(caller: Function, node: ast.expr) -> bool:
@@ -298,7 +321,7 @@ def _is_lasting(caller: Function, node: ast.expr) -> bool:
 def _named(node: ast.expr) -> str:
     """What to call the layer: ``conv1`` for ``self.conv1``, ``layers_0`` for ``self.layers[0]``."""
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-        return f"{_named(node.value)}_{ast.unparse(node.slice)}"
+        return f"{_named(node.value)}_{re.sub(r'[^a-zA-Z0-9]', '', str(node.slice.value))}"
     return node.attr.strip("_") if isinstance(node, ast.Attribute) else ast.unparse(node)
 
 

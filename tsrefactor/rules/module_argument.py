@@ -148,9 +148,10 @@ class Model(nn.Module):
                 if called is not None and called.node in helpers and called is not caller:
                     where = caller if inner is not None else caller.cls
                     groups.setdefault((called, where), []).append(LayerCall(caller, node))
+        taken: set[str] = set()
         for (helper, where), calls in groups.items():
             calls.sort(key=lambda c: (c.node.end_lineno, c.node.end_col_offset))  # as they are made
-            yield from self._formed(LayerHelper(helper, calls, isinstance(where, Function)))
+            yield from self._formed(LayerHelper(helper, calls, isinstance(where, Function), taken))
 
     def _formed(self, helper: LayerHelper) -> Iterator[Finding]:
         first, name = helper.calls[0].node, helper.function.name
