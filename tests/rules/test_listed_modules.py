@@ -34,6 +34,12 @@ def model(body, init=LIST):
         ("for m in self.both:\n    m = m(x)\nreturn x", LIST, "or short loop"),
         ("return [m(x) for m in self.both if x.dim()]", LIST, "or short loop"),
         ("return self.both[0](x)", LIST + "        self.both.append(self.a)\n", "it is changed"),
+        ("return self.both[0](x)", LIST + "        self.both[0] = self.b\n", "it is changed"),
+        ("return self.both[0](x)", LIST + "        turned(self.both)\n", "it is changed, or passed on"),
+        ("return self.both[0](x)", LIST + "\n    def short(self):\n        self.both.pop()\n", "it is changed"),
+        ("return self.both[0](x)\n\n\ndef cut(m):\n    m.both.pop()\n", LIST, "it is changed"),
+        ("return self.both[0](x)", LIST.replace("self.both", "both = self.both"), "may be another one later"),
+        ("for i, m in enumerate(self.both):\n    x = m(x) * i.real\nreturn x", LIST, "or short loop"),
         ("return self.both[0](x)", LIST + "        self.a = nn.Linear(4, 2)\n", "may be another one later"),
         ("return self.both[0](x)", "        if len('a'):\n    " + LIST, "may be another one later"),
     ],
@@ -58,3 +64,25 @@ def test_lookalikes(body, init, tmp_path):
 def test_braces_stay(tmp_path):
     file = source(tmp_path / "model.py", model("return [{'y': m(x)} for m in self.both]"))
     assert rewritten(ListedModules(), file).rstrip().endswith("return [{'y': self.a(x)}, {'y': self.b(x)}]")
+
+
+def test_a_parent_that_reads_the_lists_of_several_heirs(tmp_path):
+    base = "class Base(nn.Module):\n    def forward(self, x):\n        return self.both[0](x)\n\n\n"
+    text = HEAD.replace("class Model(nn.Module)", base + "class Model(Base)") + LIST
+    other = "\n\nclass Other(Base):\n    def __init__(self):\n        super().__init__()\n"
+    text += other + "        self.both = nn.ModuleList([nn.Linear(4, 4)])\n"
+    [finding] = findings(ListedModules(), source(tmp_path / "model.py", text))
+    assert not finding.fixable and "of its other heirs" in finding.message
+
+
+def test_a_list_that_init_only_goes_over(tmp_path):
+    init = LIST + "        for m in self.both:\n            nn.init.zeros_(m.bias)\n"
+    text = rewritten(ListedModules(), source(tmp_path / "model.py", model("return self.both[0](x)", init)))
+    assert text.rstrip().endswith("return self.a(x)")
+
+
+def test_comments_of_a_loop_stay(tmp_path):
+    body = "for m in self.both:  # {each}\n    # in place\n    x = m(x)  # once\nreturn x"
+    text = rewritten(ListedModules(), source(tmp_path / "model.py", model(body)))
+    lines = [line.strip() for line in text.splitlines()[-6:]]
+    assert lines == ["# {each}", "# in place", "# once", "x = self.a(x)", "x = self.b(x)", "return x"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 
 from tsrefactor.facts.definitions import Class, Function
@@ -12,7 +13,7 @@ from tsrefactor.facts.kept import is_stored_once
 from tsrefactor.facts.module_loops import is_left
 from tsrefactor.facts.nodes import walk
 from tsrefactor.source.edits import Edit, Replace
-from tsrefactor.source.excerpt import excerpt
+from tsrefactor.source.excerpt import excerpt, trailing_comment
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -20,6 +21,7 @@ from .base import Example, Finding, Rule, Settings
 _WIDTH = 100  # characters of a list that is written out
 _LINES = 16  # lines of a loop that is written out
 _SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.FunctionDef)
+_BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try)
 _HEAD = """\
 import torch
 from torch import nn
@@ -111,12 +113,17 @@ class ListedModules(Rule):
             return
         message = f"TorchScript sees no modules in a plain list (`{attribute}`)"
         made = cls.assigned[attribute][0][1]
-        straight = made is not None and init.file.parents[init.file.statement_of(made)] is init.node
+        store = init.file.statement_of(made) if made is not None else init.node
+        alone = not isinstance(store, ast.Assign) or len(store.targets) == 1
+        straight = alone and init.file.parents[store] is init.node
         if not straight or not all(is_stored_once(cls, n) for n in (attribute, *names)):
             yield self.finding(reads[0][1], f"{message}, and it, or what it holds, may be another one later")
             return
-        if any(isinstance(init.file.parents[n], ast.Attribute) for n in init.self_attributes.get(attribute, ())):
-            yield self.finding(reads[0][1], f"{message}, and it is changed")
+        if not all(_only_looks(init.file, n) for n in _of_family(cls, attribute)):
+            yield self.finding(reads[0][1], f"{message}, and it is changed, or passed on")
+            return
+        if any(f.cls in cls.ancestors for f, _ in reads):
+            yield self.finding(reads[0][1], f"{message}, and a parent reads it, of its other heirs too")
             return
         edits: list[Edit] = []
         for function, read in reads:
@@ -135,6 +142,35 @@ def _reads(cls: Class, attribute: str) -> list[tuple[Function, ast.expr]]:
     family = (cls, *cls.ancestors, *cls.subclasses)
     methods = dict.fromkeys(m for c in family for m in cls.file.methods_of(c) if m.name != "__init__")
     return [(m, n) for m in methods for n in m.self_attributes.get(attribute, ()) if isinstance(n.ctx, ast.Load)]
+
+
+def _of_family(cls: Class, attribute: str) -> Iterator[ast.Attribute]:
+    """Where the file names the attribute, but for methods of other classes that name it on their instance."""
+    family = {c.node for c in (cls, *cls.ancestors, *cls.subclasses)}
+    selves = {f.self_name for f in cls.file.all_functions}
+    for node in cls.file.of(ast.Attribute):
+        around: ast.AST = node
+        while node.attr == attribute and not isinstance(around, (ast.ClassDef, ast.Module)):
+            around = cls.file.parents[around]
+        own = isinstance(node.value, ast.Name) and node.value.id in selves and isinstance(around, ast.ClassDef)
+        if node.attr == attribute and (not own or around in family):
+            yield node
+
+
+def _only_looks(file: FileFacts, node: ast.Attribute) -> bool:
+    """Whether a mention of the list is the assignment that makes it, or goes over it or reads an element."""
+    match file.parents[node]:
+        case ast.Assign() | ast.AnnAssign():
+            return isinstance(node.ctx, ast.Store)
+        case ast.Starred():
+            return True
+        case ast.For(iter=over) | ast.comprehension(iter=over):
+            return over is node
+        case ast.Subscript(ctx=context):
+            return isinstance(context, ast.Load)
+        case ast.Call(func=called):
+            return file.origin(called) in ("len", "enumerate", "zip", "reversed")
+    return False
 
 
 def _is_module(cls: Class, name: str) -> bool:
@@ -188,6 +224,9 @@ def _changes(nodes: Sequence[ast.AST], texts: dict[str, str]) -> dict[ast.expr, 
     named = [n for n in inside if isinstance(n, ast.Name) and n.id in texts]
     if any(isinstance(n, _SCOPES) for n in inside) or any(not isinstance(n.ctx, ast.Load) for n in named):
         return None
+    dotted = {n.value for n in inside if isinstance(n, ast.Attribute)}
+    if any(n in dotted and texts[n.id].isdigit() for n in named):  # ``1.real`` is no expression
+        return None
     return {n: texts[n.id] for n in named}
 
 
@@ -218,7 +257,10 @@ def _loop(function: Function, loop: ast.For, rounds: Sequence[dict[str, str]]) -
             bodies.append(excerpt(function.file.source, loop.body, changes))
         except ValueError:
             return None
-    return Replace([loop], _escaped("\n".join(bodies)))
+    source, first = function.file.source, loop.body[0]
+    above = re.findall("#.*", source.text[source.span(loop.iter)[1] : source.span(first)[0]])
+    beside = [] if isinstance(first, _BLOCKS) else [trailing_comment(source, first)]
+    return Replace([loop], _escaped("\n".join([*above, *filter(None, beside), *bodies])))
 
 
 def _escaped(text: str) -> str:
