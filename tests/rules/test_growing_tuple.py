@@ -17,6 +17,8 @@ HEAD = "import torch\n\n\nclass Model(torch.nn.Module):\n    def forward(self, x
         "return self.join(outs)",
         "for z in outs:\n    outs += (z,)\nreturn torch.cat(outs)",
         "f = lambda: outs\nreturn f()",
+        "for y in x:\n    both = zip(outs, x)\n    outs += (y,)\n    x = x + len(list(both))\nreturn x",
+        "rest = (y for y in outs)\nouts += (x,)\nreturn list(rest)",
     ],
 )
 def test_what_stays(rest, tmp_path):
@@ -48,3 +50,13 @@ def test_a_call_of_tuple_starts_it_too(tmp_path):
     )
     text = rewritten(GrowingTuple(), file, diagnosis(file, "builtin-arity", "outs = tuple"))
     assert "outs = []\n" in text and "outs.append(y)\n        return torch.cat(outs)" in text
+
+
+def test_a_variable_of_the_module_stays(tmp_path):
+    text = (
+        HEAD.replace("        outs", "        global outs\n        outs")
+        + "        for y in x:\n            outs += (y,)\n"
+    )
+    file = source(tmp_path / "model.py", text)
+    [finding] = findings(GrowingTuple(), file, diagnosis(file, "reassign-type", "outs +="))
+    assert not finding.fixable

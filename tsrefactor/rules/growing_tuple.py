@@ -140,6 +140,8 @@ def _as_list(function: Function, name: str) -> list[Edit] | None:
     """The edits that make it a list; None where it is bound in other ways, or used as no list is."""
     if name in {p.name for p in function.parameters} or name in function.flow.captured:
         return None
+    if any(name in n.names for n in function.of(ast.Global, ast.Nonlocal)):
+        return None
     edits: list[Edit] = []
     known: set[ast.AST] = set()
     starts = 0
@@ -189,20 +191,19 @@ def _is_empty(function: Function, value: ast.expr) -> bool:
 def _is_looked_at(function: Function, node: ast.Name) -> bool:
     """Whether a list does there what the tuple did."""
     match function.file.parents[node]:
-        case ast.For(iter=over) | ast.comprehension(iter=over):
-            return over is node
+        case ast.For() | ast.comprehension():
+            return _is_gone_over(function, node)
         case ast.Subscript(value=value, slice=index, ctx=ast.Load()):
             return value is node and not isinstance(index, ast.Slice)
-        case ast.Call(func=called):
-            listed = (
-                "len",
-                "enumerate",
-                "zip",
-                "torch.cat",
-                "torch.stack",
-                "torch.concat",
-                "torch.hstack",
-                "torch.vstack",
-            )
-            return function.file.origin(called) in listed
+        case ast.Call(func=called) as call:
+            name = function.file.origin(called)
+            listed = ("len", "torch.cat", "torch.stack", "torch.concat", "torch.hstack", "torch.vstack")
+            return name in listed or (name in ("enumerate", "zip") and _is_gone_over(function, call))
     return False
+
+
+def _is_gone_over(function: Function, node: ast.expr) -> bool:
+    """Whether a loop goes over it right there; a generator might do so when the list has grown."""
+    parent = function.file.parents[node]
+    over = isinstance(parent, (ast.For, ast.comprehension)) and parent.iter is node
+    return over and not isinstance(function.file.parents[parent], ast.GeneratorExp)
