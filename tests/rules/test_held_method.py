@@ -41,6 +41,8 @@ def test_static_over_several_lines(tmp_path):
         ("self.f = self.g if c else F.relu", "self.bias", "it uses `self`"),
         ("self.f = self.g if c else F.relu", "super().g(x)", "it calls `super()`"),
         ("self.f = self.g\nif c:\n    self.f = F.relu", "self.bias", "it uses `self`"),
+        ("if c:\n    self.f = self.g\nelif self.d:\n    self.f = self.h", "self.bias", "some instances may have none"),
+        ("for c in 'ab':\n    self.f = self.g if c else self.h", "self.bias", "some instances may have none"),
         ("self.f = F.interpolate", "x", "other code sets it, too"),
         ("self.f = self.g", "x", "other code sets it, too"),
     ],

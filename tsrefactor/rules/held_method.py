@@ -11,9 +11,9 @@ from tsrefactor.facts.call_forms import NotNameable
 from tsrefactor.facts.declaring import declared
 from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.dispatch import method_name
-from tsrefactor.facts.family import members
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.flags import last_store
+from tsrefactor.facts.flow import leaves
 from tsrefactor.facts.held import UNREADABLE, Held, HeldFunctions
 from tsrefactor.facts.kept import is_stored_once
 from tsrefactor.facts.nodes import walk
@@ -48,7 +48,8 @@ class HeldMethod(Rule):
     which TorchScript takes like functions. Where they use it, `__init__` keeps in a `Final[bool]` which one it is, and
     a method calls that one by its name; the others are not compiled.
 
-    Left alone: attributes that other code sets, or that are read otherwise than by a call.
+    Left alone: attributes that other code sets, that some instances may not have, or that are read otherwise than by a
+    call.
 
     Source: "failed to convert Python type: 'method' to a TorchScript type" and "cannot be directly compiled because it
     is overloaded", raised by torch/csrc/jit/python/python_sugared_value.cpp.
@@ -176,6 +177,7 @@ class Model(nn.Module):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         held = HeldFunctions(file)
         given: set[Function] = set()
+        taken: set[str] = set()
         for cls, name in held.called():
             values = held.values(cls, name)
             if len(values) == 1:
@@ -184,7 +186,7 @@ class Model(nn.Module):
             methods = list(dict.fromkeys(m for m in map(_held_method, values) if m is not None))
             reason = next((r for r in (_bound(file, m) for m in methods) if r is not None), None)
             if reason is not None:
-                yield self._chosen(held, cls, name, methods, _holds_others(values), reason)
+                yield self._chosen(held, cls, name, methods, _holds_others(values), reason, taken)
                 continue
             for method in methods:
                 if method not in given:
@@ -218,14 +220,20 @@ class Model(nn.Module):
         )
 
     def _chosen(
-        self, held: HeldFunctions, cls: Class, name: str, methods: list[Function], others: bool, bound: str
-    ) -> Finding:
-        """A method that calls the one of several that the attribute holds. ``others``: it may hold other functions."""
+        self, held: HeldFunctions, cls: Class, name: str, methods: list[Function], others: bool, bound: str,
+        taken: set[str],
+    ) -> Finding:  # fmt: skip
+        """A method that calls the one of several that the attribute holds.
+
+        ``others``: it may hold other functions. ``taken`` grows by the names of what is new.
+        """
         init = cls.methods.get("__init__")
         message = f"TorchScript takes no bound method for an attribute (`{name}`), and {bound}"
         anchor = last_store(init, [name]) if init is not None else None
         if anchor is None or init is None or not _set_by(held, init, name):
             return self.finding(methods[0].node, f"{message}; it is not set by `__init__` of `{cls.name}` alone")
+        if not _is_set(init, init.node.body, name):
+            return self.finding(methods[0].node, f"{message}; some instances may have none")
         form = held.form(cls, name)
         try:
             alike = not others and len({_taken(m) for m in methods}) == 1
@@ -234,7 +242,7 @@ class Model(nn.Module):
             return self.finding(methods[0].node, f"{message}; {reason}")
         if not form.is_plain:
             return self.finding(methods[0].node, f"{message}; it is called with `*` or `**`")
-        self_name, taken = init.self_name, members(cls)
+        self_name = init.self_name
         told = methods if others else methods[:-1]
         flags = [method_name(cls, taken, f"{name.strip('_')}_is_{m.name.strip('_')}") for m in told]
         dispatch = method_name(cls, taken, f"_call_{name.strip('_')}")
@@ -257,7 +265,8 @@ class Model(nn.Module):
         edits += [Replace(c.func, f"{f.self_name}.{dispatch}") for f, c in form.calls]
         listed = ", ".join(f"`{m.name}`" for m in methods)
         message = f"TorchScript takes no bound method for an attribute (`{name}`); call by name what it holds: {listed}"
-        return self.finding(anchor, message, *edits, imports=imports | form.imports)
+        caveat = f"a function that other files put in the place of `{name}` later is not called"
+        return self.finding(anchor, message, *edits, imports=imports | form.imports, caveat=caveat)
 
 
 def _holds_others(values: list[Held]) -> bool:
@@ -281,6 +290,21 @@ def _set_by(held: HeldFunctions, init: Function, name: str) -> bool:
     return (
         setting == {init} and not any(f is init for f, _ in held.form(cls, name).calls) and held.only_called(cls, name)
     )
+
+
+def _is_set(init: Function, block: list[ast.stmt], name: str) -> bool:
+    """Whether the attribute has a value on every path to the end of the block."""
+    for statement in block:
+        if isinstance(statement, ast.Assign) and name in map(init.self_attribute, statement.targets):
+            return True
+        if isinstance(statement, ast.AnnAssign) and init.self_attribute(statement.target) == name:
+            return statement.value is not None
+        arms = [statement.body, statement.orelse] if isinstance(statement, ast.If) else []
+        if arms and all(leaves(arm) or _is_set(init, arm, name) for arm in arms):
+            return True
+        if isinstance(statement, ast.With) and _is_set(init, statement.body, name):
+            return True
+    return False
 
 
 def _held_method(value: Held) -> Function | None:
