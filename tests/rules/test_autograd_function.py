@@ -108,3 +108,34 @@ def _fn(x):
 
 def test_what_it_reads_back_becomes_a_local_name(tmp_path):
     prove(AutogradFunction(), MORE, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "rest", "why"),
+    [
+        ("x, n=2", "", "with more arguments elsewhere"),
+        ("x", "\n\nclass Other(nn.Module):\n    act = fn\n", "a class holds its `apply`"),
+    ],
+)
+def test_an_alias_that_is_called_otherwise(parameters, rest, why, tmp_path):
+    head = (
+        HEAD + f"    @staticmethod\n    def forward(ctx, {parameters}):\n        return x.sign()\n\n\nfn = Fn.apply\n"
+    )
+    text = head + MODEL.replace("Fn.apply(x)", "fn(x)") + rest
+    [advice] = findings(AutogradFunction(), source(tmp_path / "m.py", text), CALL)
+    assert not advice.fixable and why in advice.message
+
+
+def test_functions_whose_names_differ_in_case_only(tmp_path):
+    forward = "    @staticmethod\n    def forward(ctx, x):\n        return x.sign()\n"
+    text = (
+        HEAD
+        + forward
+        + "\n\nclass fn(torch.autograd.Function):\n"
+        + forward
+        + MODEL.replace(")\n", ") + fn.apply(x)\n")
+    )
+    text = text.replace("(nn.Module) + fn.apply(x)", "(nn.Module)").replace("(self, x) + fn.apply(x)", "(self, x)")
+    other = Diagnosis("export-python-call", "", names={"function": "fn"})
+    after = rewritten(AutogradFunction(), source(tmp_path / "m.py", text), CALL, other)
+    assert after.rstrip().endswith("return _fn(x) + _fn_2(x)")

@@ -36,7 +36,8 @@ class AutogradFunction(Rule):
     too; they only matter under autocast.
 
     Left alone: a `forward` that writes to its inputs, needs more of `ctx`, takes `*args` or has other decorators;
-    a class that lies inside another class or function.
+    a class that lies inside another class or function; an `apply` that is held, and called with fewer arguments than
+    `forward` takes.
 
     Source: "Could not export Python function call", raised by torch/csrc/jit/serialization/python_print.cpp.
     """
@@ -229,11 +230,11 @@ class Model(nn.Module):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if not file.mentions("apply"):
             return
-        held = HeldFunctions(file)
+        held, taken = HeldFunctions(file), set(file.module_names)
         for cls, diagnosis in _answered(held, [d for d in file.diagnoses if d.kind in self.answers]).items():
             message = f"TorchScript cannot save a call of `{cls.name}`"
             try:
-                edits, imports = _edits(held, cls)
+                edits, imports = _edits(held, cls, taken)
             except Refused as reason:
                 yield self.finding(cls.node, f"{message}, and {reason}", answers=diagnosis)
                 continue
@@ -263,8 +264,8 @@ def _answered(held: HeldFunctions, diagnoses: Sequence[Diagnosis]) -> dict[Class
     return answered
 
 
-def _edits(held: HeldFunctions, cls: Class) -> tuple[list[Edit], frozenset[Import]]:
-    """The function beside the class, and the calls of it. Raises `Refused`."""
+def _edits(held: HeldFunctions, cls: Class, taken: set[str]) -> tuple[list[Edit], frozenset[Import]]:
+    """The function beside the class, and the calls of it; its name becomes ``taken``. Raises `Refused`."""
     file = held.file
     calls = [n for f in file.functions for n in f.of(ast.Call) if _applies(file, cls, n.func)]
     aliases = [s.value for s in file.tree.body if isinstance(s, ast.Assign) and _applies(file, cls, s.value)]
@@ -287,9 +288,15 @@ def _edits(held: HeldFunctions, cls: Class) -> tuple[list[Edit], frozenset[Impor
         raise Refused("the calls of its `apply` differ in their arguments")
     if cls.node not in file.tree.body:
         raise Refused("it lies inside another class or function")
-    name = fresh(file.module_names, f"_{snake(cls.name)}")
-    helper, pieces, imports = _helper(file, cls, name, counts.pop())
+    name = fresh(taken, f"_{snake(cls.name)}")
+    count = counts.pop()
+    helper, pieces, imports = _helper(file, cls, name, count)
+    if aliases and count < len(plain_forward(cls)[1]) - (cls.method("setup_context") is None):
+        raise Refused("what holds its `apply` may be called with more arguments elsewhere")
+    if any(isinstance(n.ctx, ast.Load) and n.id in known and _is_in_class(file, n) for n in file.of(ast.Name)):
+        raise Refused("a class holds its `apply`, and would make a method of a function")
     edits: list[Edit] = [InsertAfter(cls.node, "\n\n" + helper, pieces)]
+    taken.add(name)
     edits += [Replace(alias, name) for alias in aliases]
     for call in calls:
         parts, kept = kept_arguments(call.args, [])
@@ -301,6 +308,12 @@ def _names_of(file: FileFacts, value: ast.expr) -> list[ast.Name]:
     """The names to which an assignment gives a value."""
     assign = file.parents[value]
     return [t for t in assign.targets if isinstance(t, ast.Name)] if isinstance(assign, ast.Assign) else []
+
+
+def _is_in_class(file: FileFacts, node: ast.Name) -> bool:
+    """Whether it is the value of an assignment in a class body."""
+    parent = file.parents[node]
+    return isinstance(parent, (ast.Assign, ast.AnnAssign)) and isinstance(file.parents[parent], ast.ClassDef)
 
 
 def _applies(file: FileFacts, cls: Class, node: ast.expr) -> bool:
