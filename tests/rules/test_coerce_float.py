@@ -104,3 +104,10 @@ def test_a_float_whose_default_is_whole(tmp_path, parameter, given, wanted):
     body = "class M(nn.Module):\n    def __init__(self, {}):\n"
     body += "        super().__init__()\n        self.layer = nn.Dropout({})\n"
     assert after(tmp_path, body.format(parameter, given)) == body.format(parameter, wanted)
+
+
+@pytest.mark.parametrize("call", ["nn.BatchNorm1d(4, momentum=m)", "nn.ConstantPad1d(1, m)"])
+def test_what_may_be_none_whatever_the_annotation_says(tmp_path, call):
+    body = "class M(nn.Module):\n    def __init__(self, m: float = 1):\n"
+    body += f"        super().__init__()\n        self.l = {call}\n"
+    assert findings(CoerceFloat(), source(tmp_path / "model.py", HEAD + body)) == []

@@ -230,9 +230,9 @@ class Model(nn.Module):
     def _mend(self, given: _Given, diagnosis: Diagnosis | None) -> dict[ast.expr, Finding]:
         value, literal = given.value, _as_float(given.value)
         type_ = UNKNOWN if literal is not None else given.function.type_of(value)
-        complained = diagnosis is not None and type_ == UNKNOWN and given.parameter not in _MAY_BE_NONE
+        complained = diagnosis is not None and type_ == UNKNOWN
         complained = complained or _is_called_float(given.function, value, diagnosis is not None)
-        if literal is None and type_ not in _WHOLE and not complained:
+        if literal is None and type_ not in _WHOLE and (not complained or given.parameter in _MAY_BE_NONE):
             return {}
         edit = Replace(value, literal) if literal is not None else Replace(value, "float({value})", {"value": value})
         message = f"TorchScript takes no int for the float '{given.parameter}'; "
