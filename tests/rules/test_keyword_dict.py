@@ -83,3 +83,16 @@ def test_left_alone(tmp_path, code):
 
 def _indented(lines):
     return "\n".join(" " * 8 + line for line in lines)
+
+
+def test_two_dicts_with_the_same_key(tmp_path):
+    body = [
+        "a = dict(size=x.shape[2:])",
+        "b = dict(size=y.shape[2:])",
+        "return F.interpolate(x, **a) + F.interpolate(y, **b)",
+    ]
+    text = "import torch.nn.functional as F\nfrom torch import nn\n\n\n"
+    text += "class Model(nn.Module):\n    def forward(self, x, y):\n" + "".join(f"        {line}\n" for line in body)
+    after = rewritten(KeywordDict(), source(tmp_path / "model.py", text))
+    assert after.rstrip().endswith("return F.interpolate(x, size=size) + F.interpolate(y, size=b_size)")
+    assert "        size = x.shape[2:]\n        b_size = y.shape[2:]\n" in after

@@ -100,19 +100,20 @@ class KeywordDict(Rule):
             return
         for function in file.functions:
             expanded = [(c, k.value) for c in function.of(ast.Call) for k in c.keywords if k.arg is None]
+            taken = {n.id for n in walk(function.node) if isinstance(n, ast.Name)} | function.flow.local_names
             for name in dict.fromkeys(v.id for _, v in expanded if isinstance(v, ast.Name)):
-                yield from self._local(function, name)
+                yield from self._local(function, name, taken)
             for call, value in expanded:
                 yield from self._stored(function, call, value)
 
-    def _local(self, function: Function, name: str) -> Iterator[Finding]:
+    def _local(self, function: Function, name: str, taken: set[str]) -> Iterator[Finding]:
+        """A dict that a local name holds. ``taken`` grows by the names of the variables that its values are kept in."""
         made = _made(function, name)
         entries = _entries(function.file, made.value) if made is not None else None
         calls = _calls(function, name, made) if made is not None and entries else []
         if made is None or not entries or not calls or not all(_fits(c, entries) for c in calls):
             return
         inner = any(_is_comprehended(function, c) for c in calls)
-        taken = {n.id for n in walk(function.node) if isinstance(n, ast.Name)} | {p.name for p in function.parameters}
         given: dict[str, str | ast.expr] = dict(entries)
         kept: list[str] = []
         for key, value in entries.items():
@@ -223,7 +224,8 @@ def _is_movable(function: Function, value: ast.expr, inner: bool) -> bool:
             return all(_is_movable(function, e, inner) for e in elements)
         case ast.Name(id=name):
             bound = len(function.bindings.values.get(name, [])) + any(p.name == name for p in function.parameters)
-            return bound == 1 and not inner
+            kept = not any(n.id == name and isinstance(n.ctx, ast.Del) for n in function.of(ast.Name))
+            return bound == 1 and kept and not inner
         case ast.Attribute(attr="training"):  # `self.eval()` may come between
             return False
         case ast.Attribute() if attribute is not None and function.cls is not None:
