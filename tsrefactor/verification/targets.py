@@ -169,7 +169,8 @@ class Prover:
         file, line = failure.verdict.file, failure.verdict.line
         if asked or failure.verdict.outcome is not Outcome.RUN_ERROR or file is None or line is None:
             return False
-        if not _GUARD.match(linecache.getline(file, line - 1)):
+        raises = linecache.getline(file, line).lstrip().startswith("raise ")
+        if not raises or not _GUARD.match(linecache.getline(file, line - 1)):
             return False
         where = "on generated inputs" if seen.training == self._training else f"in {seen.mode} mode"
         self.note(f"raises under script {where}, as its source says: {failure.verdict.message}")
