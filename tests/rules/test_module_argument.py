@@ -170,6 +170,11 @@ def test_what_stays(helper, body, reason, tmp_path):
             "return self.f(self.ms['a'].m, x)",
             "an f-string in it may not hold quotes",
         ),
+        (
+            "def swap(self):\n    self.a = self.b\n\ndef f(self, g, x):\n    self.swap()\n    return g(x)",
+            "return self.f(self.a, x)",
+            "it sets the attribute that it is given",
+        ),
     ],
 )
 def test_what_means_another_elsewhere(helper, body, reason, tmp_path):
@@ -225,6 +230,11 @@ def test_lookalikes(helper, body, tmp_path):
         ),
         ("def f(self, g, x):\n    return g(x) * x", "return self.f(self.a, x + 1)", "return self._f_a(x + 1)"),
         ("def f(self, g, x):\n    return g(x)", "return self.f(self.ms[0], x)", "return self.ms[0](x)"),
+        (
+            "def f(self, g, x):\n    y = x + 1\n    return g(y)",
+            "return self.f(self.a, self.f(self.b, self.f(self.a, x) + myself.f(self.a, x)))",
+            "return self._f_a(self._f_b(self._f_a(x) + myself.f(self.a, x)))",
+        ),
         # A key is no part of a name; `1.real` and quotes inside an f-string do not parse.
         ("def f(self, g, x):\n    return g(x) * x", "return self.f(self.ms['q'], x + 1)", "return self._f_ms_q(x + 1)"),
         (

@@ -10,6 +10,7 @@ from tsrefactor.source.edits import Edit, InsertAfter, Piece, Replace
 from tsrefactor.source.excerpt import excerpt, indented
 from tsrefactor.source.imports import Import
 
+from .callers import callee
 from .definitions import Function, Parameter
 from .family import bound_in_body, members
 from .flow import root_name
@@ -198,9 +199,12 @@ class LayerHelper:
             if value is None or not _is_lasting(caller, value):
                 raise NotForModules(f"`{ast.unparse(value) if value else parameter.name}` is no attribute of the class")
             found[parameter.name] = value
-        stored = {
-            a for a, uses in self.function.self_attributes.items() for n in uses if not isinstance(n.ctx, ast.Load)
-        }
+        run = [self.function]  # and what it runs itself
+        for function in run:
+            called = (callee(function, call) for call in function.of(ast.Call))
+            run += [c for c in dict.fromkeys(called) if c is not None and c not in run]
+        uses = (n for f in run for named in f.self_attributes.values() for n in named)
+        stored = {n.attr for n in uses if not isinstance(n.ctx, ast.Load)}
         if any(isinstance(n, ast.Attribute) and n.attr in stored for v in found.values() for n in walk(v)):
             raise NotForModules("it sets the attribute that it is given")
         if not any(root_name(v) == caller.self_name for v in found.values()):
@@ -272,11 +276,8 @@ class LayerHelper:
         if isinstance(node, ast.Call) and node in made:
             parts = [name + self._text(argument, made) for name, argument in self._kept(node, made[node][1])]
             return f"{made[node][0]}({', '.join(parts)})"
-        segment = self.function.file.source.segment
-        text = segment(node)
-        for call in self._inside(node):
-            text = text.replace(segment(call.node), self._text(call.node, made))
-        return text
+        changes: dict[ast.expr, str] = {c.node: self._text(c.node, made) for c in self._inside(node)}
+        return written(self.function.file.source, node, changes)
 
 
 def called_parameters(function: Function) -> set[str]:
