@@ -75,6 +75,13 @@ def test_a_parent_that_reads_the_lists_of_several_heirs(tmp_path):
     assert not finding.fixable and "of its other heirs" in finding.message
 
 
+def test_private_names_in_an_heir(tmp_path):
+    text = HEAD.replace("self.b", "self.__b") + LIST.replace("self.b]", "self.__b]")
+    text += "\n\nclass Heir(Model):\n    def forward(self, x):\n        return self.both[1](x)\n"
+    [finding] = findings(ListedModules(), source(tmp_path / "model.py", text))
+    assert not finding.fixable and "only `Model` knows the names" in finding.message
+
+
 def test_a_list_that_init_only_goes_over(tmp_path):
     init = LIST + "        for m in self.both:\n            nn.init.zeros_(m.bias)\n"
     text = rewritten(ListedModules(), source(tmp_path / "model.py", model("return self.both[0](x)", init)))

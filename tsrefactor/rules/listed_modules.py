@@ -125,6 +125,9 @@ class ListedModules(Rule):
         if any(f.cls in cls.ancestors for f, _ in reads):
             yield self.finding(reads[0][1], f"{message}, and a parent reads it, of its other heirs too")
             return
+        if any(n.startswith("__") for n in names) and any(f.cls is not cls for f, _ in reads):
+            yield self.finding(reads[0][1], f"{message}, and only `{cls.name}` knows the names of what it holds")
+            return
         edits: list[Edit] = []
         for function, read in reads:
             edit = _written_out(function, read, [f"{function.self_name}.{n}" for n in names])
