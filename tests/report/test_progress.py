@@ -35,25 +35,28 @@ def test_plain_lines_away_from_a_terminal(clock):
 def test_the_estimate_of_the_looks_and_then_of_the_work(clock):
     out = io.StringIO()
     with CaseProgress(6, stderr_console(out)) as progress:
-        for _ in range(6):
+        for needs_work in (False, True, True, True, True, False):
             clock[0] += 5
-            progress.looked()
+            progress.looked(needs_work)
         for status in (Status.ALREADY, Status.ERROR):  # no work: they say nothing of how long that takes
             progress.done(status)
         assert progress.left() is None
-        for status in (Status.MIGRATED, Status.FAILED):
+        for _ in range(2):
             clock[0] += 20
-            progress.done(status)
+            progress.worked()
         clock[0] += 15
         assert progress.left() == 40 - 15
         clock[0] += 45
         assert progress.left() == 0
+        for status in (Status.MIGRATED, Status.FAILED):  # once their group is settled
+            progress.done(status)
     assert out.getvalue().splitlines() == [
         "0/6 cases: looked at 2 of 6; 20 s left",
         "0/6 cases: looked at 4 of 6; 10 s left",
         "0/6 cases: looked at 6 of 6",
-        "3/6 cases: 2 passed, 1 error",
-        "4/6 cases: 2 passed, 1 failed, 1 error; 40 s left",
+        "2/6 cases: 1 passed, 1 error",
+        "2/6 cases: 1 passed, 1 error; 40 s left",
+        "3/6 cases: 2 passed, 1 error; 0 s left",
     ]
 
 

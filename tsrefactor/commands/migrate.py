@@ -108,7 +108,10 @@ class _Watcher(Watcher):
         self._progress, self._saver = progress, saver
 
     def looked(self, case: CaseState) -> None:
-        self._progress.looked()
+        self._progress.looked(case.needs_work)
+
+    def worked(self, case: CaseState) -> None:
+        self._progress.worked()
 
     def done(self, case: CaseState) -> None:
         self._progress.done(case.status)

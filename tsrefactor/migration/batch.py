@@ -49,6 +49,11 @@ class CaseState:
         return self.before.fingerprint
 
     @property
+    def needs_work(self) -> bool:
+        """Whether it was looked at, runs in eager, and does not pass as it stands."""
+        return not self.before.passed and self.status is not Status.ERROR and self.observations is not None
+
+    @property
     def passes(self) -> bool:
         return (self.after or self.before).passed
 
@@ -106,6 +111,9 @@ class Watcher:
     def looked(self, case: CaseState) -> None:
         """A case was examined as it stands, and may now wait for its group."""
 
+    def worked(self, case: CaseState) -> None:
+        """What can be done for a case by itself was done; it may have to wait for its group."""
+
     def done(self, case: CaseState) -> None:
         """A case is finished."""
 
@@ -144,7 +152,7 @@ def migrate_all(
         tell([case for case in cases if case.name not in waiting])
         # the longest first, or it would run alone at the end; twice the jobs, since a group also computes here
         longest = sorted(batch.groups, key=lambda g: -sum(c.seconds for c in g.cases))
-        run_all(workers, [_migrate_group(group, batch, options, tell) for group in longest], 2 * jobs)
+        run_all(workers, [_migrate_group(group, batch, options, watcher, tell) for group in longest], 2 * jobs)
     except KeyboardInterrupt:
         workers.cancel()
         batch.interrupted = True
@@ -196,9 +204,8 @@ def _groups(cases: Sequence[CaseState], options: Options, start: Draft) -> list[
     """The failing cases by the connected files of the code they ran, each with the passing cases that load these."""
     rewritable = Rewritable(options)
     groups: list[tuple[set[str], list[CaseState]]] = []
-    for case in cases:
-        if case.before.passed or case.status is Status.ERROR or case.observations is None:
-            continue
+    for case in (c for c in cases if c.needs_work):
+        assert case.observations is not None
         files = {f for f in model_files(case.observations) if rewritable(f)}
         touching = [g for g in groups if g[0] & files]
         merged = (files.union(*(g[0] for g in touching)), [c for g in touching for c in g[1]] + [case])
@@ -211,7 +218,7 @@ def _groups(cases: Sequence[CaseState], options: Options, start: Draft) -> list[
 
 
 def _migrate_group(
-    group: Group, batch: Batch, options: Options, tell: Callable[[Sequence[CaseState]], None]
+    group: Group, batch: Batch, options: Options, watcher: Watcher, tell: Callable[[Sequence[CaseState]], None]
 ) -> Work[None]:
     """Migrates cases that share files, one after the other, each on top of what was kept for those before it."""
     observed = yield [observe_task(relative, options) for relative in group.relatives]
@@ -226,6 +233,7 @@ def _migrate_group(
         began = time.monotonic()
         yield from _migrate_case(case, group, joined, options)
         case.seconds += time.monotonic() - began
+        watcher.worked(case)
     while (yield from _backed_out(group, options)):
         pass
     for case in (*group.cases, *group.relatives):

@@ -24,8 +24,6 @@ _INTERVAL = 10.0
 """Seconds between two plain lines."""
 _ENOUGH = 2
 """Cases that must have ended before the time left is estimated."""
-_AT_ONCE = frozenset({Status.ALREADY, Status.ERROR})
-"""How cases end that take no work after the look at them."""
 
 
 class _TimeLeft(ProgressColumn):
@@ -45,13 +43,13 @@ class CaseProgress:
 
     Used as ``with CaseProgress(total, console) as progress: progress.done(status)``. While it is open, print through
     the same console only, so that lines do not tear the bar apart. Where every case is looked at first, the estimate is
-    that of the looks, then, from what the work on the others took, that of the work.
+    that of the looks, then that of the work on those that need it.
     """
 
     def __init__(self, total: int, console: Console, doing: str = "cases"):
         self._total, self._console, self._doing = total, console, doing
         self._counts: Counter[str] = Counter()
-        self._looked = self._worked = 0
+        self._looked = self._open = self._worked = 0
         self._started = self._told = time.monotonic()
         self._ends: float | None = None
         self._bar = Progress(
@@ -76,22 +74,28 @@ class CaseProgress:
     ) -> None:
         self._bar.stop()
 
-    def looked(self) -> None:
+    def looked(self, needs_work: bool) -> None:
         """Counts one case that was looked at before the work on any begins."""
         self._looked += 1
+        self._open += needs_work
         self._estimate(self._looked, self._total - self._looked)
-        self._say(self._counts.total(), f"looked at {self._looked} of {self._total}")
+        self._say(f"looked at {self._looked} of {self._total}")
         if self._looked == self._total:
             self._started, self._ends = time.monotonic(), None
+
+    def worked(self) -> None:
+        """Counts one case that needed work and got it; how it ends may depend on others."""
+        self._worked += 1
+        self._open -= 1
+        self._estimate(self._worked, self._open)
+        self._say(self._state())
 
     def done(self, status: Status) -> None:
         """Counts one case that ended; away from a terminal says so from time to time, and at the end."""
         self._counts[_WORDS[status]] += 1
-        self._worked += not self._looked or status not in _AT_ONCE
-        done = self._counts.total()
-        self._estimate(self._worked, self._total - done)
-        parts = [f"{self._counts[word]} {word}" for word in dict.fromkeys(_WORDS.values()) if self._counts[word]]
-        self._say(done, ", ".join(parts))
+        if not self._looked:
+            self._estimate(self._counts.total(), self._total - self._counts.total())
+        self._say(self._state())
 
     def left(self) -> float | None:
         """The seconds left, as far as they can be told."""
@@ -103,8 +107,11 @@ class CaseProgress:
         known = ended >= _ENOUGH and open_ > 0
         self._ends = now + (now - self._started) / ended * open_ if known else None
 
-    def _say(self, done: int, state: str) -> None:
-        now, left = time.monotonic(), self.left()
+    def _state(self) -> str:
+        return ", ".join(f"{self._counts[w]} {w}" for w in dict.fromkeys(_WORDS.values()) if self._counts[w])
+
+    def _say(self, state: str) -> None:
+        now, left, done = time.monotonic(), self.left(), self._counts.total()
         self._bar.update(self._task, completed=done, state=state)
         if not self._console.is_terminal and (done == self._total or now - self._told >= _INTERVAL):
             self._told = now
