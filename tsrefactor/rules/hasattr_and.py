@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.short_circuit import asked_by_conditional
 from tsrefactor.facts.signatures import function_at
-from tsrefactor.source.edits import Pieces, Replace
+from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings, preview
@@ -104,7 +105,7 @@ class HasattrAnd(Rule):
                 found = _guarded(file, read)
                 if found is not None:
                     guard, at = found
-                    template, pieces = _conditional(guard, at)
+                    template, pieces = asked_by_conditional(guard, at)
                     if at == 0 and isinstance(file.parents[guard], (ast.Assign, ast.Return)):
                         template = template[1:-1]
                     yield self.finding(
@@ -137,15 +138,3 @@ def _asks(part: ast.expr, read: ast.Attribute, negated: bool) -> bool:
         case ast.Call(func=ast.Name(id="hasattr"), args=[owner, ast.Constant(value=name)], keywords=[]):
             return bool(name == read.attr) and ast.unparse(owner) == ast.unparse(read.value)
     return False
-
-
-def _conditional(guard: ast.BoolOp, at: int) -> tuple[str, Pieces]:
-    """The same as a conditional expression, after the parts that come before the question."""
-    joined, otherwise = (" and ", "False") if isinstance(guard.op, ast.And) else (" or ", "True")
-    pieces = {f"p{i}": v for i, v in enumerate(guard.values)}
-    asked = guard.values[at]
-    pieces["asked"] = asked.operand if isinstance(asked, ast.UnaryOp) else asked
-    rest = joined.join(f"{{p{i}}}" for i in range(at + 1, len(guard.values)))
-    template = f"({rest} if {{asked}} else {otherwise})"
-    del pieces[f"p{at}"]
-    return joined.join([*(f"{{p{i}}}" for i in range(at)), template]), pieces
