@@ -17,7 +17,7 @@ def asked_by_conditional(guard: ast.BoolOp, at: int) -> tuple[str, Pieces]:
     """
     is_and = isinstance(guard.op, ast.And)
     joined, otherwise = (" and ", "False") if is_and else (" or ", "True")
-    pieces: Pieces = {f"p{i}": v for i, v in enumerate(guard.values)}
+    pieces: dict[str, ast.expr] = {f"p{i}": v for i, v in enumerate(guard.values)}
     part = guard.values[at]
     negated = isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.Not)
     pieces["asked"] = part.operand if isinstance(part, ast.UnaryOp) and negated else part
