@@ -127,7 +127,7 @@ def test_an_import_that_takes_long_is_told(
 
 
 def test_torch_missing_is_said_with_the_remedy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(folder, {"fake/torch/__init__.py": "raise ImportError('libtorch.so: not found')"})
+    write(folder, {"fake/torch/__init__.py": "raise ImportError('libtorch.so: not found')", "zoo.py": HEAD + PLAIN})
     monkeypatch.setenv("PYTHONPATH", str(folder / "fake"))
     with (
         Workers(parse_spec("zoo.py"), jobs=1) as workers,

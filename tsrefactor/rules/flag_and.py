@@ -48,7 +48,7 @@ class FlagAnd(Rule):
     needs_diagnosis = True
     answers = frozenset(
         "missing-attribute no-attribute-on-type class-attribute attribute-on-python-value unknown-builtin-op"
-        " python-value-as-value python-type-as-value python-builtin module-attribute not-callable not-a-value"
+        " python-value-as-value python-type-as-value python-builtin not-callable not-a-value"
         " undefined-value argument-type argument-match arguments-not-valid".split()
     )
     examples = [
