@@ -47,6 +47,13 @@ def only_eager(file: FileFacts, node: ast.AST) -> bool:
     return False
 
 
+def declines(file: FileFacts, node: ast.AST) -> bool:
+    """Whether it raises under TorchScript and only there: ``if torch.jit.is_scripting():`` before a ``raise``."""
+    if not isinstance(node, ast.If) or not isinstance(node.test, ast.Call) or not isinstance(node.body[-1], ast.Raise):
+        return False
+    return file.origin(node.test.func) == "torch.jit.is_scripting"
+
+
 def always_evaluated(function: Function, node: ast.AST) -> bool:
     """Whether every call of the function that returns evaluates a node; loops are taken to run at least once."""
     parents, inside = function.file.parents, node

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from tsrefactor.source.edits import Pieces
 
 from .definitions import Function
+from .file import FileFacts
 
 
-def asked_by_conditional(guard: ast.BoolOp, at: int) -> tuple[str, Pieces]:
+def asked_by_conditional(file: FileFacts, guard: ast.BoolOp, at: int) -> tuple[str, Pieces]:
     """The template of the same value, where a conditional expression asks what the part ``at`` asks, before the rest.
 
-    In parentheses.
+    In parentheses, but for an assigned or returned value that is nothing else.
     """
     is_and = isinstance(guard.op, ast.And)
     joined, otherwise = (" and ", "False") if is_and else (" or ", "True")
@@ -24,7 +25,9 @@ def asked_by_conditional(guard: ast.BoolOp, at: int) -> tuple[str, Pieces]:
     rest = joined.join(f"{{p{i}}}" for i in range(at + 1, len(guard.values)))
     del pieces[f"p{at}"]
     arms = (rest, otherwise) if is_and != negated else (otherwise, rest)
-    template = f"({arms[0]} if {{asked}} else {arms[1]})"
+    template = f"{arms[0]} if {{asked}} else {arms[1]}"
+    if at or not isinstance(file.parents[guard], (ast.Assign, ast.Return)):
+        template = f"({template})"
     return joined.join([*(f"{{p{i}}}" for i in range(at)), template]), pieces
 
 

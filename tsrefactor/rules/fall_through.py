@@ -12,6 +12,7 @@ from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.fixed import FixedConditions
 from tsrefactor.facts.flow import leaves
 from tsrefactor.facts.nodes import walk
+from tsrefactor.facts.placement import declines
 from tsrefactor.facts.refining import NotRefinable, refinement
 from tsrefactor.facts.returns import taken_apart
 from tsrefactor.facts.signatures import Signatures, function_at, has_type_comment, obstacle
@@ -274,7 +275,8 @@ class Model(nn.Module):
     ) -> Iterator[Finding]:
         node = function.node
         returned = [n for n in function.nodes if isinstance(n, ast.Return)]
-        if leaves(node.body) or _raises_already(function) or not any(r.value is not None for r in returned):
+        ends = leaves(node.body) or declines(function.file, node.body[-1])
+        if ends or not any(r.value is not None for r in returned):
             return
         tests = [n.test for n in function.nodes if isinstance(n, ast.If) and any(r in returned for r in walk(n))]
         if any(conditions.open(function, t) for t in tests):
@@ -312,13 +314,6 @@ def _implicitly_none(file: FileFacts) -> Iterator[Function]:
         something = recorded.known and not recorded.optional and recorded != NONE
         if something and not annotated and taken_apart(signatures, function):
             yield function
-
-
-def _raises_already(function: Function) -> bool:
-    last = function.node.body[-1]
-    if not isinstance(last, ast.If) or not isinstance(last.test, ast.Call) or not leaves(last.body):
-        return False
-    return function.file.origin(last.test.func) == "torch.jit.is_scripting"
 
 
 def _last(end: ast.stmt | Sequence[ast.stmt]) -> ast.stmt:

@@ -127,9 +127,7 @@ class FlagAnd(Rule):
                 edits, imports = declared(owner, [Declaration(owner, name, BOOL, True, guard, "")])
                 if not edits:
                     continue
-            template, pieces = asked_by_conditional(guard, at)
-            if at == 0 and isinstance(function.file.parents[guard], (ast.Assign, ast.Return)):
-                template = template[1:-1]
+            template, pieces = asked_by_conditional(function.file, guard, at)
             yield self.finding(
                 guard,
                 f"TorchScript compiles both sides; let `{name}` decide: `{preview(template, pieces)}`",

@@ -10,6 +10,7 @@ from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.family import attributes_in_use, initialised_at, parent_calls
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.flow import root_name
 from tsrefactor.facts.kept import is_stored_once
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.signatures import function_at
@@ -145,8 +146,8 @@ class Model(nn.Module):
             if family & seen:  # the names of new attributes must show first
                 continue
             here = [n for n in _settings(function) if n.lineno <= diagnosis.place.line <= (n.end_lineno or n.lineno)]
-            roots = {_root(n) for n in here}
-            reads = [n for n in _settings(function) if _root(n) in roots]
+            roots = {root_name(n) for n in here}
+            reads = [n for n in _settings(function) if root_name(n) in roots]
             if reads and all(not _is_changed(file, n) for n in reads):
                 seen.add(function.cls)
                 yield self._kept(function, function.cls, reads, diagnosis)
@@ -160,7 +161,7 @@ class Model(nn.Module):
             anchor is None
             or init is None
             or not all(map(_runs_parents, cls.subclasses))
-            or own & set(map(_root, reads))
+            or own & set(map(root_name, reads))
         ):
             return self.finding(reads[0], message, answers=diagnosis)
         names, lines = _stored(init, cls), []
@@ -213,22 +214,16 @@ def _is_setting(function: Function, node: ast.Attribute | ast.Subscript) -> bool
     return bool(known) and imported not in _LIBRARIES and function.reached(file.statement_of(node)) is not False
 
 
-def _root(node: ast.expr) -> str:
-    while isinstance(node, (ast.Attribute, ast.Subscript)):
-        node = node.value
-    return ast.unparse(node)
-
-
 def _is_changed(file: FileFacts, read: ast.expr) -> bool:
     """Whether a function of the file sets the field, what it belongs to, or one that it does not name."""
-    text, root = ast.unparse(read), _root(read)
+    text, root = ast.unparse(read), root_name(read)
     for function in file.all_functions:
         if any(root in n.names for n in function.of(ast.Global)):
             return True
         if root not in function.flow.local_names and any(_updates(n, text) for n in function.of(ast.Call)):
             return True
         for node in function.of(ast.Attribute, ast.Subscript):
-            if isinstance(node.ctx, ast.Load) or _root(node) != root or root in function.flow.local_names:
+            if isinstance(node.ctx, ast.Load) or root_name(node) != root or root in function.flow.local_names:
                 continue
             named = isinstance(node, ast.Attribute) or isinstance(node.slice, ast.Constant)
             if text.startswith(ast.unparse(node if named else node.value)):

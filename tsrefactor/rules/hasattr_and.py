@@ -105,9 +105,7 @@ class HasattrAnd(Rule):
                 found = _guarded(file, read)
                 if found is not None:
                     guard, at = found
-                    template, pieces = asked_by_conditional(guard, at)
-                    if at == 0 and isinstance(file.parents[guard], (ast.Assign, ast.Return)):
-                        template = template[1:-1]
+                    template, pieces = asked_by_conditional(file, guard, at)
                     yield self.finding(
                         guard,
                         f"TorchScript compiles both sides; write `{preview(template, pieces)}`",

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import ast
-import linecache
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from ..facts.definitions import Function
-from ..facts.file import FileFacts
-from ..source.document import Document
-from ..source.file import SourceFile
 from .aiming import aimed, extremes
 from .courses import Course, Following
 from .eager import Call, EagerModel, Observation
+from .loaded import facts_of
 from .variations import Variation
 
 SEARCH_SECONDS = 3.0  # of eager and traced runs on these inputs
@@ -125,7 +121,7 @@ Condition = tuple[str, ast.If | ast.While]
 
 def _frozen_conditions(file: str, course: Course) -> list[Condition]:
     """The conditions of the functions that ran of which a trace keeps the example's outcome."""
-    facts = FileFacts(Document(SourceFile(Path(file), "".join(linecache.getlines(file)), "utf-8", False, "\n")))
+    facts = facts_of(file)
     return [
         (file, node)
         for function in facts.all_functions

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import io
-import linecache
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,17 +14,18 @@ import torch
 
 from .. import diagnose as diagnosing
 from ..facts.diagnosis import Diagnosis
+from ..facts.placement import declines
 from ..vocabulary import Outcome, Target, Verdict
 from ..workers.task import out_of_memory
 from .eager import EXAMPLE, EagerModel, Observation, call, silence
 from .errors import short
+from .loaded import facts_of
 from .state import ModuleState, set_modes
 from .tracing import Warned, traced, tracer_warnings
 from .values import difference, leaves
 
 GENERATED_SECONDS = 8.0  # of target runs on generated inputs
 PASS = Verdict(Outcome.PASS)
-_GUARD = re.compile(r"\s*if (\w+\.)*is_scripting\(\):\s*$")
 DRAWS = "train mode draws random numbers in another order: "
 
 
@@ -169,8 +169,9 @@ class Prover:
         file, line = failure.verdict.file, failure.verdict.line
         if asked or failure.verdict.outcome is not Outcome.RUN_ERROR or file is None or line is None:
             return False
-        raises = linecache.getline(file, line).lstrip().startswith("raise ")
-        if not raises or not _GUARD.match(linecache.getline(file, line - 1)):
+        facts = facts_of(file)
+        guards = (n for n in facts.of(ast.If) if n.body[-1].lineno <= line <= (n.body[-1].end_lineno or line))
+        if not any(declines(facts, guard) for guard in guards):
             return False
         where = "on generated inputs" if seen.training == self._training else f"in {seen.mode} mode"
         self.note(f"raises under script {where}, as its source says: {failure.verdict.message}")
