@@ -231,6 +231,24 @@ def test_an_edit_that_only_generated_inputs_need_is_kept(migrated):
     assert cases["a"].status is Status.MIGRATED and "torch.arange(x.shape[0])" in text
 
 
+@pytest.mark.parametrize(("more", "column"), [("", 0), ("*_, rows = [x.shape[0]]", 8)])
+def test_a_helper_for_a_trace_leaves_a_model_that_scripts_scripting(migrated, more, column):
+    cases, text = migrated(
+        f"""
+        class A(nn.Module):
+            def forward(self, x):
+                {more}
+                while x.sum() > 3:
+                    x = x / 2
+                return x
+        """,
+        "yield case('a', 'A', x + 2, x - 2)\n",
+        target=Target.TRACE,
+    )
+    assert cases["a"].status is Status.MIGRATED
+    assert [line.index("def") for line in text.splitlines() if "def _update_x(x):" in line] == [column]
+
+
 def test_what_keeps_a_helper_of_a_trace_from_compiling_is_mended(migrated):
     cases, text = migrated(
         """

@@ -84,9 +84,19 @@ class CaseLoop:
     def _eager_error(self, message: str) -> Examination:
         return Examination({self.target.value: Verdict(Outcome.EAGER_ERROR, message)})
 
-    def _place(self, draft: Draft) -> None:
-        """Puts helpers of a trace at module level where the files were rewritten for another case, maybe a scripted."""
-        if self.options.placement is None and any(a.file in self.files for a in draft.applied):
+    def _place(self, draft: Draft) -> Generator[Sequence[Task], list[Result], None]:
+        """Puts helpers of a trace at module level where the source must also script.
+
+        That is where files were rewritten for another case, maybe a scripted one, or the model scripts as it stands.
+        """
+        if self.options.placement is not None or self.target is not Target.TRACE:
+            return
+        scripts = any(a.file in self.files for a in draft.applied)
+        if not scripts:
+            [result] = yield [case_task(self.options, self.name, Target.SCRIPT, draft, False)]
+            self.seconds += result.seconds
+            scripts = as_examination(result, Target.SCRIPT).passed_as is not None
+        if scripts:
             self.settings = replace(self.settings, placement=Placement.MODULE)
 
     # -- the loop --------------------------------------------------------------------------------------------------
@@ -96,7 +106,7 @@ class CaseLoop:
 
         The attempts are quick until the quick proof holds; when the thorough one does not, its diagnosis is the next.
         """
-        self._place(draft)
+        yield from self._place(draft)
         starts = [(draft, before)]
         proactive = None if before.passed else self._with_proactive(draft)
         if proactive is not None:
