@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
+from tsrefactor.facts.elements import element_type
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.signatures import function_at
@@ -16,13 +17,6 @@ from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
 
-_WHOLE = frozenset("argmax argmin argsort long int numel count_nonzero bincount nonzero randint".split())
-_FRACTIONS = frozenset(
-    "mean std var norm exp log log2 log10 sqrt rsqrt sigmoid tanh softmax float double rand randn sin cos".split()
-)
-_KEEP = frozenset(
-    "max min amax amin sum abs prod squeeze view reshape flatten detach cpu clone clamp median neg contiguous".split()
-)
 _CONVERSIONS = ("int", "float", "bool", "str", "round")
 
 
@@ -123,7 +117,7 @@ class Model(nn.Module):
             return
         asked = INT if diagnosis.kind == "range-argument" or "int" in diagnosis.names.get("expected", "") else UNKNOWN
         for call in _leading_to(function, diagnosis.place.line):
-            known = _made(function, _receiver(call))
+            known = element_type(function, _receiver(call))
             type_ = known if known.known else _recorded(function, call) if not asked.known else asked
             if type_ not in (INT, FLOAT, UNKNOWN):
                 continue
@@ -173,26 +167,3 @@ def _recorded(function: Function, call: ast.Call) -> Type:
     if observed is None or not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
         return UNKNOWN
     return observed.locals.get(statement.targets[0].id, UNKNOWN)
-
-
-def _made(function: Function, node: ast.expr, depth: int = 0) -> Type:
-    """Whether a tensor holds ints or floats, by the operation that made it."""
-    if isinstance(node, ast.Subscript):
-        return _made(function, node.value, depth)
-    if isinstance(node, ast.Name) and depth < 5:
-        if any(p.name == node.id for p in function.parameters):
-            return UNKNOWN
-        values = function.types.bindings.values.get(node.id, ())
-        kinds = {_made(function, v, depth + 1) if isinstance(v, ast.expr) else UNKNOWN for v in values}
-        return kinds.pop() if len(kinds) == 1 else UNKNOWN
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-        return UNKNOWN
-    name, origin = node.func.attr, function.file.origin(node.func)
-    if name in _WHOLE:
-        return INT
-    if name in _FRACTIONS:
-        return FLOAT
-    subject = node.args[0] if origin.startswith("torch.") and node.args else node.func.value
-    if name == "sum" and isinstance(subject, ast.Compare):
-        return INT
-    return _made(function, subject, depth) if name in _KEEP else UNKNOWN

@@ -1,0 +1,151 @@
+"""packed-lengths."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tsrefactor.facts.definitions import Function
+from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.types import TENSOR
+from tsrefactor.source.edits import Replace
+from tsrefactor.vocabulary import Target
+
+from .base import Example, Finding, Rule, Settings, preview
+
+_PACK = ("torch.nn.utils.rnn.pack_padded_sequence",)
+_HEAD = """\
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.GRU(4, 3, batch_first=True)
+
+"""
+
+
+def _example(before: str, after: str, error: str) -> Example:
+    inputs = "[(torch.rand(2, 5, 4), torch.tensor([3, 2])), (torch.rand(3, 4, 4), torch.tensor([4, 2, 1]))]"
+    return Example(_HEAD + before, _HEAD + after, inputs, Target.SCRIPT, error=error)
+
+
+class PackedLengths(Rule):
+    """Give the lengths of packed sequences as the tensor that they are.
+
+    `pack_padded_sequence` once took a list or an array of lengths, and makes a tensor of whole numbers on the CPU of
+    it. TorchScript has no numpy, and does not know what `tolist` gives. `pack_padded_sequence(x, lengths.tolist())`
+    becomes `pack_padded_sequence(x, lengths.cpu().long())`, `lengths.cpu().numpy()` becomes `lengths.cpu().long()`, in
+    the call or in a variable that only such calls read.
+
+    Left alone: lengths that are used for something else, too; lists of what is not known to be a tensor.
+
+    Source: `pack_padded_sequence` in torch/nn/utils/rnn.py; "has no attribute or method 'numpy'" and "Expected type
+    hint for result of tolist()", raised by torch/csrc/jit/frontend.
+    """
+
+    name = "packed-lengths"
+    targets = frozenset({Target.SCRIPT})
+    answers = frozenset({"type-hint-needed", "no-attribute-on-type", "arguments-not-valid", "argument-type"})
+    examples = [
+        _example(
+            """\
+    def forward(self, x, lengths):
+        packed = pack_padded_sequence(x, lengths.tolist(), batch_first=True)  # longest first
+        out, state = self.rnn(packed)
+        return pad_packed_sequence(out, batch_first=True)[0], state
+""",
+            """\
+    def forward(self, x, lengths):
+        packed = pack_padded_sequence(x, lengths.cpu().long(), batch_first=True)  # longest first
+        out, state = self.rnn(packed)
+        return pad_packed_sequence(out, batch_first=True)[0], state
+""",
+            "Expected type hint for result of tolist",
+        ),
+        _example(
+            """\
+    def forward(self, x, lengths):
+        sizes = lengths.data.cpu().numpy()
+        packed = pack_padded_sequence(x, sizes, True)
+        out, state = self.rnn(packed)
+        return pad_packed_sequence(out, batch_first=True)[0], state
+""",
+            """\
+    def forward(self, x, lengths):
+        sizes = lengths.data.cpu().long()
+        packed = pack_padded_sequence(x, sizes, True)
+        out, state = self.rnn(packed)
+        return pad_packed_sequence(out, batch_first=True)[0], state
+""",
+            "has no attribute or method 'numpy'",
+        ),
+    ]
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        if not file.mentions("pack_padded_sequence"):
+            return
+        for function in file.functions:
+            lengths = [_lengths(c) for c in function.calls(*_PACK)]
+            for value in dict.fromkeys(_made(function, given, lengths) for given in lengths):
+                tensor = _tensor(function, value) if value is not None else None
+                if value is None or tensor is None:
+                    continue
+                template = "{lengths}.long()" if _is_on_cpu(value) else "{lengths}.cpu().long()"
+                pieces = {"lengths": tensor}
+                message = f"the lengths need not leave the tensor; write `{preview(template, pieces)}`"
+                presumed = function.type_of(tensor) != TENSOR
+                yield self.finding(value, message, Replace(value, template, pieces), presumed=presumed)
+
+
+def _lengths(call: ast.Call) -> ast.expr | None:
+    if any(isinstance(a, ast.Starred) for a in call.args):
+        return None
+    named = next((k.value for k in call.keywords if k.arg == "lengths"), None)
+    return named if named is not None or len(call.args) < 2 else call.args[1]
+
+
+def _made(function: Function, given: ast.expr | None, lengths: list[ast.expr | None]) -> ast.expr | None:
+    """The expression that makes the lengths: the argument, or what a variable is given that only such calls read."""
+    if not isinstance(given, ast.Name):
+        return given
+    values = function.types.bindings.values.get(given.id, ())
+    named = [n for n in function.of(ast.Name) if n.id == given.id and isinstance(n.ctx, ast.Load)]
+    if any(n not in lengths for n in named) or given.id in function.flow.captured:
+        return None
+    if len(values) != 1 or any(p.name == given.id for p in function.parameters):
+        return None
+    value = values[0]
+    assigned = isinstance(value, ast.expr) and isinstance(function.file.parents.get(value), ast.Assign)
+    return value if assigned and isinstance(value, ast.expr) else None
+
+
+def _tensor(function: Function, value: ast.expr) -> ast.expr | None:
+    """The tensor of which a list or an array is made."""
+    if not isinstance(value, ast.Call) or value.keywords:
+        return None
+    func = value.func
+    if isinstance(func, ast.Attribute) and func.attr in ("tolist", "numpy") and not value.args:
+        inner = _tensor(function, func.value)
+        tensor = inner if inner is not None else func.value
+        return tensor if function.type_of(tensor, presume=True) == TENSOR else None
+    if function.file.origin(func) == "list" and len(value.args) == 1:
+        inner = _tensor(function, value.args[0])
+        if inner is not None:
+            return inner
+        return value.args[0] if function.type_of(value.args[0]) == TENSOR else None
+    return None
+
+
+def _is_on_cpu(value: ast.expr) -> bool:
+    """Whether the methods that are called one after the other take the tensor to the CPU, or need it there."""
+    while isinstance(value, ast.Call):
+        if value.args and isinstance(value.func, ast.Name):
+            value = value.args[0]
+        elif isinstance(value.func, ast.Attribute) and value.func.attr not in ("cpu", "numpy"):
+            value = value.func.value
+        else:
+            return isinstance(value.func, ast.Attribute)
+    return False
