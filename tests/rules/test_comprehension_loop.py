@@ -54,6 +54,24 @@ def test_written_as_a_loop(code, after, tmp_path):
     assert rewritten(ComprehensionLoop(), file) == f"{HEAD}{after}\n"
 
 
+def test_over_a_slice_of_modules(tmp_path):
+    head = (
+        "import torch\n\n\nclass Model(torch.nn.Module):\n    def __init__(self):\n"
+        "        self.convs = torch.nn.ModuleList([torch.nn.ReLU()])\n        self.names = ['a']\n\n"
+        "    def forward(self, x):\n"
+    )
+    names = "        names = [name for name in self.names[1:]]\n"
+    file = source(
+        tmp_path / "model.py",
+        f"{head}{names}        return [conv(x) * i for i, conv in enumerate(self.convs[1:])]\n",
+    )
+    assert rewritten(ComprehensionLoop(), file) == (
+        f"{head}{names}        items = []\n"
+        "        for i, conv in enumerate(self.convs[1:]):\n"
+        "            items.append(conv(x) * i)\n        return items\n"
+    )
+
+
 @pytest.mark.parametrize(
     "code",
     [

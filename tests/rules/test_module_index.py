@@ -335,3 +335,42 @@ def test_a_local_name_of_init_is_not_the_length_elsewhere(tmp_path):
     )
     after = rewritten(ModuleIndex(), source(tmp_path / "model.py", before))
     assert "for i, layer in enumerate(self.layers):\n            if i < n:\n                x = layer(x)\n" in after
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "condition"),
+    [
+        ("enumerate(self.layers[:-1])", "enumerate(self.layers)", "i < len(self.layers) - 1"),
+        ("enumerate(self.layers[1:])", "enumerate(self.layers, -1)", "i >= 0"),
+        ("enumerate(self.layers[1:-1])", "enumerate(self.layers, -1)", "i >= 0 and i < len(self.layers) - 2"),
+        ("enumerate(self.layers[1:3])", "enumerate(self.layers, -1)", "i >= 0 and i < 2"),
+    ],
+)
+def test_a_numbered_slice(before, after, condition, tmp_path):
+    file = source(tmp_path / "model.py", loop(f"for i, layer in {before}:", "x = layer(x) * i"))
+    written = loop(f"for i, layer in {after}:", f"if {condition}:", "    x = layer(x) * i")
+    assert rewritten(RULE, file) == written
+    inputs, error = "[(torch.rand(2, 4),), (torch.rand(3, 4),)]", "no attribute '__call__'"
+    prove(RULE, Example(file.text, written, inputs, Target.SCRIPT, error=error), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        ("for i, layer in enumerate(self.layers[k:]):", "no literals"),
+        ("for i, layer in enumerate(self.layers[-2:]):", "no literals"),
+        ("for i, layer in enumerate(self.layers[::2]):", "no literals"),
+        ("for pair in enumerate(self.layers[1:]):", "no pair of names"),
+    ],
+)
+def test_a_numbered_slice_that_stays(head, reason, tmp_path):
+    file = source(tmp_path / "model.py", loop(head, "x = x + 1"))
+    assert rewritten(RULE, file) == file.text
+    [found] = findings(RULE, file)
+    assert reason in found.message
+
+
+def test_a_numbered_slice_whose_number_is_read_later(tmp_path):
+    file = source(tmp_path / "model.py", loop("for i, layer in enumerate(self.layers[1:]):", "x = layer(x)") + "")
+    later = source(tmp_path / "later.py", file.text.replace("return x", "return x * i"))
+    assert rewritten(RULE, later) == later.text

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.flow import root_name
+from tsrefactor.facts.module_loops import container_kind
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.placement import is_elif, lazy_place, only_eager
-from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, Piece, Pieces, Replace
+from tsrefactor.source.edits import Edit, InsertBefore, Piece, Pieces, Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -38,8 +39,9 @@ class ComprehensionLoop(Rule):
     """Write a loop in the place of a comprehension that leaves out elements, or has several `for`.
 
     TorchScript takes comprehensions of one `for` and without `if`. `ys = [f(x) for x in xs if x.dim() > 1]` becomes an
-    empty list and a loop that appends; in the midst of a statement, the list is made before it, under a name of its own.
-    A generator is written so where `list`, `tuple`, `sum`, `min`, `max` or `sorted` takes all of it.
+    empty list and a loop that appends; in the midst of a statement, the list is made before it, under another name.
+    A generator is written so where `list`, `tuple`, `sum`, `min`, `max` or `sorted` takes all of it. A comprehension
+    over a slice of a ModuleList, too, for which module-index then loops over all of it.
 
     Left alone: comprehensions inside others, in conditions of a `while`, in `elif`, behind `and` and `or`, in arms of a
     conditional expression; those before which the statement computes something that they might change, or be changed
@@ -51,7 +53,7 @@ class ComprehensionLoop(Rule):
 
     name = "comprehension-loop"
     targets = frozenset({Target.SCRIPT})
-    answers = frozenset({"unsupported-syntax"})
+    answers = frozenset({"unsupported-syntax", "missing-attribute"})
     examples = [
         _example(
             _LAYERS
@@ -115,14 +117,22 @@ class ComprehensionLoop(Rule):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         for function in file.functions:
             for node in function.of(ast.ListComp, ast.DictComp, ast.GeneratorExp):
+                message = "TorchScript takes no `if` and no second `for` in a comprehension; write a loop"
                 if len(node.generators) == 1 and not node.generators[0].ifs:
-                    continue
+                    if not _over_slice(function, node.generators[0].iter):
+                        continue
+                    message = "TorchScript cannot call the modules of a slice of a ModuleList; write a loop"
                 if _can_move(function, node):
-                    yield self.finding(
-                        node,
-                        "TorchScript takes no `if` and no second `for` in a comprehension; write a loop",
-                        *_loop(function, node),
-                    )
+                    yield self.finding(node, message, *_loop(function, node))
+
+
+def _over_slice(function: Function, over: ast.expr) -> bool:
+    """Whether a comprehension goes over a part of a ModuleList, numbered or not."""
+    if isinstance(over, ast.Call) and function.file.origin(over.func) == "enumerate" and over.args:
+        over = over.args[0]
+    if not isinstance(over, ast.Subscript) or not isinstance(over.slice, ast.Slice):
+        return False
+    return container_kind(function, over.value) == "torch.nn.ModuleList"
 
 
 def _can_move(function: Function, node: Comprehension) -> bool:
@@ -175,13 +185,15 @@ def _loop(function: Function, node: Comprehension) -> list[Edit]:
     file, flow = function.file, function.flow
     statement, renamed = file.statement_of(node), _renamed(function, node)
     empty = "{{}}" if isinstance(node, ast.DictComp) else "[]"
-    match statement:
-        case (
-            ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.AnnAssign(target=ast.Name(id=name), value=value)
-        ):
-            if value is node and name not in flow.reads(node) | _targets(node):
-                template, pieces = _filling(node, name, renamed)
-                return [Replace(node, empty), InsertAfter(statement, template, pieces)]
+    if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is node:
+        target = statement.targets[-1] if isinstance(statement, ast.Assign) else statement.target
+        alone = isinstance(statement, ast.AnnAssign) or len(statement.targets) == 1
+        if alone and isinstance(target, ast.Name) and target.id not in flow.reads(node) | _targets(node):
+            template, pieces = _filling(node, target.id, renamed)
+            head = f"{target.id} = {empty}"
+            if isinstance(statement, ast.AnnAssign):
+                head, pieces = f"{target.id}: {{type}} = {empty}", {**pieces, "type": statement.annotation}
+            return [Replace([statement], f"{head}\n{template}", pieces)]
     taken = flow.local_names | flow.reads(function.node.body) | _targets(node) | file.module_names
     name = fresh(taken, "kept" if any(g.ifs for g in node.generators) else "items")
     template, pieces = _filling(node, name, renamed)

@@ -19,6 +19,7 @@ from tsrefactor.vocabulary import Target
 from .base import Example, Finding, Rule, Settings
 
 _LITERALS = "TorchScript indexes modules only with literals"
+_SLICE = "TorchScript cannot call the modules of a slice of a ModuleList"
 _HEAD = """\
 import torch
 from torch import nn
@@ -48,8 +49,8 @@ class ModuleIndex(Rule):
     TorchScript unrolls a loop over a ModuleList, Sequential or ParameterList, and so knows the type of each; an index
     must be an integer literal. `for i in range(n): x = self.layers[i](x)` becomes a loop over `self.layers` (with
     `enumerate` where `i` is used, `zip` for several containers, a guard for a part of the range); so do a loop over a
-    slice of a ModuleList, whose modules cannot be called there, and over a ModuleList reversed. Any other index goes
-    through a small method that looks for the module.
+    slice of a ModuleList (numbered or not), whose modules cannot be called there, and over a ModuleList reversed. Any
+    other index goes through a small method that looks for the module.
 
     The loop variable gets a name of its own: TorchScript takes no second module under one name. Left alone: loops with
     `break` or `continue`, which an unrolled loop cannot have, and loops that would come to stand behind a guard while
@@ -175,6 +176,9 @@ class ModuleIndex(Rule):
     def _container_loop(self, loop: Loop) -> Iterator[Finding]:
         node, over = loop.node, loop.node.iter
         origin = loop.function.file.origin(over.func) if isinstance(over, ast.Call) else ""
+        if isinstance(over, ast.Call) and origin == "enumerate":
+            yield from self._numbered_slice(loop, over)
+            return
         backwards = over.args[0] if isinstance(over, ast.Call) and origin == "reversed" and over.args else None
         if isinstance(over, ast.Subscript) and ast.unparse(over.slice) == "::-1":
             backwards = over.value
@@ -184,8 +188,7 @@ class ModuleIndex(Rule):
             text = ast.unparse(over.value)
             index = loop.fresh("i", "j", "index")
             guard = _slice_guard(over.slice, text, index)
-            why = "TorchScript cannot call the modules of a slice of a ModuleList"
-            reason = "its bounds are no literals" if guard is None else loop.refusal(guarded=True)
+            why, reason = _SLICE, "its bounds are no literals" if guard is None else loop.refusal(guarded=True)
             edits = _rewritten(loop, f"{index}, {ast.unparse(node.target)}", f"enumerate({text})", {}, guard or "")
         elif backwards is not None and holds_modules(loop.function, backwards):
             text, outer, inner = ast.unparse(backwards), loop.fresh("i", "index"), loop.fresh("j", "k", "other")
@@ -203,6 +206,30 @@ class ModuleIndex(Rule):
             yield self.finding(node, f"{why}, and {reason or 'its target is no name'}", answers=answered)
         else:
             yield self.finding(node, f"{why}; loop over all of it", *edits, answers=answered)
+
+    def _numbered_slice(self, loop: Loop, over: ast.Call) -> Iterator[Finding]:
+        """``for i, m in enumerate(self.l[1:])``: all modules are numbered so that the slice's first has the 0."""
+        node, part = loop.node, over.args[0] if len(over.args) == 1 and not over.keywords else None
+        if not isinstance(part, ast.Subscript) or not isinstance(part.slice, ast.Slice):
+            return
+        if not holds_modules(loop.function, part.value):
+            return
+        answered, text = self._at(loop.function, node), ast.unparse(part.value)
+        names = node.target.elts if isinstance(node.target, ast.Tuple) else []
+        index = names[0].id if len(names) == 2 and isinstance(names[0], ast.Name) else None
+        first = _literal(part.slice.lower) if part.slice.lower is not None else 0
+        guard = _slice_guard(part.slice, text, index or "", first or 0)
+        reason = "its bounds are no literals" if guard is None or first is None or first < 0 else loop.refusal(True)
+        if index is None:
+            reason = "its target is no pair of names"
+        elif index in loop.function.flow.live_after(node):
+            reason = f"`{index}` is read after it"
+        if reason is not None:
+            yield self.finding(node, f"{_SLICE}, and {reason}", answers=answered)
+            return
+        numbered = f"enumerate({text}, {-first})" if first else f"enumerate({text})"
+        edits = _rewritten(loop, ast.unparse(node.target).strip("()"), numbered, {}, guard or "")
+        yield self.finding(node, f"{_SLICE}; loop over all of it", *edits, answers=answered)
 
     # -- a second module under one name --------------------------------------------------------------------------------
 
@@ -229,18 +256,27 @@ class ModuleIndex(Rule):
                 yield self.finding(node, message, *edits, answers=diagnosis)
 
 
-def _slice_guard(bounds: ast.Slice, text: str, index: str) -> str | None:
-    """The condition on the index that a slice stands for; None where it is not of literals without a step."""
+def _slice_guard(bounds: ast.Slice, text: str, index: str, first: int = 0) -> str | None:
+    """The condition on the index that a slice stands for, where the slice's own numbering begins with ``first``; None
+    where it is not of literals without a step."""
     parts = []
     for bound, sign in ((bounds.lower, ">="), (bounds.upper, "<")):
         if bound is None:
             continue
-        negative = isinstance(bound, ast.UnaryOp) and isinstance(bound.op, ast.USub)
-        literal = bound.operand if isinstance(bound, ast.UnaryOp) and negative else bound
-        if not isinstance(literal, ast.Constant) or not isinstance(literal.value, int):
+        literal = _literal(bound)
+        if literal is None:
             return None
-        parts.append(f"{index} {sign} len({text}) - {literal.value}" if negative else f"{index} {sign} {literal.value}")
+        parts.append(f"{index} {sign} {literal - first if literal >= 0 else f'len({text}) - {first - literal}'}")
     return " and ".join(parts) if bounds.step is None else None
+
+
+def _literal(bound: ast.expr) -> int | None:
+    """``1``, ``-1``; -0 is none, for it counts from the front."""
+    negative = isinstance(bound, ast.UnaryOp) and isinstance(bound.op, ast.USub)
+    literal = bound.operand if isinstance(bound, ast.UnaryOp) and negative else bound
+    if not isinstance(literal, ast.Constant) or not isinstance(literal.value, int):
+        return None
+    return -literal.value if negative else literal.value
 
 
 def _held(loop: Loop) -> dict[str, str]:
