@@ -37,13 +37,16 @@ def declare_in_class(cls: Class, types: Mapping[str, str], values: Mapping[str, 
     """The edits that declare attributes in a class: name → annotation, and the value where one is given.
 
     A class-body annotation hides those of the base classes: these are repeated, and subclasses with annotations of
-    their own get the new ones, too.
+    their own get the new ones, too. What the body gives a value already is annotated there.
     """
     edits: list[Edit] = []
     for c in (cls, *(s for s in cls.subclasses if s.annotations)):
         edits += [Replace(c.annotations[n], t) for n, t in types.items() if n in c.annotations and c is cls]
         given = values if values is not None and c is cls else {}
-        new = [f"{n}: {t}{f' = {given[n]}' if n in given else ''}" for n, t in types.items() if n not in c.annotations]
+        missing = {n: t for n, t in types.items() if n not in c.annotations}
+        bound = {n: c.body_values[n] for n in missing if n in c.body_values and n not in given}
+        edits += [Replace([s], f"{n}: {missing[n]} = {{value}}", {"value": s.value}) for n, s in bound.items()]
+        new = [f"{n}: {t}{f' = {given[n]}' if n in given else ''}" for n, t in missing.items() if n not in bound]
         hidden = next((a for a in c.ancestors if a.annotations), None) if not c.annotations else None
         if hidden is not None:
             repeated = {n: a for n, a in hidden.annotations.items() if n not in types}

@@ -291,6 +291,15 @@ class Class:
         }
 
     @cached_property
+    def body_values(self) -> dict[str, ast.Assign]:
+        """``name = value`` in the class body itself, of names that it binds once."""
+        found: dict[str, list[ast.Assign]] = {}
+        for s in self.node.body:
+            if isinstance(s, ast.Assign) and len(s.targets) == 1 and isinstance(s.targets[0], ast.Name):
+                found.setdefault(s.targets[0].id, []).append(s)
+        return {name: statements[0] for name, statements in found.items() if len(statements) == 1}
+
+    @cached_property
     def assigned(self) -> dict[str, list[tuple[Function, ast.expr | None]]]:
         """``self.name = value`` anywhere in its methods: name → (method, value; None when the value is not plain)."""
         found: dict[str, list[tuple[Function, ast.expr | None]]] = {}

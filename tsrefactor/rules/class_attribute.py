@@ -1,0 +1,168 @@
+"""class-attribute."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tsrefactor.facts.attributes import Declaration
+from tsrefactor.facts.declaring import declared, hides_unseen
+from tsrefactor.facts.definitions import Class, Function
+from tsrefactor.facts.diagnosis import Diagnosis
+from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.signatures import function_at
+from tsrefactor.facts.types import BOOL, FLOAT, INT, STR, UNKNOWN, Type, join_all, list_of
+from tsrefactor.vocabulary import Target
+
+from .base import Example, Finding, Rule, Settings
+
+_TYPES: dict[type, Type] = {bool: BOOL, int: INT, float: FLOAT, str: STR}
+_HEAD = """\
+import torch
+from torch import nn
+
+
+"""
+
+
+def _example(before: str, after: str, error: str) -> Example:
+    typing = "from typing import Final\n\n"
+    return Example(_HEAD + before, typing + _HEAD + after, "[(torch.rand(3, 4),)]", Target.SCRIPT, error=error)
+
+
+class ClassAttribute(Rule):
+    """Declare a number, a string or a list of them, that the class body sets, as Final.
+
+    TorchScript takes the attributes that an instance holds, and not those of its class. What is annotated as `Final`
+    it reads from either; then `self.expansion` is a constant, also where a subclass sets another.
+
+    Left alone: values that are no literals, lists of unlike values, and attributes that methods other than
+    `__init__` set.
+
+    Source: `infer_concrete_type_builder` in torch/jit/_recursive.py.
+    """
+
+    name = "class-attribute"
+    targets = frozenset({Target.SCRIPT})
+    answers = frozenset({"missing-attribute"})
+    needs_diagnosis = True
+    examples = [
+        _example(
+            """\
+class Model(nn.Module):
+    eps = 1e-5  # against a division by zero
+
+    def forward(self, x):
+        return x / (x.sum() + self.eps)
+""",
+            """\
+class Model(nn.Module):
+    eps: Final[float] = 1e-5  # against a division by zero
+
+    def forward(self, x):
+        return x / (x.sum() + self.eps)
+""",
+            "has no attribute 'eps'",
+        ),
+        _example(
+            """\
+class Wide(nn.Module):
+    expansion = 4
+
+    def forward(self, x):
+        return x.repeat(1, self.expansion)
+
+
+class Model(Wide):
+    expansion = 2
+""",
+            """\
+class Wide(nn.Module):
+    expansion: Final[int] = 4
+
+    def forward(self, x):
+        return x.repeat(1, self.expansion)
+
+
+class Model(Wide):
+    expansion = 2
+""",
+            "has no attribute 'expansion'",
+        ),
+        Example(
+            _HEAD
+            + """\
+class Model(nn.Module):
+    scales = [1, 2]
+
+    def forward(self, x):
+        outs = []
+        for scale in self.scales:
+            outs.append(x * scale)
+        return torch.cat(outs)
+""",
+            "from typing import Final, List\n\n"
+            + _HEAD
+            + """\
+class Model(nn.Module):
+    scales: Final[List[int]] = [1, 2]
+
+    def forward(self, x):
+        outs = []
+        for scale in self.scales:
+            outs.append(x * scale)
+        return torch.cat(outs)
+""",
+            "[(torch.rand(3, 4),)]",
+            Target.SCRIPT,
+            error="has no attribute 'scales'",
+        ),
+    ]
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        for diagnosis in self.diagnoses(file):
+            found = _read_at(file, diagnosis)
+            if found is None:
+                continue
+            function, name = found
+            assert function.cls is not None
+            owner = next((c for c in (function.cls, *function.cls.ancestors) if name in c.body_values), None)
+            if owner is None or hides_unseen(owner) or _is_set(function.cls, name):
+                continue
+            value = owner.body_values[name].value
+            type_ = _type(value)
+            if not type_.known:
+                continue
+            edits, imports = declared(owner, [Declaration(owner, name, type_, True, value, "")])
+            message = f"TorchScript does not see what a class body sets, unless it is Final: `{name}`"
+            yield self.finding(value, message, *edits, imports=imports, answers=diagnosis)
+
+
+def _read_at(file: FileFacts, diagnosis: Diagnosis) -> tuple[Function, str] | None:
+    """The method and the attribute of `self` that it reads where the error lies."""
+    name = diagnosis.names.get("attribute", "")
+    place = diagnosis.place
+    function = function_at(file, place.line) if place is not None else None
+    if function is None or function.cls is None or name not in function.self_attributes:
+        return None
+    return function, name
+
+
+def _is_set(cls: Class, name: str) -> bool:
+    """Whether a method of the class or of its relatives sets the attribute, other than `__init__`."""
+    family = (cls, *cls.ancestors, *cls.subclasses)
+    return any(method.name != "__init__" for c in family for method, _ in c.assigned.get(name, ()))
+
+
+def _type(value: ast.expr) -> Type:
+    """The type of a literal that TorchScript takes for a constant."""
+    try:
+        literal = ast.literal_eval(value)
+    except ValueError:
+        return UNKNOWN
+    if isinstance(literal, (list, tuple)):
+        if isinstance(literal, tuple):
+            return Type("Tuple", tuple(_TYPES.get(type(v), UNKNOWN) for v in literal)) if literal else UNKNOWN
+        types = {_TYPES.get(type(v), UNKNOWN) for v in literal}
+        return list_of(join_all(types)) if len(types) == 1 else UNKNOWN
+    return _TYPES.get(type(literal), UNKNOWN)
