@@ -5,8 +5,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.rules.proof import prove
 from tests.rules.texts import findings, rewritten, source
+from tsrefactor.rules.base import Example
 from tsrefactor.rules.coerce_float import FUNCTIONS, LAYERS, CoerceFloat
+from tsrefactor.vocabulary import Target
 
 HEAD = "import torch\nfrom functools import partial\nfrom torch import nn\nimport torch.nn.functional as F\n\n\n"
 
@@ -111,3 +114,35 @@ def test_what_may_be_none_whatever_the_annotation_says(tmp_path, call):
     body = "class M(nn.Module):\n    def __init__(self, m: float = 1):\n"
     body += f"        super().__init__()\n        self.l = {call}\n"
     assert findings(CoerceFloat(), source(tmp_path / "model.py", HEAD + body)) == []
+
+
+_UP = """\
+class Up(nn.Module):
+    def __init__(self, scale=None, size=None):
+        super().__init__()
+        self.scale, self.size = scale, size
+
+    def forward(self, x):
+        return F.interpolate(x, self.size, {scale})
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.by, self.into = Up(2), Up(size=4)
+
+    def forward(self, x):
+        return self.by(x), self.into(x)
+"""
+
+
+def test_an_attribute_that_may_be_none(tmp_path):
+    example = Example(
+        HEAD + _UP.format(scale="self.scale"),
+        HEAD + _UP.format(scale="float(self.scale) if self.scale is not None else None"),
+        "[(torch.rand(1, 2, 3),), (torch.rand(2, 1, 5),)]",
+        Target.SCRIPT,
+        error="scale_factor",
+        recorded=True,
+    )
+    prove(CoerceFloat(), example, tmp_path)

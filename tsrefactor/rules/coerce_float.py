@@ -83,7 +83,10 @@ class CoerceFloat(Rule):
     the layer: those with a whole number, or, where the compiler complains of the layer, with a value that is not surely
     a float. The conversion is exact as far as torch's operators see it: they take an int for a double in eager, too.
 
-    Left alone: `None` where torch takes one (the momentum of a norm), so a value of unknown type there; operators
+    Where torch takes None, too, a value that is None in some instances is converted in the others:
+    `float(self.scale) if self.scale is not None else None`.
+
+    Left alone: a value of unknown type where torch takes None (the momentum of a norm); operators
     that take any number, such as `torch.clamp`, whose result may depend on the kind; a call with `*args`.
 
     Source: "Expected a value of type 'float' for argument … but instead found type 'int'"; the annotations in
@@ -232,9 +235,12 @@ class Model(nn.Module):
         type_ = UNKNOWN if literal is not None else given.function.type_of(value)
         complained = diagnosis is not None and type_ == UNKNOWN
         complained = complained or _is_called_float(given.function, value, diagnosis is not None)
-        if literal is None and type_ not in _WHOLE and (not complained or given.parameter in _MAY_BE_NONE):
+        may_be_none = type_.optional and type_.element in _WHOLE and _is_read(value)
+        converts = type_ in _WHOLE or may_be_none or (complained and given.parameter not in _MAY_BE_NONE)
+        if literal is None and not converts:
             return {}
-        edit = Replace(value, literal) if literal is not None else Replace(value, "float({value})", {"value": value})
+        template = "float({value}) if {value} is not None else None" if may_be_none else "float({value})"
+        edit = Replace(value, literal) if literal is not None else Replace(value, template, {"value": value})
         message = f"TorchScript takes no int for the float '{given.parameter}'; "
         message += f"write `{preview(edit.template, edit.pieces)}`"
         return {value: self.finding(value, message, edit, answers=diagnosis)}
@@ -274,6 +280,13 @@ def _is_called_float(function: Function, value: ast.expr, complained: bool) -> b
             whole = isinstance(parameter.default, ast.Constant) and type(parameter.default.value) is int
             return function.file.annotated(parameter.annotation) == FLOAT and (whole or complained)
     return False
+
+
+def _is_read(node: ast.expr) -> bool:
+    """Whether reading it once more changes nothing: a name, or an attribute of one."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
 
 
 def _is_float(node: ast.expr) -> bool:
