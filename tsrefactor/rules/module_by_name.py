@@ -68,8 +68,7 @@ class ModuleByName(Rule):
     `getattr(self, f"layer{i}")(x)`, `self.__getattr__(name)(x)`, `self._modules[name](x)` and `self.heads[name](x)` of
     a ModuleDict name a module with a value; TorchScript takes only literals. The call goes to a method that compares
     the name with those of the modules: with the ones that a loop over literals can give, else with all that the module,
-    or the ModuleDict, has. `self._modules.values()` becomes `self.children()`, and a literal name an attribute.
-    state_dict keys stay.
+    or the ModuleDict, has. state_dict keys stay.
 
     The modules that the method chooses from must take the same arguments and give results of one type. One that is
     registered under two names is found under the first of them only. Left alone: modules that are neither called
@@ -168,27 +167,6 @@ class ModuleByName(Rule):
 """,
             "Unable to extract string literal index",
         ),
-        _example(
-            """\
-        self.first = nn.Linear(4, 4)
-        self.second = nn.Linear(4, 4)
-
-    def forward(self, x):
-        for name, module in self._modules.items():
-            x = module(x)
-        return self._modules['first'](x)
-""",
-            """\
-        self.first = nn.Linear(4, 4)
-        self.second = nn.Linear(4, 4)
-
-    def forward(self, x):
-        for name, module in self.named_children():
-            x = module(x)
-        return self.first(x)
-""",
-            "has no attribute '_modules'",
-        ),
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
@@ -197,7 +175,6 @@ class ModuleByName(Rule):
         for cls in file.classes:
             sites: list[_Site] = []
             for function in (f for f in file.methods_of(cls) if f.self_name is not None):
-                yield from self._table(function)
                 sites += _sites(function)
             given: set[str] = set()
             for word, group in _grouped(sites):
@@ -207,24 +184,6 @@ class ModuleByName(Rule):
         lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
         found = (d for d in self.diagnoses(function.file) if d.place is not None and d.place.line in lines)
         return next((d for d in found if d.names.get("attribute", "_modules") == "_modules"), None)
-
-    def _table(self, function: Function) -> Iterator[Finding]:
-        """Other uses of ``self._modules``: a literal name, a loop over all of them."""
-        own, parents = function.self_name, function.file.parents
-        for node in function.self_attributes.get("_modules", ()):
-            parent = parents[node]
-            answered = self._at(function, node)
-            if isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Load):
-                key = parent.slice.value if isinstance(parent.slice, ast.Constant) else None
-                if isinstance(key, str) and key.isidentifier():
-                    message = f"TorchScript sees no _modules; write `{own}.{key}`"
-                    yield self.finding(parent, message, Replace(parent, f"{own}.{key}"), answers=answered)
-            elif isinstance(parent, ast.Attribute) and isinstance(call := parents[parent], ast.Call):
-                all_of = {"values": "children", "items": "named_children"}.get(parent.attr)
-                iterated = isinstance(parents[call], (ast.For, ast.comprehension))
-                if all_of is not None and call.func is parent and iterated:
-                    message = f"TorchScript sees no `_modules`; loop over `{own}.{all_of}()`"
-                    yield self.finding(call, message, Replace(call, f"{own}.{all_of}()"), answers=answered)
 
     def _dispatched(self, cls: Class, word: str, sites: Sequence[_Site], given: set[str]) -> Iterator[Finding]:
         """One method for the calls of modules of one kind of name."""
