@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from tsrefactor.facts.attribute_locals import from_statement, local_name
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.signatures import function_at
 from tsrefactor.facts.truth import Truth, truth_of
 from tsrefactor.facts.types import NONE
@@ -65,6 +67,7 @@ class NoneTest(Rule):
 
     `x == None` becomes `x is None`. `self.kind == 'wide'`, where the attribute may be None, becomes
     `(self.kind == 'wide' if self.kind is not None else False)`; so does `self.n > 0` behind `self.n is not None and`.
+    An attribute that methods set (`if n != self.cached:`) is read into a local: `if cached is None or n != cached:`.
     `n or d`, as a value, becomes `n if n is not None and n != 0 else d`.
 
     The kind of an attribute is told by all that the class assigns, by the calls in the file and by all recorded
@@ -213,9 +216,8 @@ class Model(nn.Module):
             if side is None:
                 yield self.finding(node, f"{message}, and it is not plain which side is", answers=diagnosis)
                 return
-            yield self.finding(
-                node, f"{message}; ask for it first", _guarded(function, node, side, equal), answers=diagnosis
-            )
+            edits = _in_local(function, node, side, equal) or [_guarded(function, node, side, equal)]
+            yield self.finding(node, f"{message}; ask for it first", *edits, answers=diagnosis)
             return
 
 
@@ -286,6 +288,22 @@ def _tested(function: Function, node: ast.expr, truth: Truth) -> Edit:
     if function.self_attribute(node) is not None:
         return Replace(node, f"({test} if {{v}} is not None else False)", pieces)
     return Replace(node, f"{{v}} is not None and {test}", pieces)
+
+
+def _in_local(function: Function, node: ast.Compare, value: ast.expr, equal: bool) -> list[Edit] | None:
+    """The edits that compare a local copy of an attribute which methods set, and which is Optional to TorchScript."""
+    name, cls = function.self_attribute(value), function.cls
+    statement = function.file.statement_of(node)
+    if name is None or cls is None or not isinstance(statement, ast.If) or isinstance(node.ops[0], _ORDERS):
+        return None
+    family = [cls, *cls.ancestors, *cls.subclasses]
+    if all(method.name == "__init__" for c in family for method, _ in c.assigned.get(name, ())):
+        return None  # None or not in each instance: the test folds
+    local, block = local_name(function, name), function.file.block_of(statement)
+    if local is None or node not in walk(statement.test):
+        return None
+    guard = f"{local} is not None and {{test}}" if equal else f"{local} is None or {{test}}"
+    return from_statement(function, block[block.index(statement) :], name, local, (node, guard))
 
 
 def _guarded(function: Function, node: ast.Compare, value: ast.expr, equal: bool) -> Edit:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import ast
-import keyword
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
-from tsrefactor.facts.definitions import Class, Function
+from tsrefactor.facts.attribute_locals import as_local, local_name, reads
+from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.placement import is_elif, lazy_place
 from tsrefactor.facts.signatures import function_at
 from tsrefactor.facts.types import UNKNOWN
-from tsrefactor.source.edits import Edit, InsertBefore, Piece, Replace
+from tsrefactor.source.edits import Edit, InsertBefore, Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -193,8 +192,8 @@ class Model(nn.Module):
         attribute = function.self_attribute(used)
         edits: list[Edit] | None = None
         if attribute is not None:
-            local = _local_name(function, attribute)
-            edits = _as_local(function, statement, attribute, local) if local is not None else None
+            local = local_name(function, attribute)
+            edits = as_local(function, statement, attribute, local) if local is not None else None
         if edits is None:
             if is_elif(file, statement) or isinstance(statement, ast.While) or _left_out(file, used, statement):
                 yield self.finding(used, f"`{text}` may be None in a place that is not always evaluated")
@@ -204,7 +203,7 @@ class Model(nn.Module):
             elif local is not None:
                 copy = f"{local} = {text}\nassert {local} is not None"
                 edits = [InsertBefore(statement, copy)]
-                edits += [Replace(n, local) for n in _reads(function, _header(statement), attribute)]
+                edits += [Replace(n, local) for n in reads(function, _header(statement), attribute)]
             else:
                 return
         yield self.finding(used, f"TorchScript takes `{text}` for one that may be None here", *edits, answers=diagnosis)
@@ -294,77 +293,6 @@ def _left_out(file: FileFacts, used: ast.expr, statement: ast.stmt) -> bool:
     return lazy_place(file, used, statement) is not None
 
 
-# -- an attribute in a local ------------------------------------------------------------------------------------------
-
-
-def _local_name(function: Function, attribute: str) -> str | None:
-    """A name for the local: the attribute's own, where it is free."""
-    taken = function.flow.local_names | {n.id for n in walk(function.node) if isinstance(n, ast.Name)}
-    plain = attribute.strip("_")
-    free = (n for n in (plain, f"current_{plain}") if n.isidentifier() and not keyword.iskeyword(n) and n not in taken)
-    return next(free, None)
-
-
-def _as_local(function: Function, use: ast.stmt, attribute: str, local: str) -> list[Edit] | None:
-    """The edits that keep the attribute in a local from its test or assignment to the end of that block.
-
-    None where no statement around or before the use tests or sets it, or where it may change out of sight.
-    """
-    file = function.file
-    statement: ast.AST = use
-    while statement is not function.node:
-        if isinstance(statement, ast.stmt):
-            block = file.block_of(statement)
-            for first in block[: block.index(statement) + 1]:
-                if _tests(function, first, attribute) or _store(function, first, attribute):
-                    return _region(function, block[block.index(first) :], attribute, local)
-        statement = file.parents[statement]
-    return None
-
-
-def _region(function: Function, region: Sequence[ast.stmt], attribute: str, local: str) -> list[Edit] | None:
-    file, first = function.file, region[0]
-    if is_elif(file, first) or _changes_out_of_sight(function, region, attribute):
-        return None
-    edits: list[Edit] = []
-    if not _store(function, first, attribute):
-        edits.append(InsertBefore(first, f"{local} = {function.self_name}.{attribute}"))
-    inside: set[ast.AST] = set()
-    for node in (n for s in region for n in walk(s)):
-        if isinstance(node, ast.Assign) and _store(function, node, attribute):
-            reads = _reads(function, [node.value], attribute)
-            inside |= set(reads)
-            value = Piece(node.value, dict.fromkeys(reads, local))
-            text = f"{local} = {{value}}\n{function.self_name}.{attribute} = {local}"
-            edits.append(Replace([node], text, {"value": value}))
-    edits += [Replace(n, local) for n in _reads(function, region, attribute) if n not in inside]
-    return edits
-
-
-def _tests(function: Function, statement: ast.stmt, attribute: str) -> bool:
-    """Whether it is an `if` or `assert` that compares the attribute with None."""
-    if not isinstance(statement, (ast.If, ast.Assert)):
-        return False
-    return any(
-        isinstance(n, ast.Compare) and function.self_attribute(n.left) == attribute
-        and isinstance(n.ops[0], (ast.Is, ast.IsNot))
-        for n in walk(statement.test)
-    )  # fmt: skip
-
-
-def _store(function: Function, statement: ast.stmt, attribute: str) -> bool:
-    """Whether it does nothing but assign the attribute."""
-    targets = statement.targets if isinstance(statement, ast.Assign) else []
-    return len(targets) == 1 and function.self_attribute(targets[0]) == attribute
-
-
-def _reads(function: Function, code: Iterable[ast.AST], attribute: str) -> list[ast.expr]:
-    return [
-        n for root in code for n in walk(root)
-        if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load) and function.self_attribute(n) == attribute
-    ]  # fmt: skip
-
-
 def _header(statement: ast.stmt) -> list[ast.AST]:
     """What a statement evaluates itself, without the blocks below it."""
     if isinstance(statement, ast.If):
@@ -372,40 +300,3 @@ def _header(statement: ast.stmt) -> list[ast.AST]:
     if isinstance(statement, ast.For):
         return [statement.iter]
     return [i.context_expr for i in statement.items] if isinstance(statement, ast.With) else [statement]
-
-
-def _changes_out_of_sight(function: Function, region: Sequence[ast.stmt], attribute: str) -> bool:
-    """Whether anything but a plain assignment may set the attribute in these statements."""
-    own = set(function.nodes)
-    for node in (n for s in region for n in walk(s)):
-        if isinstance(node, ast.Attribute) and function.self_attribute(node) == attribute:
-            stored = not isinstance(node.ctx, ast.Load)
-            statement = function.file.statement_of(node)
-            if node not in own or (stored and not _store(function, statement, attribute)):
-                return True
-        elif isinstance(node, ast.Call):
-            passed = [*node.args, *(k.value for k in node.keywords)]
-            if any(isinstance(a, ast.Name) and a.id == function.self_name for a in passed):
-                return True
-            method = function.self_attribute(node.func)
-            if method is not None and function.cls is not None and _sets(function.cls, method, attribute, set()):
-                return True
-    return False
-
-
-def _sets(cls: Class, method: str, attribute: str, seen: set[str]) -> bool:
-    """Whether a method, or one that it calls, assigns the attribute; in the class or one that derives from it."""
-    if method in seen:
-        return False
-    seen.add(method)
-    versions = [c.methods[method] for c in (cls, *cls.ancestors, *cls.subclasses) if method in c.methods]
-    for version in versions:
-        for node in walk(version.node):
-            if isinstance(node, ast.Attribute) and version.self_attribute(node) == attribute:
-                if not isinstance(node.ctx, ast.Load):
-                    return True
-            elif isinstance(node, ast.Call):
-                called = version.self_attribute(node.func)
-                if called is not None and _sets(cls, called, attribute, seen):
-                    return True
-    return False

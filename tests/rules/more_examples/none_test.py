@@ -32,6 +32,25 @@ def _example(before: str, after: str, error: str) -> Example:
     return Example(*texts, inputs, Target.SCRIPT, error=error, recorded=True)
 
 
+_CACHE = """\
+class Model(nn.Module):
+    _length: int | None
+    steps: torch.Tensor
+
+    def __init__(self):
+        super().__init__()
+        self._length = None
+        self.steps = torch.zeros(0)
+
+    def forward(self, x):
+        n = x.size(0)
+        {read}if {test}:  # only once for a length
+            {store}
+            self.steps = torch.arange(n)
+        return x + self.steps[:, None], {last}
+"""
+
+
 MORE = {
     "a list of modules or None": _example(
         """\
@@ -108,6 +127,20 @@ class Block(nn.Module):
         "[(torch.rand(2, 4),), (torch.rand(3, 4),)]",
         Target.SCRIPT,
         error="bool|NoneType",
+        recorded=True,
+    ),
+    "an attribute that forward sets": Example(
+        HEAD + _CACHE.format(test="n != self._length", read="", store="self._length = n", last="self._length"),
+        HEAD
+        + _CACHE.format(
+            test="length is None or n != length",
+            read="length = self._length\n        ",
+            store="length = n\n            self._length = length",
+            last="length",
+        ),
+        "[(torch.rand(2, 4),), (torch.rand(3, 4),)]",
+        Target.SCRIPT,
+        error="found type 'Optional",
         recorded=True,
     ),
 }
