@@ -67,6 +67,11 @@ class Dependence:
         """Whether `is_sized`, also where a call in the file gives a parameter a size."""
         return self._measures(node, self._sized)
 
+    def holds_kept(self, node: ast.AST) -> bool:
+        """Whether something in it is a plain number that a trace keeps: of data, or of sizes, also those of a caller."""
+        values = [n for n in walk(node) if isinstance(n, ast.expr)]
+        return any(self._measures(v, self._sized) or self._extracts(v, self._extracted) for v in values)
+
     def decides(self, test: ast.expr, presume: bool = False) -> bool:
         """Whether the truth of a condition depends on tensor data, so that a trace keeps one side of it for ever."""
         return any(

@@ -13,7 +13,7 @@ from .types import BOOL, FLOAT, INT, TENSOR
 from .whole_sizes import exact_form
 
 _TAKEN = frozenset({"item", "tolist"})
-_CONVERSIONS = frozenset({"int", "float", "bool", "complex", "round", "math.prod"})
+_CONVERSIONS = frozenset({"int", "float", "bool", "complex", "round"})
 _CHOOSING = frozenset({"max", "min"})
 # What keeps a number without a warning: the place of the argument from which on it is asked for as a plain one.
 _CONVOLUTIONS = frozenset(f"torch.nn.functional.conv{t}{d}d" for t in ("", "_transpose") for d in (1, 2, 3))

@@ -13,7 +13,7 @@ from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings, preview
+from .base import Example, Finding, Rule, Settings, preview, shortened
 
 _RENAMED = {"ndimension": "dim", "nelement": "numel"}
 _ONLY_TENSORS = (*_RENAMED, "new_tensor")  # methods that nothing else has
@@ -69,6 +69,9 @@ class LegacyTensor(Rule):
     The last constructor compiles and is silently wrong: TorchScript takes the sizes for the values, so this form is
     rewritten even where nothing fails. Values, types, devices and gradients stay as they are.
 
+    A trace keeps the example's sizes in `x.new(n)`, `x.new_tensor([n])` and the constructors, without a warning, where
+    it records those of today's forms: so there, these are rewritten when they take a size.
+
     Left alone: what only tensors on a GPU can be (`torch.cuda.FloatTensor`), `x.new(y)` and `torch.Tensor(y)` where
     nothing tells whether `y` is a size, a list or a tensor, and methods of what is not known to be a tensor.
 
@@ -77,7 +80,7 @@ class LegacyTensor(Rule):
     """
 
     name = "legacy-tensor"
-    targets = frozenset({Target.SCRIPT})
+    targets = frozenset({Target.SCRIPT, Target.TRACE})
     answers = frozenset(
         {
             "unknown-builtin-op",
@@ -142,18 +145,49 @@ class Model(torch.nn.Module):
             breaks=Target.SCRIPT,
             outcome="run-error",
         ),
+        Example(
+            before="""\
+import torch
+
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        n = x.size(0)
+        counts = torch.LongTensor(n, 2).fill_(n)
+        return x.new(n, 2).fill_(1) * x.sum(), counts
+""",
+            after="""\
+import torch
+
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        n = x.size(0)
+        counts = torch.empty(n, 2, dtype=torch.long).fill_(n)
+        return x.new_empty(n, 2).fill_(1) * x.sum(), counts
+""",
+            inputs="[(torch.rand(2, 4),), (torch.rand(3, 4),)]",
+            breaks=Target.TRACE,
+            outcome="baked",
+            recorded=True,
+            settings=Settings(Target.TRACE),
+        ),
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if not file.mentions_torch:
             return
+        traced = settings.target is Target.TRACE
         complained = {(d.place.line, d.names.get("attribute")) for d in self.diagnoses(file) if d.place is not None}
         for function in file.functions:
-            yield from self._gradients(function, complained)
+            if traced and function.dependence.is_compiled:
+                continue
+            if not traced:
+                yield from self._gradients(function, complained)
             for call in function.of(ast.Call):
-                if any(k.arg is None for k in call.keywords):
+                if any(k.arg is None for k in call.keywords) or (traced and not _keeps_sizes(function, call)):
                     continue
-                modern, presumed = _constructed(function, call), False
+                modern, presumed = _constructed(function, call, traced), False
                 if modern is None and isinstance(call.func, ast.Attribute):
                     modern = _method(function, call.func, call)
                     if modern is None:
@@ -166,7 +200,7 @@ class Model(torch.nn.Module):
                     if presumed and function.type_of(receiver, presume=True) != TENSOR:
                         continue
                 if modern is not None:
-                    yield self._found(file, call, modern, presumed)
+                    yield self._found(file, call, modern, presumed, traced)
 
     def _gradients(self, function: Function, complained: set[tuple[int, str | None]]) -> Iterator[Finding]:
         """``x.requires_grad = flag``."""
@@ -182,7 +216,7 @@ class Model(torch.nn.Module):
             message = f"TorchScript sets no attributes of a tensor; write `{preview(template, pieces)}`"
             yield self.finding(statement, message, Replace([statement], template, pieces), presumed=presumed)
 
-    def _found(self, file: FileFacts, call: ast.Call, modern: _Modern, presumed: bool) -> Finding:
+    def _found(self, file: FileFacts, call: ast.Call, modern: _Modern, presumed: bool, traced: bool) -> Finding:
         imports: set[Import] = set()
         names = {}
         for name in modern.names:
@@ -190,14 +224,25 @@ class Model(torch.nn.Module):
             imports |= needed
         edit = Replace(call, modern.template, {**modern.pieces, **names})
         message = f"TorchScript does not know `{ast.unparse(call.func)}` as eager does; "
+        if traced:
+            message = f"a trace keeps the example's sizes in `{shortened(call)}`; "
         return self.finding(
             call,
             f"{message}write `{preview(edit.template, edit.pieces)}`",
             edit,
             imports=imports,
             presumed=presumed,
-            trap=bool(_CONSTRUCTORS.get(file.origin(call.func))),
+            trap=traced or bool(_CONSTRUCTORS.get(file.origin(call.func))),
         )
+
+
+def _keeps_sizes(function: Function, call: ast.Call) -> bool:
+    """Whether a trace keeps the sizes that a call is given, or numbers from data, with which it makes a tensor."""
+    func = call.func
+    if isinstance(func, ast.Attribute) and func.attr == "zero_" and isinstance(func.value, ast.Call):
+        call, func = func.value, func.value.func
+    makes = isinstance(func, ast.Attribute) and func.attr in ("new", "new_tensor")
+    return (makes or function.file.origin(func) in _CONSTRUCTORS) and any(map(function.dependence.holds_kept, call.args))
 
 
 def _method(function: Function, func: ast.Attribute, call: ast.Call) -> _Modern | None:
@@ -285,7 +330,7 @@ def _tensor_like(like: ast.expr, call: ast.Call) -> _Modern | None:
     return _Modern(f"{{tensor}}({', '.join(parts)})", {"x": like, **kept}, ["torch.tensor"])
 
 
-def _constructed(function: Function, call: ast.Call) -> _Modern | None:
+def _constructed(function: Function, call: ast.Call, traced: bool) -> _Modern | None:
     """A legacy constructor, or a function that has another name today."""
     origin = function.file.origin(call.func)
     if origin in _PRODUCTS:
@@ -301,7 +346,7 @@ def _constructed(function: Function, call: ast.Call) -> _Modern | None:
         return None if dtype else _Modern("{empty}(0)", {}, ["torch.empty"])
     sizes = _sizes(function, call.args)
     if sizes is not None:
-        if dtype and not _whole_size(call.args[0]):
+        if dtype and not traced and not _whole_size(call.args[0]):
             return None  # TorchScript reads these as eager does
         parts = [*sizes[0], *([f"dtype={{{dtype.rpartition('.')[2]}}}"] if dtype else [])]
         return _Modern(f"{{empty}}({', '.join(parts)})", sizes[1], ["torch.empty", *([dtype] if dtype else [])])

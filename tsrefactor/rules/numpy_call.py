@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.facts.types import FLOAT, INT, TENSOR
+from tsrefactor.facts.types import FLOAT, INT, TENSOR, list_of
 from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
@@ -58,10 +58,13 @@ class NumpyCall(Rule):
 
     TorchScript cannot call numpy. Where the arguments are numbers, `math` has the same functions: `np.sqrt(d)` becomes
     `math.sqrt(d)`, `int(np.ceil(n))` becomes `math.ceil(n)`, `np.maximum(a, b)` becomes `max(a, b)` for two numbers of
-    one type, and `np.prod(x.shape)` becomes `x.numel()`.
+    one type, and `np.prod(x.shape)`, or `int(…)` of it, becomes `x.numel()`.
 
     `np.log`, `np.exp`, `np.tan`, `np.tanh` and `np.log10` may differ from `math` in the last bit of a double; a case
     must prove that it shows in no result. `math` raises a ValueError where numpy gives nan or an infinity.
+
+    A trace keeps what numpy makes of a size or of data. So there, such calls are rewritten, and the other rules for
+    traces see to `math`.
 
     Left alone: arrays, tensors and values of unknown type, and numpy's random numbers, which TorchScript cannot draw.
 
@@ -70,7 +73,7 @@ class NumpyCall(Rule):
     """
 
     name = "numpy-call"
-    targets = frozenset({Target.SCRIPT})
+    targets = frozenset({Target.SCRIPT, Target.TRACE})
     answers = frozenset({"weak-reference"})
     examples = [
         _example(
@@ -97,41 +100,73 @@ class NumpyCall(Rule):
         return x.chunk(parts)[0] * min(most, x.shape[0]) / x.numel()
 """,
         ),
+        Example(
+            _MODEL
+            + """\
+    def forward(self, x):
+        rows = x.view(-1, int(np.prod(x.shape[1:])))
+        return rows.view(int(np.prod(x.shape))) / np.prod(x.size())
+""",
+            "import math\n\n"
+            + _MODEL
+            + """\
+    def forward(self, x):
+        rows = x.view(-1, math.prod(x.shape[1:]))
+        return rows.view(x.numel()) / x.numel()
+""",
+            "[(torch.rand(2, 4, 3),), (torch.rand(3, 4, 2),)]",
+            Target.TRACE,
+            "baked",
+            recorded=True,
+            settings=Settings(Target.TRACE),
+        ),
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if not file.mentions("numpy"):
             return
+        traced = settings.target is Target.TRACE
         for function in file.functions:
             inside: set[ast.AST] = set()
             for node in function.of(ast.Call):
-                if node not in inside:
-                    found = _in_math(function, node)
+                if node not in inside and (not traced or function.dependence.holds_kept(node)):
+                    found = _in_math(function, node, traced)
                     if found is not None:
                         inside |= set(ast.walk(node))
                         template, pieces, imports, close = found
+                        why = "a trace keeps what numpy computes" if traced else "TorchScript cannot call numpy"
                         yield self.finding(
                             node,
-                            f"TorchScript cannot call numpy; compute `{ast.unparse(node)}` with plain numbers",
+                            f"{why}; compute `{ast.unparse(node)}` with plain numbers",
                             Replace(node, template, pieces),
                             imports=imports,
                             presumed=close,
                             caveat="numpy and math may round the last bit of a double differently" if close else None,
+                            trap=traced,
                         )
 
 
-def _in_math(function: Function, node: ast.Call) -> tuple[str, Pieces, frozenset[Import], bool] | None:
+def _in_math(
+    function: Function, node: ast.Call, traced: bool
+) -> tuple[str, Pieces, frozenset[Import], bool] | None:
     """The template of a call without numpy, its pieces and imports, and whether the last bit may differ."""
     rounded = _rounded(function, node)
     if rounded is not None:
         node = rounded
+    if function.file.origin(node.func) == "int" and len(node.args) == 1 and _numpy(function, node.args[0]) == "prod":
+        assert isinstance(node.args[0], ast.Call)
+        return _in_math(function, node.args[0], traced)
     name = _numpy(function, node)
     if name is None or node.keywords or not node.args or any(isinstance(a, ast.Starred) for a in node.args):
         return None
     if name == "prod" and len(node.args) == 1:
         owner = _all_sizes(node.args[0])
-        known = owner is not None and function.type_of(owner) == TENSOR
-        return ("{tensor}.numel()", {"tensor": owner}, frozenset(), False) if owner is not None and known else None
+        if owner is not None and function.type_of(owner) == TENSOR:
+            return "{tensor}.numel()", {"tensor": owner}, frozenset(), False
+        if not traced or function.type_of(node.args[0]) != list_of(INT):
+            return None  # TorchScript has no other product of numbers
+        spelt, imports = function.file.spell("math.prod")
+        return f"{spelt}({{sizes}})", {"sizes": node.args[0]}, imports, False
     if not all(_number(function, a) for a in node.args):
         return None
     if name in _PAIRS and len(node.args) == 2:
@@ -148,7 +183,7 @@ def _in_math(function: Function, node: ast.Call) -> tuple[str, Pieces, frozenset
         return None  # numpy gives a float
     spelt, imports = function.file.spell(origin) if "." in origin else (origin, frozenset())
     inner = node.args[0]
-    below = _in_math(function, inner) if isinstance(inner, ast.Call) else None
+    below = _in_math(function, inner, traced) if isinstance(inner, ast.Call) else None
     if below is None:
         return f"{spelt}({{value}})", {"value": inner}, imports, name in _CLOSE
     template, pieces, more, close = below
