@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.types import FLOAT, INT, Type
 from tsrefactor.source.edits import Replace
+from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings, preview
@@ -18,20 +20,37 @@ _TAKES_ARRAY = ("torch.from_numpy", "torch.tensor", "torch.as_tensor")
 _FILLED = {"eye": "torch.eye", "zeros": "torch.zeros", "ones": "torch.ones"}
 _DTYPES = {
     "numpy.float32": "float32", "numpy.float64": "float64", "numpy.double": "float64", "numpy.int64": "int64",
-    "numpy.int32": "int32", "float": "float64", "int": "int64",
+    "numpy.int32": "int32", "float": "float64", "int": "int64", "numpy.uint8": "uint8", "numpy.bool": "bool",
+    "numpy.bool_": "bool", "bool": "bool",
 }  # fmt: skip
+_NARROW = ("uint8", "bool")  # zeros and ones only: numpy and torch convert others differently
+_TRIANGLES = {"triu": "torch.triu", "tril": "torch.tril"}
 _RESHAPED = ("flatten", "reshape")
 
 
 @dataclass
 class _Made:
-    """What makes the tensor: the function, its arguments as parts of a template, the dtype, what is called on it."""
+    """What makes the tensor: the function, its arguments as parts of a template, the dtype, what is called on it.
+
+    ``around``: the function that takes it, ``torch.triu``, and that one's further arguments.
+    """
 
     function: str
     arguments: list[str]
     pieces: dict[str, ast.expr]
     dtype: str
     after: str = ""
+    around: tuple[str, str] | None = None
+
+    def template(self, file: FileFacts) -> tuple[str, frozenset[Import]]:
+        """The tensor's expression as this file writes it, and the imports which that takes."""
+        spelt, imports = file.spell(self.function)
+        dtype, more = file.spell(f"torch.{self.dtype}")
+        text = f"{spelt}({', '.join([*self.arguments, f'dtype={dtype}'])}){self.after}"
+        if self.around is None:
+            return text, imports | more
+        outer, further = file.spell(self.around[0])
+        return f"{outer}({text}{self.around[1]})", imports | more | further
 
 
 class NumpyTensor(Rule):
@@ -39,16 +58,19 @@ class NumpyTensor(Rule):
 
     TorchScript cannot call numpy. `torch.from_numpy(np.array([1, 0, 0, 1]).astype(np.float32))` becomes
     `torch.tensor([1, 0, 0, 1], dtype=torch.float32)`; `np.eye`, `np.zeros` and `np.ones` become the functions of torch
-    of the same name. The dtype is the array's, numpy's default where it names none; `flatten` and `reshape` stay.
+    of the same name, as do `np.arange` of whole numbers, `np.triu` and `np.tril`. The dtype is the array's, numpy's
+    default where it names none; `flatten` and `reshape` stay. A variable that holds the array for nothing else holds
+    the tensor. A trace keeps an array of the example's sizes; so for a trace, this is done where sizes are among its
+    arguments.
 
-    Left alone: other functions of numpy, arrays that are kept in variables, lists that mix whole numbers and floats.
+    Left alone: other functions of numpy, arrays that are used as such, lists that mix whole numbers and floats.
 
     Source: "Python builtin <built-in function array> is currently not supported in Torchscript", raised by
     torch/csrc/jit/python/python_sugared_value.cpp.
     """
 
     name = "numpy-tensor"
-    targets = frozenset({Target.SCRIPT})
+    targets = frozenset({Target.SCRIPT, Target.TRACE})
     answers = frozenset({"python-builtin", "weak-reference"})
     examples = [
         Example(
@@ -116,22 +138,79 @@ class Model(nn.Module):
             inputs="[(torch.rand(2, 3, 3),), (torch.rand(1, 3, 3),)]",
             breaks=Target.SCRIPT,
         ),
+        # The mask of a decoder, which a trace would keep at the example's length.
+        Example(
+            before="""\
+import numpy as np
+import torch
+from torch import nn
+
+
+def later(size):
+    mask = np.triu(np.ones((1, size, size)), k=1).astype('uint8')
+    return torch.from_numpy(mask) == 0
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        steps = torch.from_numpy(np.arange(x.size(1)))
+        return x.masked_fill(later(x.size(1)), 0.0) + steps
+""",
+            after="""\
+import numpy as np
+import torch
+from torch import nn
+
+
+def later(size):
+    mask = torch.triu(torch.ones((1, size, size), dtype=torch.uint8), diagonal=1)
+    return mask == 0
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        steps = torch.arange(x.size(1), dtype=torch.int64)
+        return x.masked_fill(later(x.size(1)), 0.0) + steps
+""",
+            inputs="[(torch.rand(2, 3, 3),), (torch.rand(2, 5, 5),)]",
+            breaks=Target.TRACE,
+            outcome="baked",
+            recorded=True,
+            settings=Settings(Target.TRACE),
+        ),
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if not file.mentions("numpy"):
             return
+        traced = settings.target is Target.TRACE
         for function in file.functions:
             for call in function.calls(*_TAKES_ARRAY):
-                made = _made(function, call.args[0]) if len(call.args) == 1 and not call.keywords else None
+                if len(call.args) != 1 or call.keywords:
+                    continue
+                kept = _kept_array(function, call)
+                array = call.args[0] if kept is None else kept
+                made = None if traced and not function.dependence.holds_kept(array) else _made(function, array)
                 if made is None:
                     continue
-                spelt, imports = file.spell(made.function)
-                dtype, more = file.spell(f"torch.{made.dtype}")
-                template = f"{spelt}({', '.join([*made.arguments, f'dtype={dtype}'])}){made.after}"
-                edit = Replace(call, template, made.pieces)
-                message = f"TorchScript cannot call numpy; write `{preview(template, made.pieces)}`"
-                yield self.finding(call, message, edit, imports=imports | more)
+                template, imports = made.template(file)
+                edits = [Replace(call if kept is None else kept, template, made.pieces)]
+                if kept is not None:
+                    edits.append(Replace(call, "{tensor}", {"tensor": call.args[0]}))
+                why = "a trace keeps what numpy makes of sizes" if traced else "TorchScript cannot call numpy"
+                message = f"{why}; write `{preview(template, made.pieces)}`"
+                yield self.finding(call, message, *edits, imports=imports, trap=traced)
+
+
+def _kept_array(function: Function, call: ast.Call) -> ast.expr | None:
+    """What a variable holds that `torch.from_numpy` is given, where nothing else reads or binds it."""
+    name, bindings = call.args[0], function.types.bindings
+    if not isinstance(name, ast.Name) or function.file.origin(call.func) != "torch.from_numpy":
+        return None
+    same = [n for n in walk(function.node) if isinstance(n, ast.Name) and n.id == name.id]
+    bound = [s for s in function.of(ast.Assign) if len(s.targets) == 1 and s.targets[0] in same]
+    given = any(p.name == name.id for p in function.parameters)
+    return bound[0].value if len(bound) == 1 and len(same) == 2 and not given else None
 
 
 def _made(function: Function, node: ast.expr, dtype: str | None = None) -> _Made | None:
@@ -146,7 +225,7 @@ def _made(function: Function, node: ast.expr, dtype: str | None = None) -> _Made
         return _made(function, node.func.value, wanted) if wanted is not None else None
     if name in _RESHAPED and not node.keywords and bool(node.args) == (name == "reshape"):
         made = _made(function, node.func.value, dtype)
-        if made is None or made.after:
+        if made is None or made.after or made.around:
             return None
         sizes = {f"r{i}": argument for i, argument in enumerate(node.args)}
         made.after = f".{name}({', '.join(f'{{{r}}}' for r in sizes)})"
@@ -163,18 +242,37 @@ def _array(function: Function, call: ast.Call, name: str, dtype: str | None) -> 
         if named is None or dtype not in (None, named):
             return None
         dtype = named
+    if name in _TRIANGLES:
+        return _triangle(function, call, name, dtype)
     if len(call.keywords) > (own is not None) or any(isinstance(a, ast.Starred) for a in call.args):
         return None
     pieces = {f"a{i}": argument for i, argument in enumerate(call.args)}
     arguments = [f"{{{a}}}" for a in pieces]
     if name in _FILLED and len(call.args) in ((1, 2) if name == "eye" else (1,)):
         return _Made(_FILLED[name], arguments, pieces, dtype or "float64")
+    if dtype in _NARROW:
+        return None
+    if name == "arange" and call.args and all(function.type_of(a) == INT for a in call.args):
+        return _Made("torch.arange", arguments, pieces, dtype or "int64")
     if name not in ("array", "asarray") or len(call.args) != 1:
         return None
     element = _elements(function, call.args[0])
     if element not in (INT, FLOAT) or not isinstance(call.args[0], ast.List):
         return None
     return _Made("torch.tensor", arguments, pieces, dtype or ("int64" if element == INT else "float64"))
+
+
+def _triangle(function: Function, call: ast.Call, name: str, dtype: str | None) -> _Made | None:
+    """``np.triu(np.ones(shape), k=1)``."""
+    diagonal = [*call.args[1:], *(k.value for k in call.keywords if k.arg == "k")]
+    if not call.args or len(diagonal) > 1 or len(diagonal) + 1 != len(call.args) + len(call.keywords):
+        return None
+    made = _made(function, call.args[0], dtype)
+    if made is None or made.after or made.around or (diagonal and function.type_of(diagonal[0]) != INT):
+        return None
+    made.around = (_TRIANGLES[name], ", diagonal={k}" if diagonal else "")
+    made.pieces |= {"k": d for d in diagonal}
+    return made
 
 
 def _dtype(function: Function, node: ast.expr) -> str | None:
