@@ -242,7 +242,9 @@ def _keeps_sizes(function: Function, call: ast.Call) -> bool:
     if isinstance(func, ast.Attribute) and func.attr == "zero_" and isinstance(func.value, ast.Call):
         call, func = func.value, func.value.func
     makes = isinstance(func, ast.Attribute) and func.attr in ("new", "new_tensor")
-    return (makes or function.file.origin(func) in _CONSTRUCTORS) and any(map(function.dependence.holds_kept, call.args))
+    return (makes or function.file.origin(func) in _CONSTRUCTORS) and any(
+        map(function.dependence.holds_kept, call.args)
+    )
 
 
 def _method(function: Function, func: ast.Attribute, call: ast.Call) -> _Modern | None:

@@ -146,9 +146,7 @@ class NumpyCall(Rule):
                         )
 
 
-def _in_math(
-    function: Function, node: ast.Call, traced: bool
-) -> tuple[str, Pieces, frozenset[Import], bool] | None:
+def _in_math(function: Function, node: ast.Call, traced: bool) -> tuple[str, Pieces, frozenset[Import], bool] | None:
     """The template of a call without numpy, its pieces and imports, and whether the last bit may differ."""
     rounded = _rounded(function, node)
     if rounded is not None:
