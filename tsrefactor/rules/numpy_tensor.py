@@ -204,7 +204,7 @@ class Model(nn.Module):
 
 def _kept_array(function: Function, call: ast.Call) -> ast.expr | None:
     """What a variable holds that `torch.from_numpy` is given, where nothing else reads or binds it."""
-    name, bindings = call.args[0], function.types.bindings
+    name = call.args[0]
     if not isinstance(name, ast.Name) or function.file.origin(call.func) != "torch.from_numpy":
         return None
     same = [n for n in walk(function.node) if isinstance(n, ast.Name) and n.id == name.id]
@@ -271,7 +271,7 @@ def _triangle(function: Function, call: ast.Call, name: str, dtype: str | None) 
     if made is None or made.after or made.around or (diagonal and function.type_of(diagonal[0]) != INT):
         return None
     made.around = (_TRIANGLES[name], ", diagonal={k}" if diagonal else "")
-    made.pieces |= {"k": d for d in diagonal}
+    made.pieces |= {"k": diagonal[0]} if diagonal else {}
     return made
 
 
