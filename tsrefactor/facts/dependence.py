@@ -68,7 +68,7 @@ class Dependence:
         return self._measures(node, self._sized)
 
     def holds_kept(self, node: ast.AST) -> bool:
-        """Whether something in it is a plain number of data or sizes, also those of a caller, which a trace may keep."""
+        """Whether it holds a plain number of data or sizes, those of a caller too, that a trace may keep."""
         values = [n for n in walk(node) if isinstance(n, ast.expr)]
         return any(self._measures(v, self._sized) or self._extracts(v, self._extracted) for v in values)
 
