@@ -366,6 +366,40 @@ def test_a_selection_in_an_expression_is_left_to_hard_refactor():
     assert "hard-refactor" in found.message
 
 
+SCALED = "def scaled(self, row, by=2):\n    return row * by\n\n"
+LOOP = """def forward(self, x: torch.Tensor):
+    x = x + 1
+    for i in range(x.shape[0]):
+        x[i] = self.scaled(x[i])
+    return x"""
+OWN = {
+    "reads self": (SCALED.replace("row * by", "row * self.bias"), ""),
+    "passes self on": (SCALED.replace("row * by", "helper(self, row)"), ""),
+    "calls a layer": (SCALED.replace("row * by", "self.act(row)"), ""),
+    "gives nothing": (SCALED.replace("return row * by", "row.mul_(by)"), ""),
+    "is decorated": (f"@torch.no_grad()\n{SCALED}", ""),
+    "takes any number": (SCALED.replace("by=2", "*by"), ""),
+    "has a default that is made": (SCALED.replace("by=2", "by=[2]"), ""),
+    "is given another type": (SCALED + "def more(self, x):\n    return self.scaled(x, 0.5)\n\n", ""),
+    "is overridden": (SCALED, "\n\nclass Other(Model):\n    def scaled(self, row, by=2):\n        return row"),
+    "is an attribute elsewhere": (SCALED + "def swap(self, f):\n    self.scaled = f\n\n", ""),
+}
+
+
+@pytest.mark.parametrize(("methods", "after"), OWN.values(), ids=OWN)
+def test_a_method_that_is_more_than_a_computation_keeps_its_block_in_place(methods, after):
+    text = model("def used(self):\n    return 0\n\n" + methods + LOOP, "self.bias = 1.0\nself.act = nn.ReLU()") + after
+    assert [f.fixable for f in findings(RULE, text, MODULE)] == [False]
+
+
+def test_two_blocks_share_the_function_of_a_method():
+    more = LOOP.replace("    return x", "    while x.sum() > 9:\n        x = self.scaled(x, 0)\n    return self.act(x)")
+    more = more.replace("    while", "    x = self.act(x)\n    while")
+    text = rewritten(RULE, model("def used(self):\n    return 0\n\n" + SCALED + more, "self.act = nn.ReLU()"), MODULE)
+    assert text.document.text.count("def _scaled(row, by: int = 2):") == 1
+    assert text.document.text.count("script_if_tracing") == 2
+
+
 @pytest.mark.parametrize("example", MORE.values(), ids=MORE)
 def test_more_examples(example, tmp_path):
     prove(SoftRefactor(), example, tmp_path)

@@ -13,6 +13,7 @@ from tsrefactor.vocabulary import Placement
 from .definitions import Function
 from .names import fresh
 from .outline import Outline
+from .own_methods import as_function
 from .passing import walk_all
 from .types import TENSOR
 
@@ -42,7 +43,17 @@ def moved(function: Function, found: Outline, placement: Placement, name: str) -
     else:
         call = f"return {call}" if found.returns else f"{', '.join(found.results)} = {call}"
         edits = _in_statements(function, found, placement, helper, call)
-    return edits + _removals(function, found), frozenset(imports)
+    functions: list[Edit] = []
+    for method in found.methods:
+        more_edits, more = as_function(method)
+        functions, imports = functions + more_edits, imports | more
+    return functions + edits + _removals(function, found), frozenset(imports)
+
+
+def overriding(found: Outline) -> str | None:
+    """What to know where a method becomes a function: it is called as such, whatever a class elsewhere makes of it."""
+    names = ", ".join(f"`{method.name}`" for method in found.methods)
+    return f"a class of another file that overrides {names} is not asked here any more" if names else None
 
 
 def free_name(function: Function, taken: Set[str], wanted: str) -> str:

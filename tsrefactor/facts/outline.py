@@ -25,7 +25,8 @@ class Outline:
     ``definitions`` are earlier assignments that it repeats, in order; ``obsolete`` those of them that nothing else
     needs. ``results`` are the names that it returns, all tensors; with ``returns`` it gives the whole function's
     result instead. ``changes`` is the new source of expressions in it (``self.scale`` → ``scale``), ``checks`` what is
-    to be asserted before statements of it. ``presumed``: a parameter that nothing speaks for is taken for a tensor.
+    to be asserted before statements of it, ``methods`` what it calls as functions. ``presumed``: a parameter that
+    nothing speaks for is taken for a tensor.
     """
 
     statements: list[ast.stmt]
@@ -35,6 +36,7 @@ class Outline:
     obsolete: list[ast.stmt] = field(default_factory=list)
     changes: dict[ast.expr, str] = field(default_factory=dict)
     checks: dict[ast.stmt, str] = field(default_factory=dict)
+    methods: list[Function] = field(default_factory=list)
     returns: bool = False
     presumed: bool = False
     expression: ast.expr | None = None
@@ -42,6 +44,7 @@ class Outline:
     def take(self, passing: Passing) -> None:
         """Takes over what is passed."""
         self.arguments, self.changes, self.checks = passing.arguments, passing.changes, passing.checks
+        self.methods = passing.methods
         self.presumed |= passing.presumed
 
 

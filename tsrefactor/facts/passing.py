@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from .definitions import Function
+from .own_methods import function_name, plain_method
 from .own_tensors import may_lack
 from .placement import is_elif
 from .reaching import Reaching
@@ -31,8 +32,9 @@ class Argument:
 
 class Passing:
     """What a function of some code needs: ``arguments``, ``definitions`` (earlier assignments that it repeats, in
-    order), ``changes`` (new source of expressions in it: ``self.scale`` → ``scale``) and ``checks`` (what it asserts
-    before statements). ``presumed``: a parameter that nothing speaks for is taken for a tensor.
+    order), ``changes`` (new source of expressions in it: ``self.scale`` → ``scale``), ``methods`` (that must become
+    functions) and ``checks`` (what it asserts before statements). ``presumed``: a parameter that nothing speaks for is
+    taken for a tensor.
 
     ``code`` stands in the statement ``at``, or is it and those after it; ``needed`` are the local names that it reads.
     With ``frozen``, names whose numbers a trace keeps, other sizes are passed where nothing can be repeated: in a trace
@@ -54,6 +56,7 @@ class Passing:
         self.definitions: list[ast.stmt] = []
         self.changes: dict[ast.expr, str] = {}
         self.checks: dict[ast.stmt, str] = {}
+        self.methods: list[Function] = []
         self.presumed = False
         self._collect(needed - {function.self_name or ""})
         self._close_over()
@@ -162,7 +165,13 @@ class Passing:
         names: dict[str, str] = {}
         for node in walk_all(code):
             attribute = self.function.self_attribute(node)
-            if attribute is not None:
+            call = self.file.parents[node] if attribute is not None else None
+            method = plain_method(self.function, call) if isinstance(call, ast.Call) and call.func is node else None
+            if method is not None:
+                assert isinstance(node, ast.Attribute)
+                self.changes[node] = function_name(method)
+                self.methods += [method] if method not in self.methods else []
+            elif attribute is not None:
                 assert isinstance(node, ast.Attribute)
                 if attribute not in names:
                     names[attribute] = attribute if attribute not in taken else f"own_{attribute}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .flow import root_name
 from .operations import is_operation
+from .own_methods import plain_method, type_is_told
 from .types import TENSOR, UNKNOWN
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ class _Check:
         origin = file.origin(call.func)
         if isinstance(call.func, ast.Attribute):
             if self._of_self(call.func) and function.type_of(call.func.value) != TENSOR:
-                return f"it calls {written}"
+                method = plain_method(function, call) if not self.within else None
+                return f"it calls {written}" if method is None else self._called(method, call)
             if self._of_self(call.func) and call.func.attr.endswith("_"):
                 return f"it updates {ast.unparse(call.func.value)}"
             return self._method(call.func, origin, written)
@@ -169,10 +171,11 @@ class _Check:
             value = given.get(parameter.name, parameter.default)
             if parameter.kind in ("args", "kwargs"):
                 return f"it calls {called.name}, which takes `*{parameter.name}`"
-            untyped = parameter.annotation is None and (
-                parameter.default is not None or value is None or self.function.type_of(value, presume=True) != TENSOR
-            )
-            if untyped:
+            tensor = value is not None and self.function.type_of(value, presume=True) == TENSOR
+            typed = parameter.annotation is not None or (parameter.default is None and tensor)
+            if called.cls is not None:
+                typed = type_is_told(called, parameter, tensor)
+            if not typed:
                 return f"it calls {called.name}, whose parameter {parameter.name} is not annotated"
         inner = _Check(called, self.within | {called.qualname})
         reason = inner.statements(called.node.body)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tsrefactor.facts.bindings import starts_empty
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.facts.moving import expression_name, moved
+from tsrefactor.facts.moving import expression_name, moved, overriding
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.outline import outline_expression
 from tsrefactor.facts.passing import Unmovable
@@ -116,7 +116,9 @@ class ConstantTensor(Rule):
         except (Unmovable, ValueError) as reason:
             return self.finding(call, f"{message}; it cannot move into a function: {reason}")
         message += f"; make it in `{name}`, which a trace compiles"
-        return self.finding(call, message, *edits, imports=imports, presumed=found.presumed, trap=True)
+        return self.finding(
+            call, message, *edits, imports=imports, presumed=found.presumed, trap=True, caveat=overriding(found)
+        )
 
 
 def _holds_sizes(function: Function, content: ast.expr) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.facts.moving import expression_name, moved
+from tsrefactor.facts.moving import expression_name, moved, overriding
 from tsrefactor.facts.outline import outline_expression
 from tsrefactor.facts.passing import Unmovable
 from tsrefactor.facts.types import BOOL, FLOAT, INT, TENSOR, Type
@@ -120,7 +120,15 @@ class DeviceFollow(Rule):
         except (Unmovable, ValueError) as reason:
             return self.finding(call, f"{message}; it cannot move into a function: {reason}")
         text = f"{message}; make it in `{name}`, which a trace compiles"
-        return self.finding(call, text, *edits, imports=imports, presumed=presumed or found.presumed, trap=True)
+        return self.finding(
+            call,
+            text,
+            *edits,
+            imports=imports,
+            presumed=presumed or found.presumed,
+            trap=True,
+            caveat=overriding(found),
+        )
 
 
 def _device_owner(function: Function, call: ast.Call) -> ast.expr | None:

@@ -16,7 +16,7 @@ from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings, preview
 
-_TAKES_ARRAY = ("torch.from_numpy", "torch.tensor", "torch.as_tensor")
+_TAKES_ARRAY = ("torch.from_numpy", "torch.tensor", "torch.as_tensor", "torch.Tensor")
 _FILLED = {"eye": "torch.eye", "zeros": "torch.zeros", "ones": "torch.ones"}
 _DTYPES = {
     "numpy.float32": "float32", "numpy.float64": "float64", "numpy.double": "float64", "numpy.int64": "int64",
@@ -32,7 +32,8 @@ _RESHAPED = ("flatten", "reshape")
 class _Made:
     """What makes the tensor: the function, its arguments as parts of a template, the dtype, what is called on it.
 
-    ``around``: the function that takes it, ``torch.triu``, and that one's further arguments.
+    ``around``: the function that takes it, ``torch.triu``, and that one's further arguments. ``of_default_dtype``:
+    torch's default dtype takes the place of ``dtype``.
     """
 
     function: str
@@ -41,12 +42,16 @@ class _Made:
     dtype: str
     after: str = ""
     around: tuple[str, str] | None = None
+    of_default_dtype: bool = False
 
     def template(self, file: FileFacts) -> tuple[str, frozenset[Import]]:
         """The tensor's expression as this file writes it, and the imports which that takes."""
         spelt, imports = file.spell(self.function)
-        dtype, more = file.spell(f"torch.{self.dtype}")
-        text = f"{spelt}({', '.join([*self.arguments, f'dtype={dtype}'])}){self.after}"
+        dtype, more = file.spell("torch.get_default_dtype" if self.of_default_dtype else f"torch.{self.dtype}")
+        given = [f"dtype={dtype}{'()' if self.of_default_dtype else ''}"]
+        if self.of_default_dtype and self.function in _FILLED.values():
+            given, more = [], frozenset()
+        text = f"{spelt}({', '.join([*self.arguments, *given])}){self.after}"
         if self.around is None:
             return text, imports | more
         outer, further = file.spell(self.around[0])
@@ -153,7 +158,8 @@ def later(size):
 
 class Model(nn.Module):
     def forward(self, x):
-        steps = torch.from_numpy(np.arange(x.size(1)))
+        start = np.zeros((x.size(1), 1))
+        steps = torch.Tensor(np.arange(x.size(1))) + torch.Tensor(start)
         return x.masked_fill(later(x.size(1)), 0.0) + steps
 """,
             after="""\
@@ -169,7 +175,8 @@ def later(size):
 
 class Model(nn.Module):
     def forward(self, x):
-        steps = torch.arange(x.size(1), dtype=torch.int64)
+        start = torch.zeros((x.size(1), 1))
+        steps = torch.arange(x.size(1), dtype=torch.get_default_dtype()) + start
         return x.masked_fill(later(x.size(1)), 0.0) + steps
 """,
             inputs="[(torch.rand(2, 3, 3),), (torch.rand(2, 5, 5),)]",
@@ -193,6 +200,9 @@ class Model(nn.Module):
                 made = None if traced and not function.dependence.holds_kept(array) else _made(function, array)
                 if made is None:
                     continue
+                made.of_default_dtype = file.origin(call.func) == "torch.Tensor"
+                if made.of_default_dtype and not traced and made.function not in _FILLED.values():
+                    continue  # TorchScript does not know the default
                 template, imports = made.template(file)
                 edits = [Replace(call if kept is None else kept, template, made.pieces)]
                 if kept is not None:
@@ -203,14 +213,20 @@ class Model(nn.Module):
 
 
 def _kept_array(function: Function, call: ast.Call) -> ast.expr | None:
-    """What a variable holds that `torch.from_numpy` is given, where nothing else reads or binds it."""
-    name = call.args[0]
-    if not isinstance(name, ast.Name) or function.file.origin(call.func) != "torch.from_numpy":
+    """What a variable holds that the call is given, where nothing else reads or binds it.
+
+    `torch.from_numpy` shares the array; the others copy it, so that they must be called once for every array.
+    """
+    name, file = call.args[0], function.file
+    if not isinstance(name, ast.Name):
         return None
     same = [n for n in walk(function.node) if isinstance(n, ast.Name) and n.id == name.id]
     bound = [s for s in function.of(ast.Assign) if len(s.targets) == 1 and s.targets[0] in same]
     given = any(p.name == name.id for p in function.parameters)
-    return bound[0].value if len(bound) == 1 and len(same) == 2 and not given else None
+    if len(bound) != 1 or len(same) != 2 or given:
+        return None
+    once = file.statement_of(call) in file.block_of(bound[0])
+    return bound[0].value if once or file.origin(call.func) == "torch.from_numpy" else None
 
 
 def _made(function: Function, node: ast.expr, dtype: str | None = None) -> _Made | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.freezing import Freezing
-from tsrefactor.facts.moving import expression_name, free_name, moved
+from tsrefactor.facts.moving import expression_name, free_name, moved, overriding
 from tsrefactor.facts.outline import Outline, outline, outline_expression
 from tsrefactor.facts.passing import Unmovable
 from tsrefactor.facts.selection import NotAlike, choose
@@ -55,10 +55,13 @@ class SoftRefactor(Rule):
     `--placement inner`, the classic form, puts the function right before the block; it serves a trace only. `module`
     puts it above the class, which TorchScript can compile as well.
 
-    Left alone, with the reason: blocks that call submodules or methods, assign attributes, print, yield, hold `try`,
-    `lambda` or nested functions, read or fill dictionaries, or need or give what is not known to be a tensor. Blocks
-    that do nothing but raise or warn are no finding. Conditional expressions that `torch.where` can stand for are left
-    to hard-refactor.
+    A method that such a block calls, and that only computes with what it is given, becomes a function of the module,
+    which the method calls in its turn. One that a class of the file overrides stays.
+
+    Left alone, with the reason: blocks that call submodules or other methods, assign attributes, print, yield, hold
+    `try`, `lambda` or nested functions, read or fill dictionaries, or need or give what is not known to be a tensor.
+    Blocks that do nothing but raise or warn are no finding. Conditional expressions that `torch.where` can stand for
+    are left to hard-refactor.
 
     Source: the TracerWarnings "Converting a tensor to a Python boolean …" and "Iterating over a tensor might cause the
     trace to be incorrect"; the documentation of `torch.jit.script_if_tracing`.
@@ -281,7 +284,9 @@ class Model(torch.nn.Module):
                 taken_along |= {n for s in found.statements for n in ast.walk(s)}
                 presumed = found.presumed or _frozen(function, statement, presume=False) is None
                 message += f"; move it into `{name}`, which a trace compiles"
-                yield self.finding(statement, message, *edits, imports=imports, presumed=presumed, trap=True)
+                yield self.finding(
+                    statement, message, *edits, imports=imports, presumed=presumed, trap=True, caveat=overriding(found)
+                )
             if file.mentions(*_NUMBERS) and not function.dependence.is_compiled:
                 yield from self._numbers(function, settings.placement, taken_along, taken)
 
@@ -313,7 +318,9 @@ class Model(torch.nn.Module):
                 continue
             presumed = found.presumed or (around is not None and function.type_of(around) != TENSOR)
             message += f"; compute it in `{name}`, which a trace compiles"
-            yield self.finding(place, message, *edits, imports=imports, presumed=presumed, trap=True)
+            yield self.finding(
+                place, message, *edits, imports=imports, presumed=presumed, trap=True, caveat=overriding(found)
+            )
 
 
 _NUMBERS = ("size", "shape", "item", "tolist", "len", "int", "float")

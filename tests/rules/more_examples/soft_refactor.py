@@ -12,6 +12,54 @@ def _baked(before: str, after: str, inputs: str, settings: Settings, recorded: b
 
 
 MORE = {
+    # A method that the loop calls becomes a function, with the types that a run has shown.
+    "method that only computes": _baked(
+        """\
+import torch
+
+
+class Model(torch.nn.Module):
+    def halved(self, row, by=2):
+        \"\"\"A part of a row.\"\"\"
+        # the rest is dropped
+        return row / by
+
+    def forward(self, x):
+        x = x.clone()
+        for i in range(x.size(0)):
+            x[i] = self.halved(x[i], by=4)
+        return self.halved(x)
+""",
+        """\
+import torch
+
+
+def _halved(row, by: int = 2):
+    return row / by
+
+
+@torch.jit.script_if_tracing
+def _update_x(x):
+    for i in range(x.size(0)):
+        x[i] = _halved(x[i], by=4)
+    return x
+
+
+class Model(torch.nn.Module):
+    def halved(self, row, by=2):
+        \"\"\"A part of a row.\"\"\"
+        # the rest is dropped
+        return _halved(row, by)
+
+    def forward(self, x):
+        x = x.clone()
+        x = _update_x(x)
+        return self.halved(x)
+""",
+        "[(torch.ones(3, 4),), (torch.rand(5, 4),)]",
+        _MODULE,
+        recorded=True,
+    ),
     # A size that is also needed outside is read again; two results; the second one's old value is an argument.
     "size needed outside, two results": _baked(
         """\
