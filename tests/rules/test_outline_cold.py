@@ -32,7 +32,7 @@ def test_what_runs_reached_is_left_alone(tmp_path):
     ("body", "reason"),
     [
         (
-            "if x:  #\n    try:\n        y = 1\n    except ValueError:\n        pass\n    return y",
+            "if x:  #\n    try:\n        y = 1\n    except ValueError:\n        pass\n    return y if x > 1 else x",
             "`y` may not be bound",
         ),
         (

@@ -147,6 +147,13 @@ class Flow:
             bound = self.writes([ast.Expr(i.optional_vars) for i in statement.items if i.optional_vars])
             contexts = set().union(*(self.reads(i.context_expr) for i in statement.items))
             return contexts | (self.free(statement.body) - bound)
+        if isinstance(statement, ast.Try):
+            found = self.free(statement.body) | self.free(statement.finalbody)
+            found |= self.free(statement.orelse) - self.always_writes(statement.body)
+            for handler in statement.handlers:
+                caught = self.reads(handler.type) if handler.type is not None else set()
+                found |= caught | (self.free(handler.body) - {handler.name})
+            return found
         return self.reads(statement)
 
     @cached_property

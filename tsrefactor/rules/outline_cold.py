@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from tsrefactor.facts.cold import ColdBlock, cold_blocks, statement_at
-from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
-from tsrefactor.facts.family import members
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.flow import leaves
-from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
+from tsrefactor.facts.own_method import NotMovable, own_method, own_nodes
 from tsrefactor.facts.scriptable import unparsed
 from tsrefactor.facts.signatures import function_at
-from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, Replace
-from tsrefactor.source.excerpt import excerpt, indent_of, indented
+from tsrefactor.source.edits import Edit, InsertBefore, Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -116,10 +113,6 @@ class Model(nn.Module):
             yield self.finding(first, message, *edits, imports=imports, partial=True, answers=diagnosis)
 
 
-class NotMovable(Exception):
-    """Why code stays where it is."""
-
-
 def _block(file: FileFacts, diagnosis: Diagnosis) -> ColdBlock | None:
     """The innermost cold block around what could not be parsed, in the function that TorchScript parses."""
     place = diagnosis.place
@@ -136,39 +129,15 @@ def _block(file: FileFacts, diagnosis: Diagnosis) -> ColdBlock | None:
 
 
 def _outlined(block: ColdBlock, first: ast.stmt) -> tuple[list[Edit], frozenset]:
-    function, file, flow = block.function, block.function.file, block.function.flow
+    """Edits that move the code. Raises NotMovable."""
+    function, file = block.function, block.function.file
     moved = _extent(block, first)
-    inside = [n for s in moved for n in walk(s)]
-    returns = any(isinstance(n, ast.Return) for s in moved for n in _own(s))
-    if any(isinstance(n, (ast.Yield, ast.YieldFrom, ast.Await, ast.Nonlocal)) for n in inside):
-        raise NotMovable("it yields or binds names of a function around it")
-    results = [] if returns else _results(function, moved)
-    unsure = set(results) - _always_bound(function, moved)  # these may keep the value that they have
-    needed = _in_order(moved, (flow.free(moved) | unsure) - {function.self_name})
-    if unbound := set(needed) - flow.bound_before(moved[0]):
-        raise NotMovable(f"`{min(unbound)}` may not be bound before or after it")
-    method = function.self_name is not None
-    own = [function.self_name] if function.self_name is not None else []
-    taken = members(function.cls) if method and function.cls is not None else file.module_names | flow.local_names
-    name = fresh(taken, f"_{function.name.strip('_')}_{_hint(block)}")
-    call = f"{function.self_name}.{name}" if method else name
-    call = f"{call}({', '.join(needed)})"
-    if returns or results:
-        call = f"return {call}" if returns else f"{', '.join(results)} = {call}"
+    own = own_method(function, moved, f"_{function.name.strip('_')}_{_hint(block)}")
     scripting, imports = file.spell(_SCRIPTING)
     guard = f"if {scripting}():\n    raise RuntimeError({{told}})\n"
     told = repr(f"{block.unsupported} under TorchScript")
     guarded = InsertBefore(block.statements[0], guard, {"told": told})
-    edits: list[Edit] = [guarded, Replace(moved, "{call}", {"call": call})]
-    try:
-        body = excerpt(file.source, moved)
-    except ValueError as reason:
-        raise NotMovable(str(reason)) from reason
-    body += f"\nreturn {', '.join(results)}" if results else ""
-    helper = f"def {name}({', '.join([*own, *needed])}):\n{indented(body, indent_of(file.source))}"
-    if method:
-        return [*edits, InsertAfter(function.node, "\n{helper}", {"helper": helper})], imports
-    return [*edits, InsertBefore(file.top_level_of(function.node), "{helper}", {"helper": helper})], imports
+    return [guarded, Replace(moved, "{call}", {"call": own.call}), own.definition], imports
 
 
 def _extent(block: ColdBlock, first: ast.stmt) -> list[ast.stmt]:
@@ -185,7 +154,7 @@ def _extent(block: ColdBlock, first: ast.stmt) -> list[ast.stmt]:
             break
         end = last
     moved = statements[start : end + 1]
-    if any(isinstance(n, ast.Return) for s in moved for n in _own(s)):
+    if any(isinstance(n, ast.Return) for s in moved for n in own_nodes(s)):
         moved = statements[start:]
         if not leaves(moved) and not _ends(block, moved):
             raise NotMovable("it returns on some paths only")
@@ -204,40 +173,6 @@ def _lambdas(statement: ast.stmt) -> set[str]:
     if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Lambda):
         return {t.id for t in statement.targets if isinstance(t, ast.Name)}
     return set()
-
-
-def _own(node: ast.AST) -> Iterator[ast.AST]:
-    """A node and what is below it, without nested functions."""
-    yield node
-    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
-        for child in ast.iter_child_nodes(node):
-            yield from _own(child)
-
-
-def _results(function: Function, moved: Sequence[ast.stmt]) -> list[str]:
-    """The names that they may bind and that are read afterwards."""
-    return _in_order(moved, function.flow.live_after(moved[-1]) & function.flow.writes(moved))
-
-
-def _in_order(moved: Sequence[ast.stmt], names: Collection[str | None]) -> list[str]:
-    """The names in the order of the text."""
-    found = [n for s in moved for n in walk(s) if isinstance(n, ast.Name)]
-    found.sort(key=lambda n: (n.lineno, n.col_offset))
-    return [n for n in dict.fromkeys(n.id for n in found) if n in names]
-
-
-def _always_bound(function: Function, moved: Sequence[ast.stmt]) -> set[str]:
-    """As `always_writes`, and what all ways through a `try` bind."""
-    found: set[str] = set()
-    for statement in moved:
-        if isinstance(statement, ast.Try):
-            ways = [[*statement.body, *statement.orelse], *(h.body for h in statement.handlers)]
-            arms = [_always_bound(function, way) for way in ways if not leaves(way)]
-            found |= set.intersection(*arms) if arms else set()
-            found |= _always_bound(function, statement.finalbody)
-        else:
-            found |= function.flow.always_writes([statement])
-    return found
 
 
 def _hint(block: ColdBlock) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
+from tsrefactor.facts.effects import is_effect
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.placement import only_eager
@@ -17,13 +17,6 @@ from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
 
-_LOG = frozenset("debug info warning warn error critical exception log warning_once warning_advice info_once".split())
-_LOGGER = re.compile(r"_*log(ger|ging)?_*", re.IGNORECASE)
-_FUNCTIONS = frozenset({
-    "torch.cuda.empty_cache", "torch.cuda.synchronize", "torch.cuda.nvtx.range_push", "torch.cuda.nvtx.range_pop",
-    "torch.cuda.reset_peak_memory_stats", "torch.autograd.set_detect_anomaly", "gc.collect", "pdb.set_trace",
-    "ipdb.set_trace", "breakpoint", "time.sleep", "sys.stdout.flush", "sys.stdout.write", "warnings.filterwarnings",
-})  # fmt: skip
 _ASKED = frozenset({"print", "warnings.warn"})  # of these, TorchScript takes only some forms
 
 
@@ -138,7 +131,7 @@ class Model(torch.nn.Module):
         for function in file.functions:
             run: list[ast.stmt] = []
             for statement in function.statements:
-                if not _only_effects(function, statement, complaints) or only_eager(file, statement):
+                if not _only_effects(function, statement, complaints) or _is_left_out(file, statement):
                     continue
                 if run and not _follows(file, run[-1], statement):
                     yield self._guarded(file, run, complaints)
@@ -165,6 +158,16 @@ class Model(torch.nn.Module):
         )
 
 
+def _is_left_out(file: FileFacts, statement: ast.stmt) -> bool:
+    """Whether TorchScript does not compile it anyway, or, in a `try`, cannot parse what is around it."""
+    outer = file.parents[statement]
+    while isinstance(outer, (ast.stmt, ast.ExceptHandler)) and not isinstance(outer, ast.FunctionDef):
+        if isinstance(outer, ast.Try):
+            return True
+        outer = file.parents[outer]
+    return only_eager(file, statement)
+
+
 def _only_effects(function: Function, statement: ast.stmt, complaints: dict[int, Diagnosis]) -> bool:
     """Whether a statement is there only for its effect on the outside, and TorchScript does not take it."""
     complained = _complaint(statement, complaints) is not None or _of_numpy(function.file, statement)
@@ -178,15 +181,7 @@ def _only_effects(function: Function, statement: ast.stmt, complaints: dict[int,
         categories = len(call.args) > 1 if origin == "warnings.warn" else False
         named = {k.arg for k in call.keywords} - ({"stacklevel"} if origin == "warnings.warn" else set())
         return complained or categories or bool(named)
-    if origin in _FUNCTIONS:
-        return True
-    if not isinstance(call.func, ast.Attribute):
-        return False
-    if call.func.attr in ("flatten_parameters", "register_hook"):
-        return True
-    receiver = call.func.value
-    name = receiver.id if isinstance(receiver, ast.Name) else function.self_attribute(receiver) or ""
-    return call.func.attr in _LOG and _LOGGER.fullmatch(name) is not None
+    return is_effect(function, statement)
 
 
 def _of_numpy(file: FileFacts, statement: ast.stmt) -> bool:
