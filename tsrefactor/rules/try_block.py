@@ -15,7 +15,7 @@ from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.own_method import NotMovable, own_method, own_nodes
 from tsrefactor.facts.scriptable import unparsed
 from tsrefactor.facts.signatures import function_at
-from tsrefactor.source.edits import Replace
+from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -205,7 +205,7 @@ def _looked_up(function: Function, block: ast.Try) -> Replace | None:
             return None
     if not isinstance(read.value, ast.Name) or read.value.id != function.self_name:
         return None
-    pieces = {"base": read.value, "attribute": repr(read.attr), "default": default}
+    pieces: Pieces = {"base": read.value, "attribute": repr(read.attr), "default": default}
     return Replace([block], template, pieces)
 
 
