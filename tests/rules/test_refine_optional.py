@@ -67,3 +67,17 @@ def test_an_attribute_that_changes_out_of_sight_is_only_asserted(tmp_path, chang
     text = rewritten(RefineOptional(), file, about)
     assert "        if self.state is None:\n" in text
     assert "        state = self.state\n        assert state is not None\n        return x + state\n" in text
+
+
+@pytest.mark.parametrize("change", ["y = self.fc(x)", "self.fc = nn.Linear(4, 4)", "self.reset()"])
+def test_what_holds_the_attribute_changes_it_out_of_sight(tmp_path, change):
+    body = (
+        "class Model(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.fc = nn.Linear(4, 4)\n\n    def reset(self):\n        self.fc = nn.Linear(4, 4, bias=False)\n\n"
+        f"    def forward(self, x):\n        if self.fc.bias is not None:\n            {change}\n"
+        "            x = 2 * self.fc.bias\n        return x\n"
+    )
+    file, about = found(tmp_path, body, "2 * self.fc.bias")
+    text = rewritten(RefineOptional(), file, about)
+    assert "        if self.fc.bias is not None:\n" in text
+    assert "            bias = self.fc.bias\n            assert bias is not None\n            x = 2 * bias\n" in text

@@ -13,12 +13,23 @@ from .nodes import walk
 from .placement import is_elif
 
 
+def path_of(function: Function, node: ast.AST) -> str | None:
+    """``a.b`` when the node is ``self.a.b``: what these functions take for an attribute."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.insert(0, node.attr)
+        node = node.value
+    is_self = isinstance(node, ast.Name) and node.id == function.self_name
+    return ".".join(names) if names and is_self else None
+
+
 def local_name(function: Function, attribute: str) -> str | None:
-    """A name for the local: the attribute's own, where it is free."""
+    """A name for the local: the attribute's own, where it is free, else with what holds it."""
     taken = function.flow.local_names | {n.id for n in walk(function.node) if isinstance(n, ast.Name)}
-    plain = attribute.strip("_")
-    free = (n for n in (plain, f"current_{plain}") if n.isidentifier() and not keyword.iskeyword(n) and n not in taken)
-    return next(free, None)
+    holder, _, plain = attribute.rpartition(".")
+    longer = f"{holder.replace('.', '_')}_{plain}" if holder else f"current_{plain.strip('_')}"
+    names = [n.strip("_") for n in (plain, longer)]
+    return next((n for n in names if n.isidentifier() and not keyword.iskeyword(n) and n not in taken), None)
 
 
 def as_local(function: Function, use: ast.stmt, attribute: str, local: str) -> list[Edit] | None:
@@ -76,7 +87,7 @@ def _tests(function: Function, statement: ast.stmt, attribute: str) -> bool:
     if not isinstance(statement, (ast.If, ast.Assert)):
         return False
     return any(
-        isinstance(n, ast.Compare) and function.self_attribute(n.left) == attribute
+        isinstance(n, ast.Compare) and path_of(function, n.left) == attribute
         and isinstance(n.ops[0], (ast.Is, ast.IsNot))
         for n in walk(statement.test)
     )  # fmt: skip
@@ -85,28 +96,33 @@ def _tests(function: Function, statement: ast.stmt, attribute: str) -> bool:
 def _store(function: Function, statement: ast.stmt, attribute: str) -> bool:
     """Whether it does nothing but assign the attribute."""
     targets = statement.targets if isinstance(statement, ast.Assign) else []
-    return len(targets) == 1 and function.self_attribute(targets[0]) == attribute
+    return len(targets) == 1 and path_of(function, targets[0]) == attribute
 
 
 def reads(function: Function, code: Iterable[ast.AST], attribute: str) -> list[ast.expr]:
     return [
         n for root in code for n in walk(root)
-        if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load) and function.self_attribute(n) == attribute
+        if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load) and path_of(function, n) == attribute
     ]  # fmt: skip
 
 
 def _changes_out_of_sight(function: Function, region: Sequence[ast.stmt], attribute: str) -> bool:
-    """Whether anything but a plain assignment may set the attribute in these statements."""
-    own = set(function.nodes)
+    """Whether anything but a plain assignment may set the attribute, or what holds it, in these statements."""
+    own, holders = set(function.nodes), _holders(attribute)
     for node in (n for s in region for n in walk(s)):
-        if isinstance(node, ast.Attribute) and function.self_attribute(node) == attribute:
+        if isinstance(node, ast.Attribute) and path_of(function, node) == attribute:
             stored = not isinstance(node.ctx, ast.Load)
             statement = function.file.statement_of(node)
             if node not in own or (stored and not _store(function, statement, attribute)):
                 return True
+        elif isinstance(node, ast.Attribute) and path_of(function, node) in holders:
+            if not isinstance(node.ctx, ast.Load):
+                return True
         elif isinstance(node, ast.Call):
             passed = [*node.args, *(k.value for k in node.keywords)]
             if any(isinstance(a, ast.Name) and a.id == function.self_name for a in passed):
+                return True
+            if path_of(function, node.func) in holders:  # a call of the module that holds it may set it
                 return True
             method = function.self_attribute(node.func)
             if method is not None and function.cls is not None and _sets(function.cls, method, attribute, set()):
@@ -114,15 +130,21 @@ def _changes_out_of_sight(function: Function, region: Sequence[ast.stmt], attrib
     return False
 
 
+def _holders(attribute: str) -> list[str]:
+    """``a`` and ``a.b`` of ``a.b.c``."""
+    parts = attribute.split(".")
+    return [".".join(parts[:n]) for n in range(1, len(parts))]
+
+
 def _sets(cls: Class, method: str, attribute: str, seen: set[str]) -> bool:
-    """Whether a method, or one that it calls, assigns the attribute; in the class or one that derives from it."""
+    """Whether a method, or one that it calls, assigns it or its holder; in the class or one that derives from it."""
     if method in seen:
         return False
     seen.add(method)
     versions = [c.methods[method] for c in (cls, *cls.ancestors, *cls.subclasses) if method in c.methods]
     for version in versions:
         for node in walk(version.node):
-            if isinstance(node, ast.Attribute) and version.self_attribute(node) == attribute:
+            if isinstance(node, ast.Attribute) and path_of(version, node) in (attribute, *_holders(attribute)):
                 if not isinstance(node.ctx, ast.Load):
                     return True
             elif isinstance(node, ast.Call):

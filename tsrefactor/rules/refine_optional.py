@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tsrefactor.facts.attribute_locals import as_local, local_name, reads
+from tsrefactor.facts.attribute_locals import as_local, local_name, path_of, reads
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
@@ -28,6 +28,8 @@ class RefineOptional(Rule):
     local first, from its test (or its assignment) to the end of that block, and what the block stores goes to both.
     Where something else decides, a flag or a method that fills the attribute, `assert m is not None` says it. Eager
     would raise there on None as well, another error than the AssertionError.
+
+    The same for an attribute of a layer, `self.conv.bias`, whose class says that it is optional.
 
     Left alone: what is not always evaluated (an arm of a conditional expression, a comprehension), and calls of the
     user's own functions, which may take None: annotate-types annotates these. An attribute that is set in another way
@@ -182,6 +184,8 @@ class Model(nn.Module):
             node = _pointed_at(function, diagnosis) if function is not None else None
             if function is None or node is None or _takes_none(function, node, diagnosis):
                 continue
+            if isinstance(node, ast.Attribute) and node.attr == names.get("attribute"):
+                node = node.value  # `m.view`: what has no such method is m
             used = _optional(function, node)
             if used is not None:
                 yield from self._refine(function, used, diagnosis)
@@ -189,7 +193,7 @@ class Model(nn.Module):
     def _refine(self, function: Function, used: ast.expr, diagnosis: Diagnosis) -> Iterator[Finding]:
         file, text = function.file, ast.unparse(used)
         statement = file.statement_of(used)
-        attribute = function.self_attribute(used)
+        attribute = path_of(function, used)
         edits: list[Edit] | None = None
         if attribute is not None:
             local = local_name(function, attribute)
@@ -243,11 +247,12 @@ def _optional(function: Function, node: ast.AST) -> ast.expr | None:
     found = [
         n for n in _operands(node)
         if isinstance(n, (ast.Name, ast.Attribute)) and isinstance(n.ctx, ast.Load)
-        and (isinstance(n, ast.Name) or function.self_attribute(n) is not None)
+        and (isinstance(n, ast.Name) or path_of(function, n) is not None)
     ]  # fmt: skip
     typed = [n for n in found if function.type_of(n).optional]
     unknown = [n for n in found if function.type_of(n) == UNKNOWN and function.file.origin(n) == ast.unparse(n)]
-    return typed[0] if typed else unknown[0] if len(unknown) == 1 else None
+    near = [n for n in unknown if "." not in (path_of(function, n) or "")] or unknown
+    return typed[0] if typed else near[0] if len(near) == 1 else None
 
 
 def _operands(node: ast.AST) -> list[ast.expr]:

@@ -32,6 +32,16 @@ MORE = {
         STATE + "    def forward(self, x):\n        state = x * 2\n        current_state = state\n"
         "        self.state = current_state\n        return x + current_state\n",
     ),
+    "of a layer": _example(
+        "class Model(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.conv = nn.Conv1d(4, 4, 1)\n\n    def forward(self, x):\n        y = self.conv(x)\n"
+        "        if self.conv.bias is not None:\n            y = y - self.conv.bias.view(-1, 1)\n        return y\n",
+        "class Model(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.conv = nn.Conv1d(4, 4, 1)\n\n    def forward(self, x):\n        y = self.conv(x)\n"
+        "        bias = self.conv.bias\n"
+        "        if bias is not None:\n            y = y - bias.view(-1, 1)\n        return y\n",
+        "[(torch.rand(2, 4, 3),), (torch.rand(1, 4, 5),)]",
+    ),
     "a sequence": _example(
         "class Model(nn.Module):\n    def forward(self, x, sizes: Optional[List[int]] = None, deep: bool = False):\n"
         "        if deep:\n            return x * sizes[0]\n        return x\n",
