@@ -12,6 +12,7 @@ from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.observations import Observations
 from tsrefactor.rules import Finding, Rule, Settings
 from tsrefactor.source.document import Change, Document, Splice
+from tsrefactor.source.statements import check_splices
 from tsrefactor.source.surgery import EditRefused, Surgeon
 
 ROUNDS = 10
@@ -83,7 +84,7 @@ def apply_findings(document: Document, findings: Sequence[Finding]) -> tuple[Rew
         result.applied.append(Applied(changes[-1].number, finding, path, line))
     result.document = document.apply(changes)
     try:
-        _ = result.document.current.tree
+        check_splices(document.current, [s for _, splices in chosen for s in splices])
     except UserError as error:
         raise InternalError(
             f"{path}: {', '.join(sorted({f.rule for f, _ in chosen}))} made text that does not parse ({error.message})"

@@ -34,6 +34,7 @@ from .edits import (
 from .excerpt import indent_of
 from .file import SourceFile
 from .parameters import spelled_out
+from .statements import end_of, top_level_spans
 from .templates import Kept, comments_before, fill_expression, fill_statements, needs_parentheses, split_pieces
 
 
@@ -48,7 +49,7 @@ class Surgeon:
         self.source = _without_lone_returns(source)
         self._given = source
         self._chunks: dict[int, _Chunk] = {}
-        self._owners = _top_level_spans(source)
+        self._owners = top_level_spans(source)
 
     def splice(self, edit: Edit) -> Splice:
         """The text splice that one edit amounts to. Raises EditRefused."""
@@ -119,27 +120,13 @@ def _without_lone_returns(source: SourceFile) -> SourceFile:
     return source if text == source.text else replace(source, text=text, newline=newline)
 
 
-def _top_level_spans(source: SourceFile) -> list[tuple[int, int]]:
-    """(first line, last line) of the top-level statements, decorators included; those sharing a line are one span."""
-    spans: list[tuple[int, int]] = []
-    for statement in source.tree.body:
-        decorators = getattr(statement, "decorator_list", [])
-        first = min([statement.lineno, *(d.lineno for d in decorators)])
-        last = statement.end_lineno or statement.lineno
-        if spans and spans[-1][1] >= first:
-            spans[-1] = spans[-1][0], max(last, spans[-1][1])
-        else:
-            spans.append((first, last))
-    return spans
-
-
 class _Chunk:
     """One top-level statement, parsed with libcst."""
 
     def __init__(self, source: SourceFile, first: int, last: int):
         self.source, self.first = source, first
         self.start = source.offset(first, 0)
-        self.end = source.offset(last + 1, 0) if last < len(source.lines) else len(source.text)
+        self.end = end_of(source, last)
         text = source.text[self.start : self.end]
         config = cst.PartialParserConfig(default_indent=indent_of(source), default_newline=source.newline)
         try:
