@@ -66,7 +66,7 @@ class NumpyCall(Rule):
     A trace keeps what numpy makes of a size or of data. So there, such calls are rewritten, and the other rules for
     traces see to `math`.
 
-    Left alone: arrays, tensors and values of unknown type, and numpy's random numbers, which TorchScript cannot draw.
+    Left alone: arrays, tensors and values of unknown type, and numpy's random numbers (see random-number).
 
     Source: "cannot create weak reference to 'numpy.ufunc' object", raised when torch/jit/_recursive.py tries to compile
     the function.
