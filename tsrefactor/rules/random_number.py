@@ -27,9 +27,9 @@ class RandomNumber(Rule):
     """Draw a number from torch's generator under TorchScript, where eager draws it with `random` or NumPy.
 
     TorchScript knows neither module. A layer that is skipped at random, or an augmentation, draws one number in train
-    mode: `random.random()` becomes `float(torch.rand(())) if torch.jit.is_scripting() else random.random()`, a number of
-    the same distribution. Eager draws as before. That the scripted model follows `torch.manual_seed` is a caveat, always
-    printed.
+    mode: `random.random()` becomes `float(torch.rand(())) if torch.jit.is_scripting() else random.random()`, a number
+    of the same distribution. Eager draws as before. That the scripted model follows `torch.manual_seed` is a caveat,
+    always printed.
 
     Taken: `random()`, `rand()`, `uniform`, `gauss`, `normal`, `randint`, `randrange`, with numbers that are constants,
     names or attributes of known types. Left alone: arrays, permutations, choices, other distributions, generators with
