@@ -139,3 +139,51 @@ def test_functions_whose_names_differ_in_case_only(tmp_path):
     other = Diagnosis("export-python-call", "", names={"function": "fn"})
     after = rewritten(AutogradFunction(), source(tmp_path / "m.py", text), CALL, other)
     assert after.rstrip().endswith("return _fn(x) + _fn_2(x)")
+
+
+INNER = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Swish(nn.Module):
+    class F(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * F.relu6(x)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return grad_output
+
+    def forward(self, x):
+        return self.F.apply(x)
+{helper}
+
+class Model(Swish):{heir}
+    pass
+"""
+HELPER = """
+
+def _swish(x):
+    # scripted, without the backward of F: TorchScript cannot save a call of it
+    if not torch.jit.is_scripting():
+        return Swish.F.apply(x)
+    return x * F.relu6(x)
+"""
+
+
+def test_a_class_inside_that_of_a_module(tmp_path):
+    before = INNER.format(helper="", heir="")
+    after = INNER.format(helper=HELPER, heir="").replace("return self.F.apply(x)", "return _swish(x)")
+    error = "type object 'F' has no attribute '__globals__'"
+    prove(AutogradFunction(), Example(before, after, "[(torch.randn(2, 4),)]", Target.SCRIPT, error=error), tmp_path)
+
+
+def test_an_heir_with_another_inner_class_is_left_alone(tmp_path):
+    told = Diagnosis("python-attribute", "", names={"type": "F", "attribute": "__globals__", "owner": "m.Swish"})
+    text = INNER.format(helper="", heir="\n    F = None")
+    [advice] = findings(AutogradFunction(), source(tmp_path / "m.py", text), told)
+    assert not advice.fixable and "subclass" in advice.message

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from tsrefactor.facts.autograd_forward import CASTS, Refused, computing, plain_forward, writes_to
 from tsrefactor.facts.definitions import Class, Function, Parameter
 from tsrefactor.facts.diagnosis import Diagnosis
+from tsrefactor.facts.family import bound_in_body
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.held import HeldFunctions
 from tsrefactor.facts.names import fresh, snake
@@ -35,16 +36,18 @@ class AutogradFunction(Rule):
     What `forward` puts on `ctx` and reads back becomes a local name. Scripted, the casts of `custom_fwd` are left out,
     too; they only matter under autocast.
 
+    A class that lies inside that of a module, which calls `self.Fn.apply(x)`, is called by such a function, too.
+
     Left alone: a `forward` that writes to its inputs, needs more of `ctx`, takes `*args` or has other decorators;
-    a class that lies inside another class or function; an `apply` that is held, and called with fewer arguments than
-    `forward` takes.
+    a class that lies inside a function, or of which a subclass has another; an `apply` that is held, and called with
+    fewer arguments than `forward` takes.
 
     Source: "Could not export Python function call", raised by torch/csrc/jit/serialization/python_print.cpp.
     """
 
     name = "autograd-function"
     targets = frozenset({Target.SCRIPT})
-    answers = frozenset({"export-python-call", "unconvertible-attribute"})
+    answers = frozenset({"export-python-call", "unconvertible-attribute", "python-attribute"})
     needs_diagnosis = True
     examples = [
         Example(
@@ -247,10 +250,18 @@ class Model(nn.Module):
 
 def _answered(held: HeldFunctions, diagnoses: Sequence[Diagnosis]) -> dict[Class, Diagnosis]:
     """The autograd Functions of the file of which a diagnosis complains, by their name or where a module holds one."""
-    functions = {c.name: c for c in held.file.classes if any(b in _BASES for b in c.foreign_bases)}
-    if not functions:
+    every = [c for c in held.file.classes if any(b in _BASES for b in c.foreign_bases)]
+    functions = {c.name: c for c in every if "." not in c.qualname or "<locals>" in c.qualname}
+    inner = {c.qualname: c for c in every if c not in functions.values()}
+    if not every:
         return {}
     answered = {functions[n]: d for d in diagnoses if (n := d.names.get("function", "")) in functions}
+    for d in diagnoses:
+        if d.kind == "python-attribute":  # a class as an attribute of the module
+            module = held.file.class_named(d.names.get("owner", "").rpartition(".")[2])
+            owners = (module, *module.ancestors) if module is not None else ()
+            named = (inner.get(f"{c.qualname}.{d.names.get('type', '')}") for c in owners)
+            answered |= {c: d for c in named if c is not None}
     complaints = {
         (d.names["module"].rpartition(".")[2], d.names["attribute"]): d for d in diagnoses if "module" in d.names
     }
@@ -267,7 +278,8 @@ def _answered(held: HeldFunctions, diagnoses: Sequence[Diagnosis]) -> dict[Class
 def _edits(held: HeldFunctions, cls: Class, taken: set[str]) -> tuple[list[Edit], frozenset[Import]]:
     """The function beside the class, and the calls of it; its name becomes ``taken``. Raises `Refused`."""
     file = held.file
-    calls = [n for f in file.functions for n in f.of(ast.Call) if _applies(file, cls, n.func)]
+    outer = file.class_named(cls.qualname.rpartition(".")[0])
+    calls = [n for f in file.functions for n in f.of(ast.Call) if _applies(file, cls, n.func) or _own(f, cls, n.func)]
     aliases = [s.value for s in file.tree.body if isinstance(s, ast.Assign) and _applies(file, cls, s.value)]
     known = {t.id for alias in aliases for t in _names_of(file, alias)}
     named = [n for n in file.of(ast.Call) if isinstance(n.func, ast.Name) and n.func.id in known]
@@ -286,16 +298,19 @@ def _edits(held: HeldFunctions, cls: Class, taken: set[str]) -> tuple[list[Edit]
         raise Refused("no call of its `apply` is in sight")
     if len(counts) > 1 or any(c.keywords or any(isinstance(a, ast.Starred) for a in c.args) for c in (*calls, *named)):
         raise Refused("the calls of its `apply` differ in their arguments")
-    if cls.node not in file.tree.body:
-        raise Refused("it lies inside another class or function")
-    name = fresh(taken, f"_{snake(cls.name)}")
+    if outer is not None and any(cls.name in {*bound_in_body(s), *_classes_in(s)} for s in outer.subclasses):
+        raise Refused("a subclass has another of its name")
+    top = outer if outer is not None else cls
+    if top.node not in file.tree.body:
+        raise Refused("it lies inside a function")
+    name = fresh(taken, f"_{snake(cls.name if len(cls.name) > 1 else top.name)}")
     count = counts.pop()
     helper, pieces, imports = _helper(file, cls, name, count)
     if aliases and count < len(plain_forward(cls)[1]) - (cls.method("setup_context") is None):
         raise Refused("what holds its `apply` may be called with more arguments elsewhere")
     if any(isinstance(n.ctx, ast.Load) and n.id in known and _is_in_class(file, n) for n in file.of(ast.Name)):
         raise Refused("a class holds its `apply`, and would make a method of a function")
-    edits: list[Edit] = [InsertAfter(cls.node, "\n\n" + helper, pieces)]
+    edits: list[Edit] = [InsertAfter(top.node, "\n\n" + helper, pieces)]
     taken.add(name)
     edits += [Replace(alias, name) for alias in aliases]
     for call in calls:
@@ -318,6 +333,18 @@ def _is_in_class(file: FileFacts, node: ast.Name) -> bool:
 
 def _applies(file: FileFacts, cls: Class, node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == "apply" and file.class_named(file.origin(node.value)) is cls
+
+
+def _own(function: Function, cls: Class, node: ast.expr) -> bool:
+    """Whether it is ``self.Fn.apply`` of a class that lies inside the method's own class or a base of it."""
+    name = function.self_attribute(node.value) if isinstance(node, ast.Attribute) and node.attr == "apply" else None
+    family = (function.cls, *function.cls.ancestors) if name == cls.name and function.cls is not None else ()
+    holder = next((c for c in family if cls.name in _classes_in(c)), None)
+    return holder is not None and cls.node in holder.node.body
+
+
+def _classes_in(cls: Class) -> set[str]:
+    return {s.name for s in cls.node.body if isinstance(s, ast.ClassDef)}
 
 
 def _helper(
@@ -354,7 +381,7 @@ def _helper(
     template = (
         f"def {name}({', '.join(header)}):\n"
         f"    # scripted, without the backward of {cls.name}: TorchScript cannot save a call of it\n"
-        f"    if not torch.jit.is_scripting():\n        return {cls.name}.apply({given})\n{first}    {{body}}\n"
+        f"    if not torch.jit.is_scripting():\n        return {cls.qualname}.apply({given})\n{first}    {{body}}\n"
     )
     return template, pieces, imports
 
