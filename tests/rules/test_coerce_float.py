@@ -59,6 +59,8 @@ def test_layers(tmp_path, before, wanted):
     ("before", "wanted"),
     [
         ("F.interpolate(x, scale_factor=(2, 2))", "F.interpolate(x, scale_factor=(2.0, 2.0))"),
+        ("F.upsample_bilinear(x, scale_factor=2)", "F.upsample_bilinear(x, scale_factor=2.0)"),
+        ("F.upsample_nearest(x, None, 2)", "F.upsample_nearest(x, None, 2.0)"),
         ("F.interpolate(x, scale_factor=[2, 0.5])", "F.interpolate(x, scale_factor=[2.0, 0.5])"),
         ("x.clone().normal_(0, 1)", "x.clone().normal_(0.0, 1.0)"),
         ("F.pad(x, (1, 1), 'constant', 0)", "F.pad(x, (1, 1), 'constant', 0.0)"),

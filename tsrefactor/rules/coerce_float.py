@@ -50,6 +50,7 @@ FUNCTIONS: dict[str, tuple[tuple[str, int], ...]] = {
     "hardtanh": (("min_val", 1), ("max_val", 2)), "rrelu": (("lower", 1), ("upper", 2)),
     "threshold": (("threshold", 1), ("value", 2)), "gumbel_softmax": (("tau", 1), ("eps", 3)),
     "normalize": (("p", 1), ("eps", 3)), "pad": (("value", 3),), "interpolate": (("scale_factor", 2),),
+    **dict.fromkeys(("upsample", "upsample_bilinear", "upsample_nearest"), (("scale_factor", 2),)),
     "lp_pool1d": (("norm_type", 1),), "lp_pool2d": (("norm_type", 1),),
     "local_response_norm": (("alpha", 2), ("beta", 3), ("k", 4)),
     "cosine_similarity": (("eps", 3),), "pairwise_distance": (("p", 2), ("eps", 3)), "pdist": (("p", 1),),
