@@ -133,6 +133,6 @@ def _together(function: Function, call: ast.Call) -> list[ast.expr]:
     guard, file = function.file.parents[call], function.file
     if not isinstance(guard, ast.BoolOp) or not isinstance(guard.op, ast.And):
         return [call]
-    last = [v for v in guard.values[guard.values.index(call) :]]
+    last = guard.values[guard.values.index(call) :]
     alike = all(isinstance(v, ast.Call) and _ANSWERS.get(file.origin(v.func)) == "False" for v in last)
     return last if alike and not any(v.args or v.keywords for v in last if isinstance(v, ast.Call)) else [call]
