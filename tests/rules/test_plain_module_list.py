@@ -85,6 +85,14 @@ def test_children_that_share_a_beginning(register, tmp_path):
     assert "for name, m in self.named_children():\n            if name.startswith('layer'):\n" in after
 
 
+def test_children_of_one_beginning_without_others(tmp_path):
+    init = ("self.layers = []", *(line.replace("str(i)", "'layer_%d' % i") for line in MADE))
+    body = ("for i, m in enumerate(self.layers):", "    x = m(x) * (i < len(self.layers) - 1)", "return x")
+    after = rewritten(RULE, source(tmp_path / "model.py", model(init, body)))
+    assert "            self.add_module('layer_%d' % i, m)\n        self.num_layers = len(self.layers)\n" in after
+    assert "for i, m in enumerate(self.children()):\n            x = m(x) * (i < self.num_layers - 1)\n" in after
+
+
 def test_modules_that_are_registered_as_they_are_made(tmp_path):
     after = rewritten(RULE, source(tmp_path / "model.py", model(("self.layers = []", *MADE))))
     assert "for m in self.children():\n" in after
@@ -113,7 +121,10 @@ def test_modules_that_are_registered_as_they_are_made(tmp_path):
         ((CONVS, "if n > 1:", *(f"    {line}" for line in REGISTERED)), LOOP),
         ((CONVS, REGISTERED[0], "    if i: continue", *REGISTERED[1:]), LOOP),
         (("self.layers = [nn.Conv1d(4, 4, 1)]", *MADE), LOOP),
-        ((CONVS, *REGISTERED), ("for i, m in enumerate(self.layers):", "    x = m(x) * i", "return x")),
+        (
+            (CONVS, *REGISTERED, "self.out = nn.Conv1d(4, 4, 1)"),
+            ("for i, m in enumerate(self.layers):", "    x = m(x) * i", "return x"),
+        ),
         ((CONVS, *REGISTERED), ("for m in self.layers:", "    y = m(x)", "return y")),
         ((CONVS, *REGISTERED), ("return x + torch.cat([x, *[k(x) for k in self.layers]])",)),
     ],

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from tsrefactor.facts.computed_names import prefix
 from tsrefactor.facts.definitions import Class, Function
+from tsrefactor.facts.family import attributes_in_use
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.loop_edits import around_body
 from tsrefactor.facts.module_loops import Loop, elements_of
@@ -14,7 +15,7 @@ from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.registering import registers_nothing, sees_children
 from tsrefactor.facts.registrations import Registration, registration, registrations
-from tsrefactor.source.edits import Edit, InsertBefore, Replace
+from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -53,8 +54,8 @@ class PlainModuleList(Rule):
 
     A plain list of modules is no attribute that TorchScript takes. Where each of them is also registered by
     `self.add_module(…)` or `setattr(self, …)`, loops go over the module's children: over all of them, or over those
-    whose name begins as theirs. Layers of torch without parameters, which do the same in train and eval mode, go into
-    an `nn.ModuleList`: that adds no keys to the state_dict.
+    whose name begins as theirs; how many there are is kept in an attribute. Layers of torch without parameters, which
+    do the same in train and eval mode, go into an `nn.ModuleList`: that adds no keys to the state_dict.
 
     Left alone: other modules that are not registered (to register them would add their parameters), lists that are
     used otherwise than by loops or that no compiled method reads, and children whose names others have, too, or whose
@@ -157,13 +158,14 @@ class PlainModuleList(Rule):
                 method, made = values[0]
                 if len(values) > 1 or method.name != "__init__" or not isinstance(made, (ast.List, ast.ListComp)):
                     continue
-                reads = _looped(cls, attribute)
+                reads, lengths = _looped(cls, attribute)
                 if not reads:
                     continue
                 registered = registration(method, attribute)
                 elements = elements_of(cls, attribute)
                 if registered is not None:
-                    yield from self._children(cls, method, attribute, registered, reads)
+                    counted = _counted(method, attribute, lengths)
+                    yield from self._children(cls, method, attribute, registered, reads, counted)
                 elif elements and all(_is_stateless(file, e) for e in elements) and not sees_children(cls):
                     module_list, imports = file.spell("torch.nn.ModuleList")
                     empty = isinstance(made, ast.List) and not made.elts
@@ -171,17 +173,25 @@ class PlainModuleList(Rule):
                     yield self.finding(made, f"{_WHY}; keep them in an `{module_list}`", edit, imports=imports)
 
     def _children(
-        self, cls: Class, init: Function, attribute: str, call: Registration, reads: Sequence[tuple[Function, ast.expr]]
+        self,
+        cls: Class,
+        init: Function,
+        attribute: str,
+        call: Registration,
+        reads: Sequence[tuple[Function, ast.expr]],
+        counted: Sequence[Edit],
     ) -> Iterator[Finding]:
-        """Loops over modules that are registered under a name that the constructor computes."""
+        """Loops over modules that are registered under a name that the constructor computes. ``counted``: edits that
+        keep how many they are."""
         own, begin = init.self_name, prefix(init, call.name)
         if not call.is_one_to_one:
             yield self.finding(reads[0][1], f"{_WHY}, and two of them may have one name or be one module")
             return
         others = [r for r in registrations(cls) if r.call is not call.call]
         foreign = any(b not in _BASES for c in (cls, *cls.subclasses) for b in c.foreign_bases)
-        if not begin and not foreign and not others and not _names(cls, attribute):
-            edits: list[Edit] = [Replace(read, f"{own}.children()") for _, read in reads]
+        alone = not foreign and not others and not _names(cls, attribute)
+        if alone and (not begin or any(_is_counted(f, read) for f, read in reads)):
+            edits: list[Edit] = [*(Replace(read, f"{own}.children()") for _, read in reads), *counted]
             message = f"{_WHY}; loop over `{own}.children()`, where they are registered"
             yield self.finding(reads[0][1], message, *edits)
             return
@@ -200,15 +210,22 @@ class PlainModuleList(Rule):
                 yield self.finding(read, f"{_WHY}, and this use is no plain loop")
                 return
             edits += edit
-        yield self.finding(reads[0][1], message, *edits)
+        yield self.finding(reads[0][1], message, *edits, *counted)
 
 
-def _looped(cls: Class, attribute: str) -> list[tuple[Function, ast.expr]]:
-    """The loops of the class and its relatives over the list; none where it is used in another way, too.
+def _is_counted(function: Function, read: ast.expr) -> bool:
+    """Whether a loop counts its rounds, which it could not with those of other children between them."""
+    return isinstance(function.file.parents[read], ast.Call)
+
+
+def _looped(cls: Class, attribute: str) -> tuple[list[tuple[Function, ast.expr]], list[ast.Call]]:
+    """The loops of the class and its relatives over the list, and where they ask for its length; none where it is used
+    in another way, too.
 
     Its constructor may append to it, and loop over it. A method that TorchScript compiles has to be among them.
     """
     found: list[tuple[Function, ast.expr]] = []
+    lengths: list[ast.Call] = []
     family = (cls, *cls.ancestors, *cls.subclasses)
     for c in family:
         for method in c.methods.values():
@@ -219,12 +236,29 @@ def _looped(cls: Class, attribute: str) -> list[tuple[Function, ast.expr]]:
                     continue
                 if isinstance(parent, ast.Call) and method.file.origin(parent.func) == "enumerate":
                     parent = method.file.parents[parent]
+                if isinstance(parent, ast.Call) and method.file.origin(parent.func) == "len" and not makes:
+                    lengths.append(parent)
+                    continue
                 if not isinstance(parent, (ast.For, ast.comprehension)):
-                    return []
+                    return [], []
                 if not makes:
                     found.append((method, node))
     compiled = {method for c in family for method in cls.file.methods_of(c)}
-    return found if any(method in compiled for method, _ in found) else []
+    return (found, lengths) if any(method in compiled for method, _ in found) else ([], [])
+
+
+def _counted(init: Function, attribute: str, lengths: Sequence[ast.Call]) -> list[Edit]:
+    """The edits that keep the length of the list in an attribute of its own, once the constructor has filled it."""
+    if not lengths or init.cls is None:
+        return []
+    last = max(init.self_attributes[attribute], key=lambda n: n.lineno)
+    statement: ast.AST = init.file.statement_of(last)
+    while init.file.parents[statement] is not init.node:
+        statement = init.file.parents[statement]
+    assert isinstance(statement, ast.stmt)
+    name = fresh(attributes_in_use(init.cls), f"num_{attribute.strip('_')}")
+    kept = f"{init.self_name}.{name} = len({init.self_name}.{attribute})"
+    return [InsertAfter(statement, kept), *(Replace(length, f"{init.self_name}.{name}") for length in lengths)]
 
 
 def _is_appended(init: Function, node: ast.expr) -> bool:
