@@ -5,13 +5,29 @@ import pytest
 from tests.rules.more_examples.accumulator import HEAD, MORE
 from tests.rules.proof import prove
 from tests.rules.texts import findings, source
+from tests.rules.tracing import document, rewritten, trace_follows
+from tsrefactor.facts.file import FileFacts
+from tsrefactor.rewrite import find
+from tsrefactor.rules import Settings
 from tsrefactor.rules.accumulator import Accumulator
+from tsrefactor.rules.soft_refactor import SoftRefactor
+from tsrefactor.vocabulary import Target
 
 LOOP = "    def forward(self, x: torch.Tensor):\n        total = 0\n        {body}\n        return total\n"
 
 
 def found(tmp_path, text):
     return findings(Accumulator(), source(tmp_path / "model.py", HEAD + text))
+
+
+def test_a_trace_wants_it_only_for_loops_whose_turns_it_keeps(tmp_path):
+    settings = Settings(Target.TRACE)
+    body = "for i in range(x.size(0)):\n            total += x[i].sum()"
+    frozen, fixed = LOOP.format(body=body), LOOP.format(body=body.replace("x.size(0)", "3"))
+    assert [len(find([Accumulator()], FileFacts(document(HEAD + t)), settings)) for t in (frozen, fixed)] == [1, 0]
+    after = rewritten([Accumulator(), SoftRefactor()], HEAD + frozen, settings).document.text
+    inputs = "[(torch.rand(3, 4),), (torch.rand(5, 4),)]"
+    assert trace_follows(after, inputs, tmp_path) and not trace_follows(HEAD + frozen, inputs, tmp_path)
 
 
 @pytest.mark.parametrize("example", MORE.values(), ids=MORE)

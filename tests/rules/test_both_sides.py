@@ -1,13 +1,22 @@
 import pytest
 
-from tests.rules.tracing import findings, model
+from tests.rules.tracing import findings, model, rewritten, trace_follows
 from tsrefactor.rules.both_sides import BothSides
 
 RULE = [BothSides()]
 INIT = "self.lin = nn.Linear(3, 3)\nself.register_buffer('seen', torch.zeros(1))"
 
 REFUSED = {
-    "both sides call layers": "if x.sum() > 0:\n    x = self.lin(x)\nelse:\n    x = self.lin(-x)\nreturn x",
+    "both sides call layers, in several statements": (
+        "if x.sum() > 0:\n    x = self.lin(x)\nelse:\n    x = -x\n    x = self.lin(x)\nreturn x"
+    ),
+    "both sides call layers, and do more": (
+        "if x.sum() > 0:\n    x += self.lin(x)\nelse:\n    x = self.lin(-x)\nreturn x"
+    ),
+    "the sides do not assign the same name": (
+        "y = x\nif x.sum() > 0:\n    x = self.lin(x)\nelse:\n    y = self.lin(-x)\nreturn x + y"
+    ),
+    "what the sides give is not known": "if x.sum() > 0:\n    return self.lin(x), x\nreturn self.lin(-x), x",
     "`x.sum(0) > 0` is not surely one bool": "if x.sum(0) > 0:\n    x = self.lin(x)\nreturn x",
     "a side leaves or checks": "if x.sum() > 0:\n    x = self.lin(x)\n    assert x.dim() == 2\nreturn x",
     "a side updates self in place": "if x.sum() > 0:\n    self.seen += 1\n    x = self.lin(x)\nreturn x",
@@ -26,6 +35,19 @@ def test_refusals_give_their_reason(reason):
     found = findings(RULE, model(REFUSED[reason], INIT))
     assert [f for f in found if reason in f.message], [f.message for f in found]
     assert not any(f.fixable for f in found)
+
+
+RETURNS = {
+    "else": "if x.sum() > 0:\n    return self.lin(x)\nelse:\n    return self.lin(-x) * 2",
+    "rest": "x = x + 1\nif x.sum() > 0:\n    return self.lin(x)\nreturn self.lin(-x) * 2",
+}
+
+
+@pytest.mark.parametrize("body", RETURNS.values(), ids=RETURNS)
+def test_a_trace_returns_what_it_selects(body, tmp_path):
+    before, inputs = model(body, INIT), "[(torch.rand(2, 3),), (-torch.rand(4, 3) - 2,)]"
+    after = rewritten(RULE, before).document.text
+    assert trace_follows(after, inputs, tmp_path, script=True) and not trace_follows(before, inputs, tmp_path)
 
 
 @pytest.mark.parametrize(

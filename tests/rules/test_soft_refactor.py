@@ -400,6 +400,47 @@ def test_two_blocks_share_the_function_of_a_method():
     assert text.document.text.count("script_if_tracing") == 2
 
 
+BESIDE_LAYERS = {
+    "float": "return self.act(x) * float(x.max())",
+    "index": "k = int(x.abs().sum()) % 3\nreturn self.act(self.act(x))[k]",
+    "largest of an item": "y = x.abs()\nloss = self.act(x).sum() / max(y.sum().item(), 1)\nreturn loss",
+}
+STAYING = {
+    "draws before": "return torch.rand_like(x) * self.act(x) * x.max().item()",
+    "called on one side only": "return (self.act(x) if self.training else x) * x.max().item()",
+    "two layers": "return self.act(x) * self.other(x) * x.max().item()",
+    "of the number": "return self.act(x, x.max().item())",
+    "beside more that cannot move": "return self.act(x) * self.bias_of(x) * x.max().item()",
+}
+
+
+@pytest.mark.parametrize("body", BESIDE_LAYERS.values(), ids=BESIDE_LAYERS)
+def test_a_number_that_meets_a_layer_moves_with_the_result(body, tmp_path):
+    before = model(body, "self.act = nn.ReLU()")
+    inputs = "[(torch.ones(3),), (torch.tensor([3.0, -1.0, 0.5]),), (torch.arange(4.0),)]"
+    assert not trace_follows(before, inputs, tmp_path)
+    assert trace_follows(rewritten(RULE, before, MODULE).document.text, inputs, tmp_path, script=True)
+
+
+UNTRACED = [
+    "if torch.jit.is_tracing():\n    y = x\nelif x.sum() > 0:\n    y = self.act(x)\nelse:\n    y = -x\nreturn y",
+    "if torch.jit.is_tracing() or x.sum() > 0:\n    x = self.act(x)\nreturn x",
+    "if not torch.jit.is_tracing() and x.sum() > 0:\n    x = self.act(x)\nreturn x",
+]
+
+
+def test_what_a_trace_does_not_ask_is_no_finding():
+    assert [findings(RULE, model(body, "self.act = nn.ReLU()")) for body in UNTRACED] == [[], [], []]
+    asked = UNTRACED[1].replace("torch.jit.is_tracing() or", "self.training or")
+    assert len(findings(RULE, model(asked, "self.act = nn.ReLU()"))) == 1
+
+
+@pytest.mark.parametrize("body", STAYING.values(), ids=STAYING)
+def test_a_layer_stays_where_its_place_matters(body):
+    text = model(body, "self.act = nn.ReLU()\nself.other = nn.ReLU()\nself.bias_of = nn.ReLU()")
+    assert not any(f.fixable for f in findings(RULE, text, MODULE))
+
+
 @pytest.mark.parametrize("example", MORE.values(), ids=MORE)
 def test_more_examples(example, tmp_path):
     prove(SoftRefactor(), example, tmp_path)

@@ -47,6 +47,23 @@ def only_eager(file: FileFacts, node: ast.AST) -> bool:
     return False
 
 
+def untraced(file: FileFacts, statement: ast.stmt) -> bool:
+    """Whether a trace never asks for the statement's condition: `torch.jit.is_tracing()` is asked before."""
+    parent = file.parents[statement]
+    if isinstance(parent, ast.If) and statement in parent.orelse and _asks_for_trace(file, parent.test):
+        return True
+    if not isinstance(statement, ast.If) or not isinstance(statement.test, ast.BoolOp):
+        return False
+    first = statement.test.values[0]
+    if isinstance(statement.test.op, ast.And):
+        return isinstance(first, ast.UnaryOp) and isinstance(first.op, ast.Not) and _asks_for_trace(file, first.operand)
+    return _asks_for_trace(file, first)
+
+
+def _asks_for_trace(file: FileFacts, test: ast.expr) -> bool:
+    return isinstance(test, ast.Call) and file.origin(test.func) == "torch.jit.is_tracing"
+
+
 def declines(file: FileFacts, node: ast.AST) -> bool:
     """Whether it raises under TorchScript and only there: ``if torch.jit.is_scripting():`` before a ``raise``."""
     if not isinstance(node, ast.If) or not isinstance(node.test, ast.Call) or not isinstance(node.body[-1], ast.Raise):

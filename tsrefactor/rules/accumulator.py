@@ -41,6 +41,9 @@ class Accumulator(Rule):
     like the number does (a tensor without dimensions takes the other's type), and `total += x` becomes
     `total = total + x`: in place, the first sum would have to fit into that tensor.
 
+    A trace keeps the number of turns of a loop over a tensor or its sizes. soft-refactor lets it compile such a loop,
+    for which this is done as well.
+
     Where the loop does not run, the result is the tensor 0, and no longer the number. Left alone: variables that are
     bound in other ways, or that count (`range(total)`, `y[total]`); sums in place of which the loop keeps another
     reference (`outs.append(total)`); sums in branches alone, where the number may well be the result; loops over
@@ -51,7 +54,7 @@ class Accumulator(Rule):
     """
 
     name = "accumulator"
-    targets = frozenset({Target.SCRIPT})
+    targets = frozenset({Target.SCRIPT, Target.TRACE})
     answers = frozenset({"scalar-argument"})
     examples = [
         _example(
@@ -75,17 +78,24 @@ class Accumulator(Rule):
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        traced = settings.target is Target.TRACE
         for function in file.functions:
+            if traced and function.dependence.is_compiled:
+                continue
             for statement in function.of(ast.Assign):
-                yield from self._started(function, statement)
+                yield from self._started(function, statement, traced)
 
-    def _started(self, function: Function, start: ast.Assign) -> Iterator[Finding]:
+    def _started(self, function: Function, start: ast.Assign, traced: bool) -> Iterator[Finding]:
         for name, value in numbers(start):
             sums = _sums(function, name, start)
             if not sums or not all(_adds_tensor(function, s, name) for s in sums):
                 continue
+            if traced and not any(_is_frozen(function, n) for s in sums for n in _around(function, s, start)):
+                continue
             reason = _refusal(function, name, start, sums)
             message = f"'{name}' starts as a number, which it remains for TorchScript"
+            if reason is not None and traced:
+                continue  # soft-refactor tells what a trace keeps
             if reason is not None:
                 yield self.finding(start, f"{message}: {reason}")
                 continue
@@ -148,6 +158,13 @@ def _in_loop_after(function: Function, statement: ast.stmt, start: ast.stmt) -> 
         if isinstance(node, _LOOPS) and not any(n is start for n in walk(node)) and not _over_modules(function, node):
             return True
     return False
+
+
+def _is_frozen(function: Function, loop: ast.stmt) -> bool:
+    """Whether a trace keeps the example's number of turns."""
+    if isinstance(loop, ast.For):
+        return function.dependence.freezes_loop(loop)
+    return isinstance(loop, ast.While) and function.dependence.freezes(loop.test)
 
 
 def _over_modules(function: Function, loop: ast.stmt) -> bool:

@@ -53,10 +53,11 @@ class BothSides(Rule):
     and no parameter gets a gradient of zeros in place of none.
 
     It takes an `if` of which one side calls layers and the other is plain (`logits = early`, or nothing), and an early
-    `return` before the rest of the function. That both sides are of one shape is for a case to prove.
+    `return` before the rest of the function. Where both sides call layers, each must be one statement; the trace gets a
+    line of its own then. That both sides are of one shape is for a case to prove.
 
-    Left alone, with the reason: conditions that are not surely one bool without dimensions; sides that both call
-    layers; a side that assigns attributes, updates a value from before, returns or raises.
+    Left alone, with the reason: conditions that are not surely one bool without dimensions; sides of several
+    statements that both call layers; a side that assigns attributes, updates a value from before, returns or raises.
 
     Source: the TracerWarning "Converting a tensor to a Python boolean …"; the documentation of `torch.jit.is_tracing`.
     """
@@ -134,6 +135,27 @@ class BothSides(Rule):
         return result
 """,
         ),
+        # Layers on both sides.
+        _example(
+            """\
+    def forward(self, x):
+        if x.mean() > 0:
+            y = self.first(x)  # the bright ones
+        else:
+            y = self.second(x)
+        return y * 2
+""",
+            """\
+    def forward(self, x):
+        if torch.jit.is_tracing():  # which runs both sides
+            y = torch.where(x.mean() > 0, self.first(x), self.second(x))
+        elif x.mean() > 0:
+            y = self.first(x)  # the bright ones
+        else:
+            y = self.second(x)
+        return y * 2
+""",
+        ),
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
@@ -155,11 +177,12 @@ class BothSides(Rule):
         if not any(calling):
             return
         try:
-            if all(calling):
-                raise _Refused("both sides call layers")
             if not is_single_truth(function, node.test):
                 raise _Refused(f"`{ast.unparse(node.test)}` is not surely one bool in a tensor without dimensions")
-            made = _early(function, node, rest) if rest else _sides(function, node, calling[0])
+            if all(calling):
+                made = _both(function, node, sides)
+            else:
+                made = _early(function, node, rest) if rest else _sides(function, node, calling[0])
         except _Refused as reason:
             yield self.finding(node, f"{message}; it cannot run both: {reason}")
             return
@@ -272,6 +295,38 @@ def _sides(function: Function, node: ast.If, body_calls: bool) -> tuple[list[Edi
         lines.append(f"{name} = {writer.where}({writer.test}, {', '.join(sides)})")
     edits = [*writer.guarded(body_calls), InsertAfter(node, writer.selection(lines), writer.pieces)]
     return edits, writer.imports
+
+
+def _both(
+    function: Function, node: ast.If, sides: Sequence[Sequence[ast.stmt]]
+) -> tuple[list[Edit], frozenset[Import]]:
+    """The edits for an ``if`` of which both sides are one statement that calls layers."""
+    if any(len(side) != 1 for side in sides):
+        raise _Refused("both sides call layers, in several statements")
+    (first,), (second,) = sides
+    if isinstance(first, ast.Return) and isinstance(second, ast.Return):
+        given, start = (first.value, second.value), "return"
+    elif isinstance(first, ast.Assign) and isinstance(second, ast.Assign):
+        targets = {ast.unparse(t) for s in (first, second) for t in s.targets}
+        if len(targets) > 1 or not isinstance(first.targets[0], ast.Name):
+            raise _Refused("the sides do not assign the same name")
+        _check_harmless(function, [first, second])
+        given, start = (first.value, second.value), f"{first.targets[0].id} ="
+    else:
+        raise _Refused("both sides call layers, and do more than assign or return what these give")
+    values = [v for v in given if v is not None and function.type_of(v, presume=True) == TENSOR]
+    if len(values) < 2:
+        raise _Refused("what the sides give is not known to be tensors")
+    if function.flow.mutates(values) & function.flow.free(values):
+        raise _Refused("a side updates a value in place")
+    writer = _Writer(function, node)
+    pieces: Pieces = {"test": node.test, "first": values[0], "second": values[1], "body": node.body}
+    select = f"{start} {writer.where}({{test}}, {{first}}, {{second}})"
+    text = f"if {writer.tracing}():  # which runs both sides\n    {select}\nelif {{test}}:\n    {{body}}"
+    if node.orelse:
+        text += "\nelse:\n    {orelse}"
+        pieces["orelse"] = node.orelse
+    return [Replace([node], text, pieces)], writer.imports
 
 
 def _early(function: Function, node: ast.If, rest: Sequence[ast.stmt]) -> tuple[list[Edit], frozenset[Import]]:

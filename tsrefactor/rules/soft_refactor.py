@@ -8,11 +8,15 @@ from collections.abc import Iterator
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.freezing import Freezing
+from tsrefactor.facts.layer_calls import layer_to_call_before
 from tsrefactor.facts.moving import expression_name, free_name, moved, overriding
+from tsrefactor.facts.names import fresh
 from tsrefactor.facts.outline import Outline, outline, outline_expression
 from tsrefactor.facts.passing import Unmovable
+from tsrefactor.facts.placement import untraced
 from tsrefactor.facts.selection import NotAlike, choose
 from tsrefactor.facts.types import TENSOR
+from tsrefactor.source.edits import InsertBefore, Replace
 from tsrefactor.vocabulary import Placement, Target
 
 from .base import Example, Finding, Rule, Settings, shortened
@@ -54,6 +58,8 @@ class SoftRefactor(Rule):
 
     `--placement inner`, the classic form, puts the function right before the block; it serves a trace only. `module`
     puts it above the class, which TorchScript can compile as well.
+
+    A layer whose result meets the number is called before, in a variable.
 
     A method that such a block calls, and that only computes with what it is given, becomes a function of the module,
     which the method calls in its turn. One that a class of the file overrides stays.
@@ -314,6 +320,10 @@ class Model(torch.nn.Module):
                 edits, imports = moved(function, found, placement, name)
                 taken.add(name)
             except (Unmovable, ValueError) as reason:
+                layer = None if around is None else layer_to_call_before(function, around, use)
+                if layer is not None:
+                    yield self._apart(function, layer, message)
+                    continue
                 yield self.finding(use, f"{message}; what uses it cannot move into a function: {reason}")
                 continue
             presumed = found.presumed or (around is not None and function.type_of(around) != TENSOR)
@@ -321,6 +331,13 @@ class Model(torch.nn.Module):
             yield self.finding(
                 place, message, *edits, imports=imports, presumed=presumed, trap=True, caveat=overriding(found)
             )
+
+    def _apart(self, function: Function, layer: ast.Call, message: str) -> Finding:
+        """Calls a layer before the statement with the number, so that the rest of that can move."""
+        named = next(n.attr for n in ast.walk(layer.func) if isinstance(n, ast.Attribute))
+        name = fresh(function.flow.local_names | function.file.module_names, named, f"{named}_output")
+        before = InsertBefore(function.file.statement_of(layer), f"{name} = {{layer}}", {"layer": layer})
+        return self.finding(layer, f"{message}; call `{named}` before", before, Replace(layer, name))
 
 
 _NUMBERS = ("size", "shape", "item", "tolist", "len", "int", "float")
@@ -332,6 +349,8 @@ _KEEPING = (ast.If, ast.While, ast.For, *_SIMPLE)
 def _frozen(function: Function, statement: ast.stmt, presume: bool = True) -> ast.AST | None:
     """The statement, or the conditional expression in it, of which a trace keeps the way that the example took."""
     dependence = function.dependence
+    if function.file.mentions("is_tracing") and untraced(function.file, statement):
+        return None
     if isinstance(statement, (ast.If, ast.While)):
         return statement if dependence.freezes(statement.test, presume) else None
     if isinstance(statement, ast.For):
