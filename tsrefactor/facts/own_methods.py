@@ -41,7 +41,8 @@ def type_is_told(method: Function, parameter: Parameter, given: bool) -> bool:
     if type_ == TENSOR or (not type_.known and given and parameter.default is None):
         return True
     calls = method.file.callers.given(method, parameter.name)
-    return type_.known and type_.name != "Union" and all(c.type_of(v) in (type_, UNKNOWN) for c, v in calls)
+    taken = {UNKNOWN, type_, *(type_.args if type_.name == "Optional" else ())}
+    return type_.known and type_.name != "Union" and all(c.type_of(v) in taken for c, v in calls)
 
 
 def function_name(method: Function) -> str:

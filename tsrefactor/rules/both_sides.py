@@ -324,8 +324,7 @@ def _both(
     select = f"{start} {writer.where}({{test}}, {{first}}, {{second}})"
     text = f"if {writer.tracing}():  # which runs both sides\n    {select}\nelif {{test}}:\n    {{body}}"
     if node.orelse:
-        text += "\nelse:\n    {orelse}"
-        pieces["orelse"] = node.orelse
+        text, pieces = f"{text}\nelse:\n    {{orelse}}", {**pieces, "orelse": node.orelse}
     return [Replace([node], text, pieces)], writer.imports
 
 
