@@ -249,10 +249,18 @@ def _optional(function: Function, node: ast.AST) -> ast.expr | None:
         if isinstance(n, (ast.Name, ast.Attribute)) and isinstance(n.ctx, ast.Load)
         and (isinstance(n, ast.Name) or path_of(function, n) is not None)
     ]  # fmt: skip
-    typed = [n for n in found if function.type_of(n).optional]
+    typed = [n for n in found if function.type_of(n).optional or _is_declared_optional(function, n)]
     unknown = [n for n in found if function.type_of(n) == UNKNOWN and function.file.origin(n) == ast.unparse(n)]
     near = [n for n in unknown if "." not in (path_of(function, n) or "")] or unknown
     return typed[0] if typed else near[0] if len(near) == 1 else None
+
+
+def _is_declared_optional(function: Function, node: ast.expr) -> bool:
+    """Whether it is a parameter that its annotation lets be None, whatever the runs saw."""
+    if not isinstance(node, ast.Name):
+        return False
+    declared = next((p.annotation for p in function.parameters if p.name == node.id), None)
+    return declared is not None and function.file.annotated(declared).optional
 
 
 def _operands(node: ast.AST) -> list[ast.expr]:

@@ -58,4 +58,11 @@ MORE = {
         "            for other in more:\n                x = x + other\n        return x\n",
         "[(torch.rand(3, 4),), (torch.rand(2, 4), [torch.rand(2, 4)])]",
     ),
+    "a parameter that the runs saw filled": _example(
+        "class Model(nn.Module):\n    def forward(self, x: Optional[torch.Tensor]):\n"
+        "        rows, columns = x.shape\n        return x.view(columns, rows)\n",
+        "class Model(nn.Module):\n    def forward(self, x: Optional[torch.Tensor]):\n"
+        "        assert x is not None\n        rows, columns = x.shape\n        return x.view(columns, rows)\n",
+        "[(torch.rand(3, 4),), (torch.rand(2, 4),)]",
+    ),
 }
