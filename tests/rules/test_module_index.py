@@ -355,12 +355,30 @@ def test_a_numbered_slice(before, after, condition, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("before", "over", "condition"),
+    [
+        ("a, b in zip(self.layers[:-1], self.grown)", "zip(self.layers, self.grown)", "i < len(self.layers) - 1"),
+        ("a, b in zip(self.layers[1:], self.grown[1:])", "zip(self.layers, self.grown), -1", "i >= 0"),
+        ("i, (a, b) in enumerate(zip(self.layers, self.pair[:1]))", "zip(self.layers, self.pair)", "i < 1"),
+    ],
+)
+def test_slices_side_by_side(before, over, condition, tmp_path):
+    file = source(tmp_path / "model.py", loop(f"for {before}:", "x = b(a(x))"))
+    written = loop(f"for i, (a, b) in enumerate({over}):", f"if {condition}:", "    x = b(a(x))")
+    assert rewritten(RULE, file) == written
+    inputs, error = "[(torch.rand(2, 4),), (torch.rand(3, 4),)]", "no attribute '__call__'"
+    prove(RULE, Example(file.text, written, inputs, Target.SCRIPT, error=error), tmp_path)
+
+
+@pytest.mark.parametrize(
     ("head", "reason"),
     [
         ("for i, layer in enumerate(self.layers[k:]):", "no literals"),
         ("for i, layer in enumerate(self.layers[-2:]):", "no literals"),
         ("for i, layer in enumerate(self.layers[::2]):", "no literals"),
         ("for pair in enumerate(self.layers[1:]):", "no pair of names"),
+        ("for i, layer in enumerate(self.layers[1:], 1):", "no pair of names"),
+        ("for a, b in zip(self.layers[1:], self.grown):", "not alike"),
     ],
 )
 def test_a_numbered_slice_that_stays(head, reason, tmp_path):

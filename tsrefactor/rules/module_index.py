@@ -176,8 +176,8 @@ class ModuleIndex(Rule):
     def _container_loop(self, loop: Loop) -> Iterator[Finding]:
         node, over = loop.node, loop.node.iter
         origin = loop.function.file.origin(over.func) if isinstance(over, ast.Call) else ""
-        if isinstance(over, ast.Call) and origin == "enumerate":
-            yield from self._numbered_slice(loop, over)
+        if isinstance(over, ast.Call) and origin in ("enumerate", "zip"):
+            yield from self._part_of_all(loop, over, origin)
             return
         backwards = over.args[0] if isinstance(over, ast.Call) and origin == "reversed" and over.args else None
         if isinstance(over, ast.Subscript) and ast.unparse(over.slice) == "::-1":
@@ -207,28 +207,41 @@ class ModuleIndex(Rule):
         else:
             yield self.finding(node, f"{why}; loop over all of it", *edits, answers=answered)
 
-    def _numbered_slice(self, loop: Loop, over: ast.Call) -> Iterator[Finding]:
-        """``for i, m in enumerate(self.l[1:])``: all modules are numbered so that the slice's first has the 0."""
-        node, part = loop.node, over.args[0] if len(over.args) == 1 and not over.keywords else None
-        if not isinstance(part, ast.Subscript) or not isinstance(part.slice, ast.Slice):
+    def _part_of_all(self, loop: Loop, over: ast.Call, origin: str) -> Iterator[Finding]:
+        """``for i, m in enumerate(self.l[1:])``, ``for m, n in zip(self.l[:-1], self.n)``: all modules are numbered so
+        that the slice's first has the 0."""
+        node, target, inner, index = loop.node, loop.node.target, over, None
+        if over.keywords or not over.args:
             return
-        if not holds_modules(loop.function, part.value):
+        parts = [over.args[0]] if origin == "enumerate" else over.args
+        if origin == "enumerate":
+            pair = target.elts if isinstance(target, ast.Tuple) and len(target.elts) == 2 else [None, target]
+            index, target = pair[0].id if isinstance(pair[0], ast.Name) else None, pair[1] or target
+            if isinstance(parts[0], ast.Call) and loop.function.file.origin(parts[0].func) == "zip":
+                inner, parts = parts[0], parts[0].args
+        whole = [p.value if isinstance(p, ast.Subscript) and isinstance(p.slice, ast.Slice) else p for p in parts]
+        slices = [p.slice if p is not w else None for p, w in zip(parts, whole, strict=True)]  # type: ignore[attr-defined]
+        if not any(slices) or inner.keywords or not all(holds_modules(loop.function, w) for w in whole):
             return
-        answered, text = self._at(loop.function, node), ast.unparse(part.value)
-        names = node.target.elts if isinstance(node.target, ast.Tuple) else []
-        index = names[0].id if len(names) == 2 and isinstance(names[0], ast.Name) else None
-        first = _literal(part.slice.lower) if part.slice.lower is not None else 0
-        guard = _slice_guard(part.slice, text, index or "", first or 0)
-        reason = "its bounds are no literals" if guard is None or first is None or first < 0 else loop.refusal(True)
-        if index is None:
+        answered, texts = self._at(loop.function, node), [ast.unparse(w) for w in whole]
+        reason = loop.refusal(guarded=True)
+        if origin == "enumerate" and (index is None or len(over.args) > 1):
             reason = "its target is no pair of names"
         elif index in loop.function.flow.live_after(node):
             reason = f"`{index}` is read after it"
+        firsts = {_literal(s.lower) if s is not None and s.lower is not None else 0 for s in slices}
+        index, first = index or loop.fresh("i", "j", "index"), max(firsts, key=lambda n: -1 if n is None else n) or 0
+        guards = [_slice_guard(s, t, index, first) for s, t in zip(slices, texts, strict=True) if s is not None]
+        if len(firsts) > 1 or None in firsts | set(guards) or first < 0:
+            reason = "its bounds are no literals, or not alike"
         if reason is not None:
             yield self.finding(node, f"{_SLICE}, and {reason}", answers=answered)
             return
-        numbered = f"enumerate({text}, {-first})" if first else f"enumerate({text})"
-        edits = _rewritten(loop, ast.unparse(node.target).strip("()"), numbered, {}, guard or "")
+        over_all = texts[0] if len(texts) == 1 and inner is over else f"zip({', '.join(texts)})"
+        named = ast.unparse(target) if isinstance(target, ast.Name) else f"({ast.unparse(target).strip('()')})"
+        numbered = f"enumerate({over_all}, {-first})" if first else f"enumerate({over_all})"
+        guard = " and ".join(dict.fromkeys(filter(None, guards)))
+        edits = _rewritten(loop, f"{index}, {named}", numbered, {}, guard)
         yield self.finding(node, f"{_SLICE}; loop over all of it", *edits, answers=answered)
 
     # -- a second module under one name --------------------------------------------------------------------------------
