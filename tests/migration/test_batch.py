@@ -231,6 +231,23 @@ def test_an_edit_that_only_generated_inputs_need_is_kept(migrated):
     assert cases["a"].status is Status.MIGRATED and "torch.arange(x.shape[0])" in text
 
 
+def test_a_sum_over_rows_that_starts_as_a_number_follows_them(migrated):
+    cases, text = migrated(
+        """
+        class A(nn.Module):
+            def forward(self, x):
+                loss = 0
+                for i in range(x.size(0)):
+                    loss += x[i].pow(2).mean()
+                return loss / x.size(0)
+        """,
+        "yield case('a', 'A', x)\n",
+        target=Target.TRACE,
+    )
+    assert cases["a"].status is Status.MIGRATED
+    assert "loss = torch.tensor(0)" in text and "def _update_loss(x, loss):" in text
+
+
 @pytest.mark.parametrize(("more", "column"), [("", 0), ("*_, rows = [x.shape[0]]", 8)])
 def test_a_helper_for_a_trace_leaves_a_model_that_scripts_scripting(migrated, more, column):
     cases, text = migrated(

@@ -134,6 +134,9 @@ class Inference(Expressions):
         if parameter is not None:
             return TOP
         recorded = observed.locals.get(name, UNKNOWN) if observed is not None else UNKNOWN
+        if recorded.name == "Union":  # a rewrite may have left one of them
+            bound = self._bound(name)
+            return bound if bound is None or bound in recorded.args else recorded
         if recorded.known and recorded != NONE:
             return recorded
         if recorded == NONE:  # what else it may be, no run saw

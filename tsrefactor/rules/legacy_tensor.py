@@ -154,7 +154,8 @@ class Model(torch.nn.Module):
     def forward(self, x):
         n = x.size(0)
         counts = torch.LongTensor(n, 2).fill_(n)
-        return x.new(n, 2).fill_(1) * x.sum(), counts
+        order = torch.LongTensor(list(range(n)))
+        return x.new(n, 2).fill_(1) * x.sum(), counts, order, torch.FloatTensor([i for i in range(n)])
 """,
             after="""\
 import torch
@@ -164,7 +165,8 @@ class Model(torch.nn.Module):
     def forward(self, x):
         n = x.size(0)
         counts = torch.empty(n, 2, dtype=torch.long).fill_(n)
-        return x.new_empty(n, 2).fill_(1) * x.sum(), counts
+        order = torch.arange(n)
+        return x.new_empty(n, 2).fill_(1) * x.sum(), counts, order, torch.arange(n, dtype=torch.float)
 """,
             inputs="[(torch.rand(2, 4),), (torch.rand(3, 4),)]",
             breaks=Target.TRACE,
@@ -242,9 +244,8 @@ def _keeps_sizes(function: Function, call: ast.Call) -> bool:
     if isinstance(func, ast.Attribute) and func.attr == "zero_" and isinstance(func.value, ast.Call):
         call, func = func.value, func.value.func
     makes = isinstance(func, ast.Attribute) and func.attr in ("new", "new_tensor")
-    return (makes or function.file.origin(func) in _CONSTRUCTORS) and any(
-        map(function.dependence.holds_kept, call.args)
-    )
+    makes |= function.file.origin(func) in (*_CONSTRUCTORS, "torch.tensor")
+    return makes and any(map(function.dependence.holds_kept, call.args))
 
 
 def _method(function: Function, func: ast.Attribute, call: ast.Call) -> _Modern | None:
@@ -341,6 +342,8 @@ def _constructed(function: Function, call: ast.Call, traced: bool) -> _Modern | 
     if origin == "torch.nonzero" and len(call.args) == 1 and (as_tuple := _as_tuple(call)) is not None:
         name = "where" if as_tuple else "nonzero"
         return _Modern(f"{{{name}}}({{x}})", {"x": call.args[0]}, [f"torch.{name}"])
+    if traced and not call.keywords and len(call.args) == 1 and (listed := _listed(function, origin, call.args[0])):
+        return listed
     if origin not in _CONSTRUCTORS or call.keywords:
         return None
     dtype = _CONSTRUCTORS[origin]
@@ -358,6 +361,39 @@ def _constructed(function: Function, call: ast.Call, traced: bool) -> _Modern | 
         floats = function.type_of(call.args[0].elt) == FLOAT
         return _Modern("{tensor}({a0})", {"a0": call.args[0]}, ["torch.tensor"]) if floats else None
     return None
+
+
+def _listed(function: Function, origin: str, values: ast.expr) -> _Modern | None:
+    """``torch.LongTensor([n, m])``, ``torch.LongTensor(range(n))``, ``torch.tensor([i for i in range(n)])``."""
+    dtype = _CONSTRUCTORS.get(origin)
+    if origin == "torch.Tensor" or origin not in (*_CONSTRUCTORS, "torch.tensor"):
+        return None
+    end = _end_of_range(function, values)
+    if end is not None:
+        given = "" if dtype in (None, "torch.long") else f", dtype={{{str(dtype).rpartition('.')[2]}}}"
+        names = ["torch.arange", *([dtype] if given and dtype else [])]
+        return _Modern(f"{{arange}}({{end}}{given})", {"end": end}, names)
+    if dtype is None or not isinstance(values, (ast.List, ast.Tuple)) or not values.elts:
+        return None
+    fitting = (INT, FLOAT) if dtype in ("torch.float", "torch.double") else (INT,)
+    if any(function.type_of(v) not in fitting for v in values.elts):
+        return None
+    return _Modern(
+        f"{{tensor}}({{values}}, dtype={{{dtype.rpartition('.')[2]}}})", {"values": values}, ["torch.tensor", dtype]
+    )
+
+
+def _end_of_range(function: Function, node: ast.expr) -> ast.expr | None:
+    """``n`` of ``range(n)``, ``list(range(n))`` and ``[i for i in range(n)]``."""
+    if isinstance(node, ast.ListComp) and len(node.generators) == 1 and not node.generators[0].ifs:
+        same = ast.unparse(node.elt) == ast.unparse(node.generators[0].target)
+        return _end_of_range(function, node.generators[0].iter) if same else None
+    if not isinstance(node, ast.Call) or len(node.args) != 1 or node.keywords:
+        return None
+    if function.file.origin(node.func) == "list":
+        return _end_of_range(function, node.args[0])
+    number = function.file.origin(node.func) == "range" and function.type_of(node.args[0]) == INT
+    return node.args[0] if number else None
 
 
 def _floats(function: Function, values: list[ast.expr]) -> _Modern | None:
