@@ -211,6 +211,16 @@ class FileFacts:
             n.name for n in self.tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))
         } | set(self.imports.origins)  # fmt: skip
 
+    @cached_property
+    def names(self) -> set[str]:
+        """Every name and parameter in the file, of whatever scope."""
+        return {n.id for n in self.of(ast.Name)} | {n.arg for n in self.of(ast.arg)}
+
+    @cached_property
+    def method_functions(self) -> dict[Function, str]:
+        """The names given out, so far, for functions that methods are to become: see plain_methods."""
+        return {}
+
     def node_at(self, diagnosis: Diagnosis, *kinds: type[ast.AST]) -> ast.AST | None:
         """The outermost node of one of these kinds that begins where the diagnosis points (else one on its line)."""
         place = diagnosis.place

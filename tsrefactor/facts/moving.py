@@ -57,8 +57,11 @@ def overriding(found: Outline) -> str | None:
 
 
 def free_name(function: Function, taken: Set[str], wanted: str) -> str:
-    """A name for a helper that neither the function nor the module has."""
-    return fresh(taken | function.flow.local_names | function.file.module_names, wanted)
+    """A name for a helper that neither the function nor the module has, nor a method that becomes a function."""
+    file = function.file
+    methods = {f"_{f.name.strip('_')}" for f in file.all_functions if f.cls is not None}
+    methods |= set(file.method_functions.values())
+    return fresh(taken | function.flow.local_names | file.module_names | methods, wanted)
 
 
 def expression_name(function: Function, found: Outline, taken: Set[str]) -> str:

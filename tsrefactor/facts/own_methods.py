@@ -9,7 +9,7 @@ from tsrefactor.source.edits import Edit, InsertBefore, Replace
 from tsrefactor.source.excerpt import excerpt, indented
 from tsrefactor.source.imports import Import
 
-from .names import fresh
+from .names import fresh, snake
 from .types import TENSOR, UNKNOWN
 
 if TYPE_CHECKING:
@@ -46,9 +46,14 @@ def type_is_told(method: Function, parameter: Parameter, given: bool) -> bool:
 
 
 def function_name(method: Function) -> str:
-    """The name of the function: that to which the method already hands all on, else a free one."""
-    handed_to = _handed_to(method)
-    return handed_to or fresh(method.file.module_names, f"_{method.name.strip('_')}")
+    """The name of the function: that to which the method already hands all on, else a free one, given out once."""
+    file = method.file
+    given, plain = file.method_functions, method.name.strip("_")
+    if method not in given:
+        taken = {*file.module_names, *file.names, *given.values()}
+        owner = f"_{snake(method.cls.name)}_{plain}" if method.cls is not None else f"_{plain}"
+        given[method] = _handed_to(method) or fresh(taken, f"_{plain}", owner)
+    return given[method]
 
 
 def as_function(method: Function) -> tuple[list[Edit], frozenset[Import]]:

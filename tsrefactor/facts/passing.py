@@ -169,7 +169,10 @@ class Passing:
             method = plain_method(self.function, call) if isinstance(call, ast.Call) and call.func is node else None
             if method is not None:
                 assert isinstance(node, ast.Attribute)
-                self.changes[node] = function_name(method)
+                name = function_name(method)
+                if name in self.flow.local_names:
+                    raise Unmovable(f"a local takes the name of the function {name}")
+                self.changes[node] = name
                 self.methods += [method] if method not in self.methods else []
             elif attribute is not None:
                 assert isinstance(node, ast.Attribute)
