@@ -244,7 +244,7 @@ def _keeps_sizes(function: Function, call: ast.Call) -> bool:
     if isinstance(func, ast.Attribute) and func.attr == "zero_" and isinstance(func.value, ast.Call):
         call, func = func.value, func.value.func
     makes = isinstance(func, ast.Attribute) and func.attr in ("new", "new_tensor")
-    makes |= function.file.origin(func) in (*_CONSTRUCTORS, "torch.tensor")
+    makes |= function.file.origin(func) in _CONSTRUCTORS
     return makes and any(map(function.dependence.holds_kept, call.args))
 
 
@@ -364,16 +364,19 @@ def _constructed(function: Function, call: ast.Call, traced: bool) -> _Modern | 
 
 
 def _listed(function: Function, origin: str, values: ast.expr) -> _Modern | None:
-    """``torch.LongTensor([n, m])``, ``torch.LongTensor(range(n))``, ``torch.tensor([i for i in range(n)])``."""
+    """``torch.LongTensor([n, m])``, ``torch.LongTensor(range(n))``, ``torch.FloatTensor([i for i in range(n)])``.
+
+    Not `torch.tensor(range(n))`, which is of floats where n is 0.
+    """
     dtype = _CONSTRUCTORS.get(origin)
-    if origin == "torch.Tensor" or origin not in (*_CONSTRUCTORS, "torch.tensor"):
+    if dtype is None:
         return None
     end = _end_of_range(function, values)
     if end is not None:
-        given = "" if dtype in (None, "torch.long") else f", dtype={{{str(dtype).rpartition('.')[2]}}}"
-        names = ["torch.arange", *([dtype] if given and dtype else [])]
+        given = "" if dtype == "torch.long" else f", dtype={{{dtype.rpartition('.')[2]}}}"
+        names = ["torch.arange", *([dtype] if given else [])]
         return _Modern(f"{{arange}}({{end}}{given})", {"end": end}, names)
-    if dtype is None or not isinstance(values, (ast.List, ast.Tuple)) or not values.elts:
+    if not isinstance(values, (ast.List, ast.Tuple)) or not values.elts:
         return None
     fitting = (INT, FLOAT) if dtype in ("torch.float", "torch.double") else (INT,)
     if any(function.type_of(v) not in fitting for v in values.elts):
