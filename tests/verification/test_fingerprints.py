@@ -222,3 +222,16 @@ def test_a_signature_may_name_what_comes_in_the_keywords():
 
     assert forward_signature(Open()) == "(x, *, scale=1.0, **kwargs)"
     assert forward_signature(Named()) == "(x, *, scale=1.0, **kwargs)"
+
+
+def scripted_as_it_is_made():
+    class Scripted(torch.jit.ScriptModule):
+        @torch.jit.script_method
+        def forward(self, x):
+            return x * 2
+
+    return Scripted()
+
+
+def test_a_class_that_is_scripted_as_it_is_made():
+    assert examined(scripted_as_it_is_made, Inputs(X)).passed_as == "script"

@@ -245,7 +245,9 @@ def forward_signature(module: nn.Module) -> str:
     """Names, kinds and defaults of the parameters of forward, or of a `__call__` in its place, without annotations and
     addresses, and without what only its ``__signature__`` names of its ``**kwargs``.
     """
-    by_call = type(module).forward is nn.Module.forward and type(module).__call__ is not nn.Module.__call__
+    # read without its descriptor: the class of a ScriptModule has none to give
+    no_forward = inspect.getattr_static(type(module), "forward") is nn.Module.forward
+    by_call = no_forward and type(module).__call__ is not nn.Module.__call__
     called = type(module).__call__.__get__(module) if by_call else module.forward
     given = list(inspect.signature(called).parameters.values())
     code = getattr(called, "__code__", None)
