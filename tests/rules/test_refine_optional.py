@@ -81,3 +81,44 @@ def test_what_holds_the_attribute_changes_it_out_of_sight(tmp_path, change):
     text = rewritten(RefineOptional(), file, about)
     assert "        if self.fc.bias is not None:\n" in text
     assert "            bias = self.fc.bias\n            assert bias is not None\n            x = 2 * bias\n" in text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "self.build(x)",  # of a base in another file
+        "self(x)",
+        "super().forward(x)",
+        "self.__dict__['state'] = x",
+        "fill([self])",
+        "me = self\n            me.state = x",
+        "self.put(x)",
+        "self.register_buffer('state', x)",
+        "x = x + self.filled",
+    ],
+)
+def test_ways_to_set_an_attribute_out_of_sight(tmp_path, change):
+    body = STATE.replace("(nn.Module)", "(Base)") + (
+        "    def put(self, x):\n        setattr(self, 'state', x)\n\n"
+        "    @property\n    def filled(self):\n        self.state = torch.ones(1)\n        return 1\n\n"
+        f"    def forward(self, x):\n        if self.state is None:\n            {change}\n"
+        "        return x + self.state\n"
+    )
+    file, about = found(tmp_path, body, "x + self.state")
+    text = rewritten(RefineOptional(), file, about)
+    assert "        if self.state is None:\n" in text
+    assert "        state = self.state\n        assert state is not None\n        return x + state\n" in text
+
+
+@pytest.mark.parametrize("before", ["pass", "fc = self.fc"])
+@pytest.mark.parametrize("change", ["self.fc.build(x)", "fill(self.fc, x)", "fc = self.fc", "fill(x, [self.fc])"])
+def test_what_is_called_with_the_holder_may_set_it(tmp_path, before, change):
+    if before != "pass":
+        change = "fc.bias = x"
+    body = (
+        "class Model(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        f"        self.fc = nn.Linear(4, 4)\n\n    def forward(self, x):\n        {before}\n"
+        f"        if self.fc.bias is None:\n            {change}\n        return x * self.fc.bias\n"
+    )
+    file, about = found(tmp_path, body, "x * self.fc.bias")
+    assert "        if self.fc.bias is None:\n" in rewritten(RefineOptional(), file, about)

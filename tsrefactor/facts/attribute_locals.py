@@ -11,6 +11,10 @@ from tsrefactor.source.edits import Edit, InsertBefore, Piece, Replace
 from .definitions import Class, Function
 from .nodes import walk
 from .placement import is_elif
+from .types import TENSOR
+
+_TABLES = ("__dict__", "_modules", "_parameters", "_buffers")
+_HARMLESS = frozenset({"parameters", "named_parameters", "buffers", "named_buffers"})  # of nn.Module
 
 
 def path_of(function: Function, node: ast.AST) -> str | None:
@@ -108,47 +112,73 @@ def reads(function: Function, code: Iterable[ast.AST], attribute: str) -> list[a
 
 def _changes_out_of_sight(function: Function, region: Sequence[ast.stmt], attribute: str) -> bool:
     """Whether anything but a plain assignment may set the attribute, or what holds it, in these statements."""
-    own, holders = set(function.nodes), _holders(attribute)
-    for node in (n for s in region for n in walk(s)):
+    own, inside = set(function.nodes), {n for s in region for n in walk(s)}
+    for node in inside:
         if isinstance(node, ast.Attribute) and path_of(function, node) == attribute:
             stored = not isinstance(node.ctx, ast.Load)
-            statement = function.file.statement_of(node)
-            if node not in own or (stored and not _store(function, statement, attribute)):
+            if node not in own or (stored and not _store(function, function.file.statement_of(node), attribute)):
                 return True
-        elif isinstance(node, ast.Attribute) and path_of(function, node) in holders:
-            if not isinstance(node.ctx, ast.Load):
+    beside = [n for n in walk(function.node) if n not in inside]
+    if any(_is_handed_on(function, n, attribute) and not _is_in_call(function, n) for n in beside):
+        return True  # under another name, by which these statements may set it
+    rest = [n for n in inside if path_of(function, n) != attribute] + [n for n in beside if n not in own]
+    return _disturbs(function, rest, attribute, set())
+
+
+def _disturbs(function: Function, nodes: Iterable[ast.AST], attribute: str, seen: set[str]) -> bool:
+    """Whether this code may set it or what holds it, itself or by what it calls."""
+    holders = _holders(attribute)
+    tables = {".".join(filter(None, (h, t))) for h in ("", *holders) for t in _TABLES}
+    for node in nodes:
+        if _is_handed_on(function, node, attribute):
+            return True
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super":
+            return True
+        path = path_of(function, node)
+        if not isinstance(node, ast.Attribute) or path is None:
+            continue
+        if path in tables or (path in (attribute, *holders) and not isinstance(node.ctx, ast.Load)):
+            return True
+        call = function.file.parents[node]
+        called = isinstance(call, ast.Call) and call.func is node
+        if called and any(path.startswith(f"{h}.") for h in holders) and not path.startswith(f"{attribute}."):
+            if function.type_of(node.value) != TENSOR:  # a method of the holder may set it
                 return True
-        elif isinstance(node, ast.Call):
-            passed = [*node.args, *(k.value for k in node.keywords)]
-            if any(isinstance(a, ast.Name) and a.id == function.self_name for a in passed):
-                return True
-            if path_of(function, node.func) in holders:  # a call of the module that holds it may set it
-                return True
-            method = function.self_attribute(node.func)
-            if method is not None and function.cls is not None and _sets(function.cls, method, attribute, set()):
-                return True
+        if path == node.attr and function.cls is not None and _sets(function.cls, path, called, attribute, seen):
+            return True
     return False
+
+
+def _sets(cls: Class, name: str, called: bool, attribute: str, seen: set[str]) -> bool:
+    """Whether ``self.name``, of the class or one that derives from it, runs code that may set the attribute."""
+    if name in seen:
+        return False
+    family = (cls, *cls.ancestors, *cls.subclasses)
+    versions = [c.methods[name] for c in family if name in c.methods]  # a property, or a method handed on, too
+    if versions:
+        seen.add(name)
+        return name == attribute.partition(".")[0] or any(_disturbs(v, walk(v.node), attribute, seen) for v in versions)
+    known = any(name in c.assigned or name in c.body_values or name in c.annotations for c in family)
+    made = known or any(c.observed is not None and name in c.observed.children for c in family)
+    return called and not made and name not in _HARMLESS
+
+
+def _is_handed_on(function: Function, node: ast.AST, attribute: str) -> bool:
+    """Whether it is ``self``, or what holds the attribute, and not only to read or set one of its own attributes."""
+    is_self = isinstance(node, ast.Name) and node.id == function.self_name
+    if not is_self and path_of(function, node) not in _holders(attribute):
+        return False
+    parent = function.file.parents[node]
+    if isinstance(parent, ast.Compare):
+        return not all(isinstance(op, (ast.Is, ast.IsNot)) for op in parent.ops)
+    return not isinstance(parent, ast.Attribute) and isinstance(getattr(node, "ctx", None), ast.Load)
+
+
+def _is_in_call(function: Function, node: ast.AST) -> bool:
+    return isinstance(function.file.parents[node], (ast.Call, ast.keyword))
 
 
 def _holders(attribute: str) -> list[str]:
     """``a`` and ``a.b`` of ``a.b.c``."""
     parts = attribute.split(".")
     return [".".join(parts[:n]) for n in range(1, len(parts))]
-
-
-def _sets(cls: Class, method: str, attribute: str, seen: set[str]) -> bool:
-    """Whether a method, or one that it calls, assigns it or its holder; in the class or one that derives from it."""
-    if method in seen:
-        return False
-    seen.add(method)
-    versions = [c.methods[method] for c in (cls, *cls.ancestors, *cls.subclasses) if method in c.methods]
-    for version in versions:
-        for node in walk(version.node):
-            if isinstance(node, ast.Attribute) and path_of(version, node) in (attribute, *_holders(attribute)):
-                if not isinstance(node.ctx, ast.Load):
-                    return True
-            elif isinstance(node, ast.Call):
-                called = version.self_attribute(node.func)
-                if called is not None and _sets(cls, called, attribute, seen):
-                    return True
-    return False
