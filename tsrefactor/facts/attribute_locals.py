@@ -141,9 +141,9 @@ def _disturbs(function: Function, nodes: Iterable[ast.AST], attribute: str, seen
             return True
         call = function.file.parents[node]
         called = isinstance(call, ast.Call) and call.func is node
-        if called and any(path.startswith(f"{h}.") for h in holders) and not path.startswith(f"{attribute}."):
-            if function.type_of(node.value) != TENSOR:  # a method of the holder may set it
-                return True
+        of_holder = any(path.startswith(f"{h}.") for h in holders) and not path.startswith(f"{attribute}.")
+        if called and of_holder and function.type_of(node.value) != TENSOR:  # a method of the holder may set it
+            return True
         if path == node.attr and function.cls is not None and _sets(function.cls, path, called, attribute, seen):
             return True
     return False
