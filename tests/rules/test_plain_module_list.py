@@ -151,3 +151,16 @@ def test_what_one_instance_held_says_nothing_of_the_others(tmp_path):
 def test_names_that_count(name, tmp_path):
     init = (CONVS, REGISTERED[0], f"    self.add_module({name}, m)", "self.layer_count = n")
     assert "name.startswith('layer')" in rewritten(RULE, source(tmp_path / "model.py", model(init)))
+
+
+@pytest.mark.parametrize(
+    ("body", "after"),
+    [
+        (("for m in self.layers:", "    x = m(x) / len(self.layers)", "return x"), "x = m(x) / self.num_layers\n"),
+        (("return sum([m(x) / len(self.layers) for m in self.layers])",), "outputs.append(m(x) / self.num_layers)\n"),
+    ],
+)
+def test_the_length_inside_a_loop(body, after, tmp_path):
+    init = (CONVS, *REGISTERED, "self.out = nn.Conv1d(4, 4, 1)")
+    text = rewritten(RULE, source(tmp_path / "model.py", model(init, body)))
+    assert after in text and "self.num_layers = len(self.layers)\n" in text

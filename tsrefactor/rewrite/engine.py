@@ -67,7 +67,13 @@ def apply_findings(document: Document, findings: Sequence[Finding]) -> tuple[Rew
     result, made = Rewrite(document), []
     for finding in findings:
         try:
-            made.append((finding, [surgeon.splice(edit) for edit in finding.edits]))
+            splices = [surgeon.splice(edit) for edit in finding.edits]
+            if any(
+                _overlap(a, b) and max(a.end, b.end) > min(a.start, b.start)
+                for a, b in itertools.combinations(splices, 2)
+            ):
+                raise EditRefused("its edits overlap")
+            made.append((finding, splices))
         except EditRefused as reason:
             line = document.nearest_original_line(finding.line)
             result.refused.append(Refused(finding, path, line, str(reason)))

@@ -15,7 +15,7 @@ from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.registering import registers_nothing, sees_children
 from tsrefactor.facts.registrations import Registration, registration, registrations
-from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, Replace
+from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, Piece, Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -164,8 +164,7 @@ class PlainModuleList(Rule):
                 registered = registration(method, attribute)
                 elements = elements_of(cls, attribute)
                 if registered is not None:
-                    counted = _counted(method, attribute, lengths)
-                    yield from self._children(cls, method, attribute, registered, reads, counted)
+                    yield from self._children(cls, method, attribute, registered, reads, lengths)
                 elif elements and all(_is_stateless(file, e) for e in elements) and not sees_children(cls):
                     module_list, imports = file.spell("torch.nn.ModuleList")
                     empty = isinstance(made, ast.List) and not made.elts
@@ -179,11 +178,12 @@ class PlainModuleList(Rule):
         attribute: str,
         call: Registration,
         reads: Sequence[tuple[Function, ast.expr]],
-        counted: Sequence[Edit],
+        lengths: Sequence[ast.Call],
     ) -> Iterator[Finding]:
-        """Loops over modules that are registered under a name that the constructor computes. ``counted``: edits that
-        keep how many they are."""
+        """Loops over modules that are registered under a name that the constructor computes. ``lengths``: where the
+        class asks how many they are."""
         own, begin = init.self_name, prefix(init, call.name)
+        kept, counts = _counted(init, attribute, lengths)
         if not call.is_one_to_one:
             yield self.finding(reads[0][1], f"{_WHY}, and two of them may have one name or be one module")
             return
@@ -191,7 +191,8 @@ class PlainModuleList(Rule):
         foreign = any(b not in _BASES for c in (cls, *cls.subclasses) for b in c.foreign_bases)
         alone = not foreign and not others and not _names(cls, attribute)
         if alone and (not begin or any(_is_counted(f, read) for f, read in reads)):
-            edits: list[Edit] = [*(Replace(read, f"{own}.children()") for _, read in reads), *counted]
+            edits: list[Edit] = [Replace(read, f"{own}.children()") for _, read in reads]
+            edits += [*kept, *(Replace(length, name) for length, name in counts.items())]
             message = f"{_WHY}; loop over `{own}.children()`, where they are registered"
             yield self.finding(reads[0][1], message, *edits)
             return
@@ -203,14 +204,18 @@ class PlainModuleList(Rule):
             return
         test, edits = f".startswith({begin!r})", []
         taken: dict[Function, set[str]] = {}
+        inside: set[ast.AST] = set()
         for function, read in reads:
             names = taken.setdefault(function, {n.id for n in function.of(ast.Name)} | function.flow.local_names)
-            edit = _guarded(function, read, test, names)
+            loop = function.file.parents[read]
+            inside |= set(walk(function.file.parents[loop] if isinstance(loop, ast.comprehension) else loop))
+            edit = _guarded(function, read, test, names, counts)
             if edit is None:
                 yield self.finding(read, f"{_WHY}, and this use is no plain loop")
                 return
             edits += edit
-        yield self.finding(reads[0][1], message, *edits, *counted)
+        edits += [*kept, *(Replace(length, name) for length, name in counts.items() if length not in inside)]
+        yield self.finding(reads[0][1], message, *edits)
 
 
 def _is_counted(function: Function, read: ast.expr) -> bool:
@@ -247,10 +252,11 @@ def _looped(cls: Class, attribute: str) -> tuple[list[tuple[Function, ast.expr]]
     return (found, lengths) if any(method in compiled for method, _ in found) else ([], [])
 
 
-def _counted(init: Function, attribute: str, lengths: Sequence[ast.Call]) -> list[Edit]:
-    """The edits that keep the length of the list in an attribute of its own, once the constructor has filled it."""
+def _counted(init: Function, attribute: str, lengths: Sequence[ast.Call]) -> tuple[list[Edit], dict[ast.expr, str]]:
+    """The edit that keeps the length of the list in an attribute of its own, once the constructor has filled it, and
+    what stands for each ``len``."""
     if not lengths or init.cls is None:
-        return []
+        return [], {}
     last = max(init.self_attributes[attribute], key=lambda n: n.lineno)
     statement: ast.AST = init.file.statement_of(last)
     while init.file.parents[statement] is not init.node:
@@ -258,7 +264,7 @@ def _counted(init: Function, attribute: str, lengths: Sequence[ast.Call]) -> lis
     assert isinstance(statement, ast.stmt)
     name = fresh(attributes_in_use(init.cls), f"num_{attribute.strip('_')}")
     kept = f"{init.self_name}.{name} = len({init.self_name}.{attribute})"
-    return [InsertAfter(statement, kept), *(Replace(length, f"{init.self_name}.{name}") for length in lengths)]
+    return [InsertAfter(statement, kept)], dict.fromkeys(lengths, f"{init.self_name}.{name}")
 
 
 def _is_appended(init: Function, node: ast.expr) -> bool:
@@ -288,7 +294,9 @@ def _names(cls: Class, attribute: str) -> list[str]:
     ]
 
 
-def _guarded(function: Function, read: ast.expr, test: str, taken: set[str]) -> list[Edit] | None:
+def _guarded(
+    function: Function, read: ast.expr, test: str, taken: set[str], counts: dict[ast.expr, str]
+) -> list[Edit] | None:
     """The edits of one loop that then goes over all children and passes over others; None where that cannot be."""
     file = function.file
     over, own = file.parents[read], function.self_name
@@ -298,7 +306,7 @@ def _guarded(function: Function, read: ast.expr, test: str, taken: set[str]) -> 
         if loop.refusal(guarded=True) is not None:
             return None
         head = f"for {name}, {over.target.id} in {own}.named_children():{{beside}}\n    if {name}{test}:\n"
-        return [around_body(loop, f"{head}        {{body}}\n{{below}}", 2)]
+        return [around_body(loop, f"{head}        {{body}}\n{{below}}", 2, counts)]
     comprehension = file.parents[over]
     statement = file.statement_of(read)
     if not isinstance(over, ast.comprehension) or not isinstance(comprehension, ast.ListComp):
@@ -313,7 +321,8 @@ def _guarded(function: Function, read: ast.expr, test: str, taken: set[str]) -> 
         f"{listed} = []\nfor {name}, {over.target.id} in {own}.named_children():\n"
         f"    if {name}{test}:\n        {listed}.append({{element}})"
     )
-    return [InsertBefore(statement, lines, {"element": comprehension.elt}), Replace(comprehension, listed)]
+    element = Piece(comprehension.elt, {n: text for n, text in counts.items() if n in set(walk(comprehension.elt))})
+    return [InsertBefore(statement, lines, {"element": element}), Replace(comprehension, listed)]
 
 
 def _is_used_around(function: Function, name: str, comprehension: ast.ListComp) -> bool:
