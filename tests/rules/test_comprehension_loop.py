@@ -47,6 +47,22 @@ HEAD = "import torch\n\n\nclass Model(torch.nn.Module):\n    def forward(self, x
             "names: List[str] = [n for n in v if n]",
             "names: List[str] = []\n        for n in v:\n            if n:\n                names.append(n)",
         ),
+        (
+            "ys = [self.bump(lazy) for n in v if n]\n        lazy = lambda: ys",
+            "kept = []\n        for n in v:\n            if n:\n                kept.append(self.bump(lazy))\n"
+            "        ys = kept\n        lazy = lambda: ys",
+        ),
+        (
+            "try:\n            y = [self.bump(n) for n in v if n]\n        except ValueError:\n            pass",
+            "try:\n            kept = []\n            for n in v:\n                if n:\n"
+            "                    kept.append(self.bump(n))\n            y = kept\n"
+            "        except ValueError:\n            pass",
+        ),
+        (
+            "x += torch.cat([y] + [self.bump(n) for n in v if n])",
+            "kept = []\n        for n in v:\n            if n:\n                kept.append(self.bump(n))\n"
+            "        x += torch.cat([y] + kept)",
+        ),
     ],
 )
 def test_written_as_a_loop(code, after, tmp_path):
@@ -83,6 +99,11 @@ def test_over_a_slice_of_modules(tmp_path):
         "return x if y else [t for t in v if t]",
         "return x and [t for t in v if t]",
         "return torch.dropout_(x), [self.fc(t) for t in v if t]",
+        "return self.count, [self.bump(t) for t in v if t]",
+        "return self.d['n'] + len([self.bump(t) for t in v if t])",
+        "self.total += sum([self.bump(t) for t in v if t])",
+        "return x[0] + sum([self.bump(t) for t in v if t])",
+        "return sum(self.buf.add_(t) for t in v if t)",
         "return {self.key(t): self.fc(t) for t in v if t}",
         "return [u for t in v if (u := t + 1)]",
         "assert x, [t for t in v if t]",

@@ -44,8 +44,9 @@ class ComprehensionLoop(Rule):
     over a slice of a ModuleList, too, for which module-index then loops over all of it.
 
     Left alone: comprehensions inside others, in conditions of a `while`, in `elif`, behind `and` and `or`, in arms of a
-    conditional expression; those before which the statement computes something that they might change, or be changed
-    by; dicts whose keys and values both do more than compute, for a loop would compute them in the other order; sets.
+    conditional expression; those before which the statement computes or reads something that they might change, or be
+    changed by; generators for `sum`, `min`, `max` or `sorted` that update in place; dicts whose keys and values both do
+    more than compute, for a loop would compute them in the other order; sets.
 
     Source: "Comprehension ifs are not supported yet" and "Only a single generator is currently supported", raised by
     torch/jit/frontend.py.
@@ -154,7 +155,35 @@ def _can_move(function: Function, node: Comprehension) -> bool:
     if isinstance(node, ast.GeneratorExp) and not _taken_whole(function, node):
         return False
     before = [n for n in walk(statement) if isinstance(n, ast.Call) and _ends_before(n, node)]
-    return not before or (flow.is_pure(before) and flow.is_pure(node) and not flow.mutates(node))
+    if flow.is_pure(node) and not flow.mutates(node):
+        return flow.is_pure(before)
+    return not before and not _reads_before(function, statement, node)
+
+
+def _reads_before(function: Function, statement: ast.stmt, node: Comprehension) -> bool:
+    """Whether the statement reads what may change before it comes to the comprehension: more than local names."""
+    roots: list[ast.AST] = [statement]
+    if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None:
+        roots = [statement.value]  # its targets are evaluated last
+    inside = set(walk(node))
+    before = [
+        n for root in roots for n in walk(root)
+        if isinstance(n, ast.expr) and n not in inside and _ends_before(n, node)
+        and not isinstance(n, (ast.Name, ast.Constant, ast.Tuple, ast.List, ast.Starred))
+    ]  # fmt: skip
+    return not all(isinstance(n, ast.Attribute) and _lasts(function, n) for n in before)
+
+
+def _lasts(function: Function, node: ast.Attribute) -> bool:
+    """Whether it is what a call calls: of torch, a method, or an attribute that nothing but `__init__` sets."""
+    if function.file.origin(node).startswith("torch."):
+        return True
+    call, name, cls = function.file.parents[node], function.self_attribute(node), function.cls
+    if name is None or cls is None or not isinstance(call, ast.Call) or call.func is not node:
+        return False
+    family = (cls, *cls.ancestors, *cls.subclasses)
+    sets = [method.name for c in family for method, _ in c.assigned.get(name, ())]
+    return all(s == "__init__" for s in sets) and (bool(sets) or any(name in c.methods for c in family))
 
 
 def _plain(target: ast.expr) -> bool:
@@ -174,7 +203,10 @@ def _taken_whole(function: Function, node: ast.GeneratorExp) -> bool:
     call = function.file.parents[node]
     if not isinstance(call, ast.Call) or call.args != [node] or call.keywords:
         return False
-    return isinstance(call.func, ast.Name) and call.func.id in _WHOLE and not function.bindings.shadows(call.func.id)
+    if not isinstance(call.func, ast.Name) or call.func.id not in _WHOLE or function.bindings.shadows(call.func.id):
+        return False
+    # What takes one element after the other sees each before the next one changes it.
+    return call.func.id in ("list", "tuple") or not function.flow.mutates(node)
 
 
 def _ends_before(node: ast.expr, other: ast.expr) -> bool:
@@ -188,6 +220,7 @@ def _loop(function: Function, node: Comprehension) -> list[Edit]:
     if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is node:
         target = statement.targets[-1] if isinstance(statement, ast.Assign) else statement.target
         alone = isinstance(statement, ast.AnnAssign) or len(statement.targets) == 1
+        alone = alone and not _is_seen_unfinished(function, statement, target)
         if alone and isinstance(target, ast.Name) and target.id not in flow.reads(node) | _targets(node):
             template, pieces = _filling(node, target.id, renamed)
             head = f"{target.id} = {empty}"
@@ -203,6 +236,16 @@ def _loop(function: Function, node: Comprehension) -> list[Edit]:
     if file.origin(parent.func) == "list":
         return [made, Replace(parent, name)]
     return [made, Replace(parent, f"{{called}}({name})", {"called": parent.func})]
+
+
+def _is_seen_unfinished(function: Function, statement: ast.stmt, target: ast.expr) -> bool:
+    """Whether others may read the target while a loop fills it: closures, handlers, all where it is global."""
+    node: ast.AST = statement
+    while node is not function.node:
+        node = function.file.parents[node]
+        if isinstance(node, (ast.Try, ast.TryStar)):
+            return True
+    return root_name(target) in function.flow.captured or root_name(target) not in function.flow.local_names
 
 
 def _filling(node: Comprehension, name: str, renamed: dict[str, str]) -> tuple[str, Pieces]:
