@@ -98,3 +98,13 @@ def test_a_comparison_by_order_that_none_reaches_is_left_alone(tmp_path, test):
     text = BLOCK.format(value="None", use="x").replace("if self.act:", f"if {test}:")
     file = source(tmp_path / "model.py", HEAD + text)
     assert findings(NoneTest(), file, diagnosis(file, "none-compare", "self.act > 0")) == []
+
+
+@pytest.mark.parametrize("test", ["self.act == x", "x != self.act", "self.act == self.other"])
+@pytest.mark.parametrize("parameter", ["x: int | None", "x=None"])
+def test_two_sides_that_may_both_be_none(tmp_path, test, parameter):
+    text = BLOCK.format(value="None", use="x").replace("if self.act:", f"if {test}:").replace("x):", f"{parameter}):")
+    text = text.replace("self.act = None", "self.act = None\n        self.other = None")
+    file = source(tmp_path / "model.py", HEAD + text)
+    [advice] = findings(NoneTest(), file, diagnosis(file, "none-compare", test))
+    assert not advice.fixable and "both sides may be None" in advice.message

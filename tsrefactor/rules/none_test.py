@@ -216,6 +216,10 @@ class Model(nn.Module):
             if side is None:
                 yield self.finding(node, f"{message}, and it is not plain which side is", answers=diagnosis)
                 return
+            other = right if side is left else left
+            if _may_be_none(function, other, declared=True) and not _asked_for(function, node, other):
+                yield self.finding(node, f"{message}, and both sides may be None", answers=diagnosis)
+                return
             edits = _in_local(function, node, side, equal) or [_guarded(function, node, side, equal)]
             yield self.finding(node, f"{message}; ask for it first", *edits, answers=diagnosis)
             return
@@ -327,16 +331,23 @@ def _is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
 
 
-def _may_be_none(function: Function, node: ast.expr) -> bool:
-    """Whether a name or an attribute is None somewhere."""
+def _may_be_none(function: Function, node: ast.expr, declared: bool = False) -> bool:
+    """Whether a name or an attribute is None somewhere; ``declared``: or is let be None, whatever the runs saw."""
     if not isinstance(node, (ast.Name, ast.Attribute)):
         return False
     type_ = function.type_of(node)
     if type_ == NONE or type_.optional:
         return True
     name, cls = function.self_attribute(node), function.cls
+    if declared and isinstance(node, ast.Name):
+        given = next((p for p in function.parameters if p.name == node.id), None)
+        if given is None or (given.default is not None and _is_none(given.default)):
+            return given is not None
+        return given.annotation is not None and function.file.annotated(given.annotation).optional
     if name is None or cls is None:
         return False
     family = [cls, *cls.ancestors, *cls.subclasses]
+    if declared and any(v is not None and _is_none(v) for c in family for _, v in c.assigned.get(name, ())):
+        return True
     recorded = [c.observed.attributes[name] for c in family if c.observed is not None and name in c.observed.attributes]
     return any(t == NONE or t.optional for t in recorded)
