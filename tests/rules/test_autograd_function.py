@@ -187,3 +187,16 @@ def test_an_heir_with_another_inner_class_is_left_alone(tmp_path):
     text = INNER.format(helper="", heir="\n    F = None")
     [advice] = findings(AutogradFunction(), source(tmp_path / "m.py", text), told)
     assert not advice.fixable and "subclass" in advice.message
+
+
+@pytest.mark.parametrize("more", ["", "        if fn is not None:\n            self.Double = fn\n"])
+def test_an_instance_may_have_another_function_of_its_name(more, tmp_path):
+    text = (
+        "import torch\nfrom torch import nn\n\n\nclass Model(nn.Module):\n"
+        "    class Double(torch.autograd.Function):\n        @staticmethod\n        def forward(ctx, x):\n"
+        "            return x * 2\n\n    def __init__(self, fn=None):\n        super().__init__()\n" + more + "\n"
+        "    def forward(self, x):\n        return self.Double.apply(x)\n"
+    )
+    told = Diagnosis("python-attribute", "", names={"owner": "m.Model", "type": "Double"})
+    [found] = findings(AutogradFunction(), source(tmp_path / "m.py", text), told)
+    assert found.fixable is not bool(more)

@@ -300,6 +300,8 @@ def _edits(held: HeldFunctions, cls: Class, taken: set[str]) -> tuple[list[Edit]
         raise Refused("the calls of its `apply` differ in their arguments")
     if outer is not None and any(cls.name in {*bound_in_body(s), *_classes_in(s)} for s in outer.subclasses):
         raise Refused("a subclass has another of its name")
+    if outer is not None and any(cls.name in c.assigned for c in (outer, *outer.ancestors, *outer.subclasses)):
+        raise Refused("an instance may have another of its name")
     top = outer if outer is not None else cls
     if top.node not in file.tree.body:
         raise Refused("it lies inside a function")
