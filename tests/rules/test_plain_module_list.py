@@ -157,7 +157,7 @@ def test_names_that_count(name, tmp_path):
     ("body", "after"),
     [
         (("for m in self.layers:", "    x = m(x) / len(self.layers)", "return x"), "x = m(x) / self.num_layers\n"),
-        (("return sum([m(x) / len(self.layers) for m in self.layers])",), "outputs.append(m(x) / self.num_layers)\n"),
+        (("return sum([k(x) / len(self.layers) for k in self.layers])",), "outputs.append(k(x) / self.num_layers)\n"),
     ],
 )
 def test_the_length_inside_a_loop(body, after, tmp_path):
