@@ -40,6 +40,8 @@ class Model(nn.Module):
         ("torch.from_numpy(np.random.rand(2))", None),
         ("torch.from_numpy(np.array([1]).astype(np.complex64))", None),
         ("np.array([1, 2])", None),
+        ("torch.from_numpy(np.triu(np.ones(k)))", None),
+        ("torch.from_numpy(np.triu(np.ones((k, k))))", "torch.triu(torch.ones((k, k), dtype=torch.float64))"),
     ],
 )
 def test_made(tmp_path, before, wanted):
@@ -48,3 +50,17 @@ def test_made(tmp_path, before, wanted):
         assert findings(NumpyTensor(), file) == []
     else:
         assert f"return {wanted}\n" in rewritten(NumpyTensor(), file)
+
+
+@pytest.mark.parametrize(("end", "presumed"), [("x.size(1)", False), ("k", True), ("2, x.size(1)", True)])
+def test_an_empty_array_may_raise(tmp_path, end, presumed):
+    file = source(tmp_path / "model.py", BODY.format(f"torch.from_numpy(np.arange({end}))"))
+    assert [f.presumed for f in findings(NumpyTensor(), file)] == [presumed]
+
+
+def test_a_global_stays_an_array(tmp_path):
+    body = "torch.from_numpy(mask)"
+    text = BODY.format(body).replace(
+        "        return", "        global mask\n        mask = np.zeros(3)\n        return"
+    )
+    assert findings(NumpyTensor(), source(tmp_path / "model.py", text)) == []

@@ -54,3 +54,8 @@ def test_by_name(tmp_path):
 )
 def test_left_alone(tmp_path, lines):
     assert findings(PackedLengths(), file(tmp_path, *lines)) == []
+
+
+def test_a_variable_would_hold_what_is_updated(tmp_path):
+    body = ("sizes = lengths.tolist()", "lengths.clamp_(max=2)", "return pack(x, sizes)")
+    assert findings(PackedLengths(), file(tmp_path, *body)) == []

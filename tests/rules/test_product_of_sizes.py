@@ -68,7 +68,22 @@ def test_all_sizes(tmp_path):
         "functools.reduce(lambda a, b: a * b * 2, sizes)",
         "np.prod([0.5, 2.0])",
         "np.prod(*sizes)",
+        "np.prod(sizes).item()",
+        "np.prod(sizes).astype(int)",
     ],
 )
 def test_left_alone(tmp_path, expression):
     assert findings(ProductOfSizes(), file(tmp_path, expression)) == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "presumed"),
+    [
+        ("np.prod(sizes)", True),
+        ("1.0 / np.prod(sizes)", True),
+        ("x / np.prod(sizes)", False),
+        ("int(np.prod(sizes))", False),
+    ],
+)
+def test_a_number_of_numpy_may_be_more(tmp_path, expression, presumed):
+    assert [f.presumed for f in findings(ProductOfSizes(), file(tmp_path, expression))] == [presumed]

@@ -157,6 +157,8 @@ def _in_math(function: Function, node: ast.Call, traced: bool) -> tuple[str, Pie
     name = _numpy(function, node)
     if name is None or node.keywords or not node.args or any(isinstance(a, ast.Starred) for a in node.args):
         return None
+    if name == "prod" and isinstance(function.file.parents[node], ast.Attribute):
+        return None  # a method of numpy's number
     if name == "prod" and len(node.args) == 1:
         owner = _all_sizes(node.args[0])
         if owner is not None and function.type_of(owner) == TENSOR:

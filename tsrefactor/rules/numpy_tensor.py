@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.nodes import walk
+from tsrefactor.facts.signs import not_negative
 from tsrefactor.facts.types import FLOAT, INT, Type
 from tsrefactor.source.edits import Replace
 from tsrefactor.source.imports import Import
@@ -33,7 +34,7 @@ class _Made:
     """What makes the tensor: the function, its arguments as parts of a template, the dtype, what is called on it.
 
     ``around``: the function that takes it, ``torch.triu``, and that one's further arguments. ``of_default_dtype``:
-    torch's default dtype takes the place of ``dtype``.
+    torch's default dtype takes the place of ``dtype``. ``presumed``: torch may raise where numpy makes an empty array.
     """
 
     function: str
@@ -43,6 +44,7 @@ class _Made:
     after: str = ""
     around: tuple[str, str] | None = None
     of_default_dtype: bool = False
+    presumed: bool = False
 
     def template(self, file: FileFacts) -> tuple[str, frozenset[Import]]:
         """The tensor's expression as this file writes it, and the imports which that takes."""
@@ -209,7 +211,7 @@ class Model(nn.Module):
                     edits.append(Replace(call, "{tensor}", {"tensor": call.args[0]}))
                 why = "a trace keeps what numpy makes of sizes" if traced else "TorchScript cannot call numpy"
                 message = f"{why}; write `{preview(template, made.pieces)}`"
-                yield self.finding(call, message, *edits, imports=imports, trap=traced)
+                yield self.finding(call, message, *edits, imports=imports, trap=traced, presumed=made.presumed)
 
 
 def _kept_array(function: Function, call: ast.Call) -> ast.expr | None:
@@ -223,6 +225,7 @@ def _kept_array(function: Function, call: ast.Call) -> ast.expr | None:
     same = [n for n in walk(function.node) if isinstance(n, ast.Name) and n.id == name.id]
     bound = [s for s in function.of(ast.Assign) if len(s.targets) == 1 and s.targets[0] in same]
     given = any(p.name == name.id for p in function.parameters)
+    given |= any(name.id in n.names for n in function.of(ast.Global, ast.Nonlocal))
     if len(bound) != 1 or len(same) != 2 or given:
         return None
     once = file.statement_of(call) in file.block_of(bound[0])
@@ -269,7 +272,8 @@ def _array(function: Function, call: ast.Call, name: str, dtype: str | None) -> 
     if dtype in _NARROW:
         return None
     if name == "arange" and call.args and all(function.type_of(a) == INT for a in call.args):
-        return _Made("torch.arange", arguments, pieces, dtype or "int64")
+        ordered = len(call.args) == 1 and not_negative(function, call.args[0])
+        return _Made("torch.arange", arguments, pieces, dtype or "int64", presumed=not ordered)
     if name not in ("array", "asarray") or len(call.args) != 1:
         return None
     element = _elements(function, call.args[0])
@@ -284,11 +288,23 @@ def _triangle(function: Function, call: ast.Call, name: str, dtype: str | None) 
     if not call.args or len(diagonal) > 1 or len(diagonal) + 1 != len(call.args) + len(call.keywords):
         return None
     made = _made(function, call.args[0], dtype)
-    if made is None or made.after or made.around or (diagonal and function.type_of(diagonal[0]) != INT):
+    if (
+        made is None
+        or not _has_two_dimensions(made)
+        or made.around
+        or (diagonal and function.type_of(diagonal[0]) != INT)
+    ):
         return None
     made.around = (_TRIANGLES[name], ", diagonal={k}" if diagonal else "")
     made.pieces |= {"k": diagonal[0]} if diagonal else {}
     return made
+
+
+def _has_two_dimensions(made: _Made) -> bool:
+    """Whether the array surely has two or more: of one, numpy makes a square, and torch raises."""
+    shape = made.pieces.get("a0")
+    several = isinstance(shape, (ast.Tuple, ast.List)) and len(shape.elts) > 1
+    return not made.after and (made.function == _FILLED["eye"] or several)
 
 
 def _dtype(function: Function, node: ast.expr) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.flow import root_name
 from tsrefactor.facts.types import TENSOR
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
@@ -40,7 +41,8 @@ class PackedLengths(Rule):
     becomes `pack_padded_sequence(x, lengths.cpu().long())`, `lengths.cpu().numpy()` becomes `lengths.cpu().long()`, in
     the call or in a variable that only such calls read.
 
-    Left alone: lengths that are used for something else, too; lists of what is not known to be a tensor.
+    Left alone: lengths that are used for something else, too, or updated in place; lists of what is not known to be a
+    tensor.
 
     Source: `pack_padded_sequence` in torch/nn/utils/rnn.py; "has no attribute or method 'numpy'" and "Expected type
     hint for result of tolist()", raised by torch/csrc/jit/frontend.
@@ -91,7 +93,7 @@ class PackedLengths(Rule):
             lengths = [_lengths(c) for c in function.calls(*_PACK)]
             for value in dict.fromkeys(_made(function, given, lengths) for given in lengths):
                 tensor = _tensor(function, value) if value is not None else None
-                if value is None or tensor is None:
+                if value is None or tensor is None or (value not in lengths and _may_change(function, tensor)):
                     continue
                 template = "{lengths}.long()" if _is_on_cpu(value) else "{lengths}.cpu().long()"
                 pieces = {"lengths": tensor}
@@ -137,6 +139,11 @@ def _tensor(function: Function, value: ast.expr) -> ast.expr | None:
             return inner
         return value.args[0] if function.type_of(value.args[0]) == TENSOR else None
     return None
+
+
+def _may_change(function: Function, tensor: ast.expr) -> bool:
+    """Whether the function updates the tensor in place: a variable would hold it itself, no copy."""
+    return root_name(tensor) in function.flow.mutates(function.node.body)
 
 
 def _is_on_cpu(value: ast.expr) -> bool:

@@ -39,7 +39,8 @@ class ProductOfSizes(Rule):
     ints of a list one by one, as they do: `int(np.prod(x.shape[1:]))` becomes `_product(x.shape[1:])`. All sizes of a
     tensor are `x.numel()`.
 
-    `np.prod` gives a number of numpy's type, of no sizes the float 1.0, the function an int.
+    `np.prod` gives a number of numpy's type, of no sizes the float 1.0, the function an int: presumed, but for
+    `int(np.prod(…))` and for arithmetic with a tensor.
 
     Left alone: `np.prod` of all sizes of a tensor, which is for numpy-call; what is not known to be a
     list or tuple of ints; `np.prod` and `reduce` with other arguments.
@@ -101,8 +102,11 @@ class Model(nn.Module):
                 if factors is None:
                     continue
                 outer, tensor = _whole(file, call), _all_sizes(factors)
+                of_numpy = file.origin(call.func).startswith("numpy.")
+                if isinstance(file.parents[outer], ast.Attribute):
+                    continue  # a method of numpy's number
                 if tensor is not None and function.type_of(tensor) == TENSOR:
-                    if file.origin(call.func).startswith("numpy."):
+                    if of_numpy:
                         continue  # numpy-call's
                     edit = Replace(outer, "{tensor}.numel()", {"tensor": tensor})
                     yield self.finding(call, f"write `{preview(edit.template, edit.pieces)}`", edit)
@@ -112,7 +116,9 @@ class Model(nn.Module):
                     edits: list[Edit] = [Replace(outer, f"{helper.name}({{factors}})", {"factors": factors})]
                     message = f"TorchScript cannot call `{ast.unparse(call.func)}`; multiply the sizes one by one"
                     needed = imports if helper.is_new else frozenset()
-                    yield self.finding(call, message, *edits, *before(function, [helper]), imports=needed)
+                    presumed = of_numpy and outer is call and not _meets_tensor(function, call)
+                    edits += before(function, [helper])
+                    yield self.finding(call, message, *edits, imports=needed, presumed=presumed)
                     return  # the next ones use the same function
 
 
@@ -140,6 +146,12 @@ def _whole(file: FileFacts, call: ast.Call) -> ast.Call:
     parent = file.parents[call]
     converted = isinstance(parent, ast.Call) and parent.args == [call] and not parent.keywords
     return parent if converted and isinstance(parent, ast.Call) and file.origin(parent.func) == "int" else call
+
+
+def _meets_tensor(function: Function, call: ast.Call) -> bool:
+    """Whether arithmetic with a tensor takes the number at once: numpy's own has methods, and divides by zero."""
+    parent = function.file.parents[call]
+    return isinstance(parent, ast.BinOp) and TENSOR in (function.type_of(parent.left), function.type_of(parent.right))
 
 
 def _all_sizes(node: ast.expr) -> ast.expr | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
@@ -15,6 +15,11 @@ from tsrefactor.vocabulary import Target
 from .base import Example, Finding, Rule, Settings, preview
 
 _CLASSES = ("list", "tuple", "dict", "str", "int", "float", "bool", "torch.Tensor")
+_COUNT_TOO = {
+    "tuple": "a namedtuple or a `torch.Size` counts as a tuple, too",
+    "int": "a bool counts as an int, too",
+    "torch.Tensor": "a Parameter counts as a Tensor, too",
+}
 _ONE = (ast.Is, ast.IsNot, ast.Eq, ast.NotEq)
 _NEGATED = (ast.IsNot, ast.NotEq, ast.NotIn)
 
@@ -95,14 +100,14 @@ class TypeComparison(Rule):
                 written = _written(file, node, value)
                 if written is None:
                     continue
-                template, pieces = written
-                sure = "isinstance" not in template or _is_none_of(function, value, pieces)
+                template, pieces, classes = written
+                sure = not classes or ("torch.Tensor" not in classes and function.type_of(value) == TENSOR)
                 yield self.finding(
                     node,
                     f"TorchScript has no types as values; write `{preview(template, pieces)}`",
                     Replace(node, template, pieces),
                     presumed=not sure,
-                    caveat=None if sure else "an instance of a subclass (`torch.Size` of tuple) counts too",
+                    caveat=None if sure else _counting_too(classes),
                 )
 
 
@@ -115,27 +120,26 @@ def _value(function: Function, node: ast.expr) -> ast.expr | None:
     return node.args[0] if named and not function.types.bindings.shadows("type") else None
 
 
-def _written(file: FileFacts, node: ast.Compare, value: ast.expr) -> tuple[str, Pieces] | None:
-    """The template that asks for the same, and its pieces."""
+def _written(file: FileFacts, node: ast.Compare, value: ast.expr) -> tuple[str, Pieces, list[str]] | None:
+    """The template that asks for the same, its pieces, and the classes of `isinstance` in it."""
     asked, negated = node.comparators[0], isinstance(node.ops[0], _NEGATED)
     if isinstance(node.ops[0], _ONE):
         if ast.unparse(asked) == "type(None)" or file.origin(asked) == "types.NoneType":
-            return f"{{x}} is {'not ' if negated else ''}None", {"x": value}
+            return f"{{x}} is {'not ' if negated else ''}None", {"x": value}, []
         classes = [asked]
     elif isinstance(node.ops[0], (ast.In, ast.NotIn)) and isinstance(asked, (ast.Tuple, ast.List, ast.Set)):
         classes = asked.elts
     else:
         return None
-    if not classes or any(file.origin(c) not in _CLASSES for c in classes):
+    named = [file.origin(c) for c in classes]
+    if not classes or any(n not in _CLASSES for n in named):
         return None
     pieces: Pieces = {"x": value, **{f"c{i}": c for i, c in enumerate(classes)}}
     names = ", ".join(f"{{c{i}}}" for i in range(len(classes)))
     call = f"isinstance({{x}}, {names if len(classes) == 1 else f'({names})'})"
-    return (f"not {call}" if negated else call), pieces
+    return (f"not {call}" if negated else call), pieces, named
 
 
-def _is_none_of(function: Function, value: ast.expr, pieces: Pieces) -> bool:
-    """Whether the value is known to be a tensor, and no class of tensors is asked for."""
-    classes = [c for name, c in pieces.items() if name != "x" and isinstance(c, ast.expr)]
-    asked = {function.file.origin(c) for c in classes}
-    return "torch.Tensor" not in asked and function.type_of(value) == TENSOR
+def _counting_too(classes: Sequence[str]) -> str:
+    """What `isinstance` takes for one of the classes, and a comparison of types does not."""
+    return "; ".join(_COUNT_TOO[c] for c in classes if c in _COUNT_TOO) or "an instance of a subclass counts, too"

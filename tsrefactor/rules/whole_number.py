@@ -11,6 +11,7 @@ from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.signatures import function_at
+from tsrefactor.facts.signs import not_negative
 from tsrefactor.facts.types import FLOAT, INT
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
@@ -156,27 +157,4 @@ def _becomes_float(function: Function, node: ast.expr, sure: bool) -> bool:
     if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Pow):
         return False
     whole = function.type_of(node.left) == INT == function.type_of(node.right)
-    return whole and (sure or _not_negative(function, node.right))
-
-
-def _not_negative(function: Function, node: ast.expr) -> bool:
-    """Whether a whole number is surely zero or more: a literal, a size, the variable of a plain range, their sums."""
-    if isinstance(node, ast.Constant):
-        return isinstance(node.value, int) and node.value >= 0
-    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Mult, ast.FloorDiv, ast.Mod)):
-        return _not_negative(function, node.left) and _not_negative(function, node.right)
-    if isinstance(node, ast.Call):
-        method = node.func.attr if isinstance(node.func, ast.Attribute) else function.file.origin(node.func)
-        return method in ("len", "size", "dim", "numel")
-    if isinstance(node, ast.Name):
-        loops = [n for n in function.nodes if isinstance(n, ast.For) and node.id in function.flow.writes(n.target)]
-        counted = len(loops) == 1 and isinstance(loops[0].target, ast.Name) and _plain_range(function, loops[0].iter)
-        stored = [n for n in function.nodes if isinstance(n, ast.Name) and n.id == node.id]
-        return counted and sum(not isinstance(n.ctx, ast.Load) for n in stored) == 1
-    return False
-
-
-def _plain_range(function: Function, node: ast.expr) -> bool:
-    if not isinstance(node, ast.Call) or function.file.origin(node.func) != "range" or node.keywords:
-        return False
-    return len(node.args) == 1 or (len(node.args) == 2 and _not_negative(function, node.args[0]))
+    return whole and (sure or not_negative(function, node.right))
