@@ -73,6 +73,7 @@ def test_the_handler_that_runs_reached(tmp_path):
     proven(before, after, tmp_path)
     [finding] = found(tmp_path, before, ["try", "extension", "x * 2"])
     assert finding.caveat == "TorchScript never tries `y = extension.double(x)`" and not finding.partial
+    assert finding.presumed
 
 
 def test_an_effect_alone(tmp_path):
@@ -160,6 +161,9 @@ def found(tmp_path, body, reached):
             "reached a handler",
         ),
         ("try:\n    y = x\nexcept ValueError:\n    z = y = 0 #\nreturn y", "binds other names"),
+        ("try:\n    y = 1 / n\nexcept ZeroDivisionError:\n    y = 0\nreturn y", "computes with numbers"),
+        ("try:\n    y = math.sqrt(x)\nexcept (TypeError, ValueError):\n    y = 0\nreturn y", "computes with numbers"),
+        ("try:\n    y = 1 / 2\nexcept:\n    y = 0\nreturn y", "computes with numbers"),
         ("try:\n    y = x\n    y = y + 1\nexcept ValueError:\n    y = 0 #\nreturn y", "reached a handler"),
     ],
 )
@@ -182,3 +186,47 @@ def test_an_attribute_that_may_be_missing(tried, after, tmp_path):
     told = diagnosis(file, "unsupported-syntax", "try", construct="try")
     written = rewrite(Document(file), [TryBlock()], Settings(Target.SCRIPT), None, [told]).document.text
     assert written == f"{HEAD}    def forward(self, x):\n        {after}\n"
+
+
+PROPERTY = "    @property\n    def a(self):\n        return self.table['a']\n\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "tried"),
+    [
+        (PROPERTY, "a = self.a\nexcept Exception:\n    a = None"),
+        ("    def __getattr__(self, name):\n        return {}[name]\n\n", "a = self.a\nexcept:\n    a = None"),
+        ("", "a = self.a\nexcept AttributeError:\n    a = UNKNOWN"),
+        ("", "a = self.a  # maybe\nexcept AttributeError:\n    a = None"),
+    ],
+)
+def test_no_default_for(before, tried, tmp_path):
+    lines = "".join(f"        {line}\n" for line in ("try:\n    " + tried).splitlines())
+    [finding] = found(tmp_path, f"{before}    def forward(self, x):\n{lines}        return a\n", ["try"])
+    assert not any("getattr(" in getattr(e, "template", "") for e in finding.edits)
+
+
+TRY = "        try:\n            y = x\n        except ValueError:\n            y = 0 * x\n        return y\n"
+
+
+def moved(text, tmp_path, *at):
+    file = source(tmp_path / "model.py", text)
+    told = [diagnosis(file, "unsupported-syntax", t, construct="try") for t in at]
+    return rewrite(Document(file), [TryBlock()], Settings(Target.SCRIPT), None, told).document.text
+
+
+def test_names_beside_a_base_of_another_file(tmp_path):
+    text = f"import torch\nfrom other import Base\n\n\nclass Sub(Base):\n    def forward(self, x):\n{TRY}"
+    assert "def _sub_try_y(self, x):" in moved(text, tmp_path, "try:")
+
+
+def test_names_in_a_base_and_a_subclass(tmp_path):
+    one, two = TRY.replace("y = x", "y = x + 1"), TRY.replace("y = x", "y = x + 2")
+    text = f"{HEAD}    def forward(self, x):\n{one}\n\nclass Sub(Model):\n    def forward(self, x):\n{two}"
+    after = moved(text, tmp_path, "y = x + 1", "y = x + 2")
+    assert after.count("def _try_y(self, x):") == after.count("def _try_y_2(self, x):") == 1
+
+
+def test_private_names_of_a_static_method(tmp_path):
+    text = f"{HEAD}    @staticmethod\n    def f(x):\n{TRY.replace('y = x', 'y = Model.__g(x)')}"
+    assert moved(text, tmp_path, "try:") == text

@@ -221,6 +221,11 @@ class FileFacts:
         """The names given out, so far, for functions that methods are to become: see plain_methods."""
         return {}
 
+    @cached_property
+    def moved_names(self) -> dict[ast.stmt, str]:
+        """The names given out, so far, for what moves into a method or function: by its first statement."""
+        return {}
+
     def node_at(self, diagnosis: Diagnosis, *kinds: type[ast.AST]) -> ast.AST | None:
         """The outermost node of one of these kinds that begins where the diagnosis points (else one on its line)."""
         place = diagnosis.place

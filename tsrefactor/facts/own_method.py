@@ -13,7 +13,7 @@ from .branches import may_be_bound, surely_read
 from .definitions import Function
 from .family import members
 from .flow import leaves
-from .names import fresh
+from .names import fresh, snake
 from .nodes import walk
 
 
@@ -48,8 +48,9 @@ def own_method(function: Function, moved: Sequence[ast.stmt], wanted: str) -> Ow
         raise NotMovable(f"`{min(unbound)}` may not be bound before or after it")
     method = function.self_name is not None
     own = [function.self_name] if function.self_name is not None else []
-    taken = members(function.cls) if method and function.cls is not None else file.module_names | flow.local_names
-    name = fresh(taken, wanted)
+    if not method and "." in function.qualname and any(map(_is_mangled, inside)):
+        raise NotMovable("outside the class, its private names would be others")
+    name = _name(function, moved[0], wanted)
     call = f"{function.self_name}.{name}" if method else name
     call = f"{call}({', '.join(needed)})"
     if returns or results:
@@ -63,6 +64,25 @@ def own_method(function: Function, moved: Sequence[ast.stmt], wanted: str) -> Ow
     if method:
         return OwnMethod(call, InsertAfter(function.node, "\n{helper}", {"helper": helper}))
     return OwnMethod(call, InsertBefore(file.top_level_of(function.node), "{helper}", {"helper": helper}))
+
+
+def _name(function: Function, first: ast.stmt, wanted: str) -> str:
+    """A free name, which nothing else in the file is given: with the class in it, where a base lies elsewhere."""
+    cls, file = function.cls, function.file
+    given = {name for statement, name in file.moved_names.items() if statement is not first}
+    if function.self_name is None or cls is None:
+        taken = file.module_names | function.flow.local_names
+    else:
+        taken = members(cls)
+        if any(base not in ("torch.nn.Module", "object") for base in cls.foreign_bases):
+            wanted = f"_{snake(cls.name)}{wanted}"
+    file.moved_names[first] = name = fresh(taken | given, wanted)
+    return name
+
+
+def _is_mangled(node: ast.AST) -> bool:
+    name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+    return name.startswith("__") and not name.endswith("__")
 
 
 def _fails_unbound(function: Function, moved: Sequence[ast.stmt], name: str) -> bool:

@@ -9,18 +9,21 @@ from tsrefactor.facts.cold import is_cold
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.effects import is_effect
+from tsrefactor.facts.family import bound_in_body
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.flow import leaves
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.own_method import NotMovable, own_method, own_nodes
 from tsrefactor.facts.scriptable import unparsed
 from tsrefactor.facts.signatures import function_at
+from tsrefactor.facts.types import FLOAT, INT
 from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
 
-_ATTRIBUTE_ERRORS = frozenset({"AttributeError", "Exception", "BaseException"})
+_ANY = frozenset({"Exception", "BaseException"})
+_OF_NUMBERS = frozenset({"ZeroDivisionError", "ArithmeticError", "OverflowError", "FloatingPointError"})
 _HEAD = "import torch\nfrom torch import nn\n\n\nclass Model(nn.Module):\n"
 
 
@@ -39,11 +42,12 @@ class TryBlock(Rule):
     *partial*, and the report lists the line. What only has effects on the outside (`rnn.flatten_parameters()`) is left
     out altogether.
 
-    Where runs only reached a handler (an extension that is not installed, say), and it binds what the one statement
-    before it would, TorchScript gets the handler's code: a caveat, always printed. An attribute of the module that may
-    be missing is read by `getattr(self, 'scale', 1.0)`, which TorchScript decides when it compiles.
+    Where runs reached a handler (an extension that is not installed, say), and it binds what the one statement before
+    it would, TorchScript gets the handler's code: presumed, for other runs may have got through, and a caveat, always
+    printed. An attribute of the module that may be missing is read by `getattr(self, 'scale', 1.0)`, which TorchScript
+    decides when it compiles, where nothing but an AttributeError can be caught.
 
-    Refused: code that jumps out of a loop around it or yields, that returns on some paths only, whose names may be
+    Refused: handlers of what numbers raise, for TorchScript computes `1 / 0` and `math.sqrt(-1)`; code that jumps out of a loop around it or yields, that returns on some paths only, whose names may be
     unbound before or after it, and what TorchScript cannot parse (an import, a lambda).
 
     Source: "try blocks aren't supported", raised by torch/jit/frontend.py; a static `if` is left out by
@@ -146,13 +150,15 @@ class TryBlock(Rule):
         edit = Replace([block], template, {"scripted": scripted, "call": own.call})
         return self.finding(
             block, f"{message}; leave it to eager", edit, own.definition,
-            imports=imports, caveat=caveat, partial=partial, answers=diagnosis,
+            imports=imports, caveat=caveat, presumed=caveat is not None, partial=partial, answers=diagnosis,
         )  # fmt: skip
 
 
 def _scripted(function: Function, block: ast.Try) -> tuple[list[ast.stmt], str | None, bool]:
     """What TorchScript is to run, a caveat about it, and whether it fails where eager goes on. Raises NotMovable."""
     statements, caveat, partial = [*block.body, *block.orelse, *block.finalbody], None, False
+    if any(_of_numbers(function, block, h) for h in block.handlers):
+        raise NotMovable("TorchScript computes with numbers where Python raises what it catches")
     caught = [h for h in block.handlers if not _raises(h)]
     reached = [h for h in caught if not is_cold(function, h.body[0])]
     if reached:
@@ -184,13 +190,40 @@ def _raises(handler: ast.ExceptHandler) -> bool:
     return isinstance(handler.body[-1], ast.Raise)
 
 
+def _caught(function: Function, handler: ast.ExceptHandler) -> set[str]:
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return {function.file.origin(k) if k is not None else "BaseException" for k in kinds}
+
+
+def _of_numbers(function: Function, block: ast.Try, handler: ast.ExceptHandler) -> bool:
+    """Whether it catches what Python raises of numbers, where TorchScript goes on with infinity or NaN."""
+    caught, inside = _caught(function, handler), [n for s in block.body for n in walk(s)]
+    if caught & _OF_NUMBERS:
+        return True
+    calls = any(isinstance(n, ast.Call) and function.file.origin(n.func).startswith("math.") for n in inside)
+    divides = any(
+        isinstance(n, ast.BinOp) and isinstance(n.op, (ast.Div, ast.FloorDiv, ast.Mod))
+        and {function.type_of(n.left), function.type_of(n.right)} <= {INT, FLOAT}
+        for n in inside
+    )  # fmt: skip
+    return (calls and bool(caught & {"ValueError", *_ANY})) or (divides and bool(caught & _ANY))
+
+
+def _is_stored(function: Function, attribute: str) -> bool:
+    """Whether reading it runs no code of the author's: all of the class is seen, and has no property of the name."""
+    cls = function.cls
+    if cls is None or cls.foreign_bases != ["torch.nn.Module"]:
+        return False
+    family = (cls, *cls.ancestors, *cls.subclasses)
+    return not any({attribute, "__getattr__", "__getattribute__"} & (set(c.methods) | bound_in_body(c)) for c in family)
+
+
 def _looked_up(function: Function, block: ast.Try) -> Replace | None:
     """The edit of a `try` that only reads an attribute of the module, which may be missing."""
     if len(block.body) != 1 or len(block.handlers) != 1 or block.orelse or block.finalbody:
         return None
     [tried], [handler] = block.body, block.handlers
-    caught = function.file.origin(handler.type) if handler.type is not None else "Exception"
-    if len(handler.body) != 1 or caught not in _ATTRIBUTE_ERRORS:
+    if len(handler.body) != 1 or "#" in function.file.source.segment(block):
         return None
     [other] = handler.body
     match tried, other:
@@ -204,6 +237,12 @@ def _looked_up(function: Function, block: ast.Try) -> Replace | None:
         case _:
             return None
     if not isinstance(read.value, ast.Name) or read.value.id != function.self_name:
+        return None
+    if isinstance(default, ast.Name) and default.id not in function.flow.bound_before(block) | set(
+        function.file.assigned
+    ):
+        return None
+    if _caught(function, handler) != {"AttributeError"} and not _is_stored(function, read.attr):
         return None
     pieces: Pieces = {"base": read.value, "attribute": repr(read.attr), "default": default}
     return Replace([block], template, pieces)
