@@ -47,8 +47,9 @@ class TryBlock(Rule):
     printed. An attribute of the module that may be missing is read by `getattr(self, 'scale', 1.0)`, which TorchScript
     decides when it compiles, where nothing but an AttributeError can be caught.
 
-    Refused: handlers of what numbers raise, for TorchScript computes `1 / 0` and `math.sqrt(-1)`; code that jumps out of a loop around it or yields, that returns on some paths only, whose names may be
-    unbound before or after it, and what TorchScript cannot parse (an import, a lambda).
+    Refused: handlers of what numbers raise, for TorchScript computes `1 / 0` and `math.sqrt(-1)`; code that jumps out
+    of a loop around it or yields, that returns on some paths only, whose names may be unbound before or after it, and
+    what TorchScript cannot parse (an import, a lambda).
 
     Source: "try blocks aren't supported", raised by torch/jit/frontend.py; a static `if` is left out by
     torch/csrc/jit/frontend/ir_emitter.cpp.
