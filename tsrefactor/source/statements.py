@@ -33,14 +33,26 @@ def check_splices(source: SourceFile, splices: Sequence[Splice]) -> None:
     The others stay as they are: to parse all of a long file takes a second, and every attempt makes one.
     """
     spans = [(source.offset(first, 0), end_of(source, last)) for first, last in top_level_spans(source)]
-    touched: dict[tuple[int, int], list[Splice]] = {}
-    for splice in splices:
+    touched: list[tuple[int, int, int]] = []
+    for number, splice in enumerate(splices):
         reached = [s for s in spans if s[0] <= splice.end and splice.start <= s[1]]
         start, end = min([splice.start, *(s[0] for s in reached)]), max([splice.end, *(s[1] for s in reached)])
-        touched.setdefault((start, end), []).append(splice)
-    for (start, end), inside in touched.items():
+        touched.append((start, end, number))
+    for start, end, numbers in _merged(touched):
         part = source.text[start:end]
-        inside.reverse()  # the order in which a document applies them
+        inside = [splices[n] for n in sorted(numbers, reverse=True)]  # the order in which a document applies them
         for splice in sorted(inside, key=lambda s: (-s.start, s.start == s.end)):
             part = part[: splice.start - start] + splice.text + part[splice.end - start :]
         _ = source.with_text(part).tree
+
+
+def _merged(touched: list[tuple[int, int, int]]) -> list[tuple[int, int, list[int]]]:
+    """(start, end, numbers of the splices) of the pieces of text, where those that overlap are one."""
+    found: list[tuple[int, int, list[int]]] = []
+    for start, end, number in sorted(touched):
+        if found and (start < found[-1][1] or start == end == found[-1][1]):
+            first, last, numbers = found[-1]
+            found[-1] = first, max(last, end), [*numbers, number]
+        else:
+            found.append((start, end, [number]))
+    return found
