@@ -132,9 +132,10 @@ class Model(nn.Module):
                 if drawn is None:
                     continue
                 scripting, imports = file.spell("torch.jit.is_scripting")
-                torch, more = file.spell("torch.rand")
-                template = f"{drawn[0].replace('torch.rand', torch)} if {scripting}() else {{call}}"
-                pieces: Pieces = {**drawn[1], "call": call}
+                origin, scripted, pieces = drawn
+                spelled, more = file.spell(origin)
+                template = f"{scripted.replace('DRAW', spelled)} if {scripting}() else {{call}}"
+                pieces = {**pieces, "call": call}
                 yield self.finding(
                     call,
                     f"TorchScript knows neither `random` nor NumPy; write `{preview(template, pieces)}`",
@@ -144,29 +145,35 @@ class Model(nn.Module):
                 )
 
 
-def _drawn(function: Function, call: ast.Call) -> tuple[str, Pieces] | None:
-    """A number of the same distribution from torch's generator: template and pieces."""
+def _drawn(function: Function, call: ast.Call) -> tuple[str, str, Pieces] | None:
+    """A number of the same distribution from torch's generator: what draws it, template (with DRAW) and pieces."""
     origin, given = function.file.origin(call.func), call.args
     if call.keywords or any(isinstance(a, ast.Starred) for a in given):
         return None
     whole = all(function.type_of(a) == INT for a in given)
     if not all(_is_plain(function, a) for a in given) or any(function.type_of(a) not in (INT, FLOAT) for a in given):
         return None
+    constants = [a.value if isinstance(a, ast.Constant) else None for a in given]
     if origin in _UNIT and not given:
-        return "float(torch.rand(()))", {}
+        return "torch.rand", "float(DRAW(()))", {}
     if origin in _UNIFORM and len(given) == 2:
-        bounds = [a.value if isinstance(a, ast.Constant) else None for a in given]
-        if bounds == [0, 1]:
-            return "float(torch.rand(()))", {}
-        template = "{low} + ({high} - {low}) * float(torch.rand(()))"
-        return template, {"low": given[0], "high": given[1]}
+        if constants == [0, 1]:
+            return "torch.rand", "float(DRAW(()))", {}
+        template = "{low} + ({high} - {low}) * float(DRAW(()))"
+        return "torch.rand", template, {"low": given[0], "high": given[1]}
     if origin in _NORMAL and len(given) == 2:
-        return "{mean} + {deviation} * float(torch.randn(()))", {"mean": given[0], "deviation": given[1]}
+        mean = "" if constants[0] == 0 else "{mean} + "
+        deviation = "" if constants[1] == 1 else "{deviation} * "
+        used = {"mean": given[0]} if mean else {}
+        return "torch.randn", f"{mean}{deviation}float(DRAW(()))", used | ({"deviation": given[1]} if deviation else {})
     if origin in _INCLUSIVE and len(given) == 2 and whole:
-        return "int(torch.randint({low}, {high} + 1, ()))", {"low": given[0], "high": given[1]}
+        last = constants[1]
+        if isinstance(last, int):
+            return "torch.randint", f"int(DRAW({{low}}, {last + 1}, ()))", {"low": given[0]}
+        return "torch.randint", "int(DRAW({low}, {high} + 1, ()))", {"low": given[0], "high": given[1]}
     if origin in _EXCLUSIVE and len(given) in (1, 2) and whole:
         low: ast.expr | str = given[0] if len(given) == 2 else "0"
-        return "int(torch.randint({low}, {high}, ()))", {"low": low, "high": given[-1]}
+        return "torch.randint", "int(DRAW({low}, {high}, ()))", {"low": low, "high": given[-1]}
     return None
 
 
