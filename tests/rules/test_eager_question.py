@@ -19,6 +19,14 @@ ASKED = "False if torch.jit.is_scripting() else"
             "if dist.is_available() and dist.is_initialized():\n            pass",
             f"if ({ASKED} dist.is_available() and dist.is_initialized()):\n            pass",
         ),
+        (
+            "y = dist.is_available() and dist.is_initialized() and self.sync",
+            f"y = ({ASKED} dist.is_available() and dist.is_initialized()) and self.sync",
+        ),
+        (
+            "y = (dist.is_available()  # is it\n             and dist.is_initialized())",
+            f"y = (({ASKED} dist.is_available())  # is it\n             and ({ASKED} dist.is_initialized()))",
+        ),
         ("y = dist.is_initialized() and self.sync", f"y = ({ASKED} dist.is_initialized()) and self.sync"),
         (
             "y = x > 1 and self.sync and dist.is_initialized()",

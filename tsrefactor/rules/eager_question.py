@@ -116,23 +116,35 @@ class Model(nn.Module):
         assert isinstance(target, ast.expr)
         questions = " and ".join(f"`{ast.unparse(a)}`" for a in asked)
         if isinstance(target, ast.BoolOp) and len(target.values) > len(asked):
-            before = {f"b{i}": v for i, v in enumerate(target.values) if v not in asked}
-            pieces |= before
-            template = " and ".join([f"{{{b}}}" for b in before] + [f"({template})"])
+            others = {f"o{i}": v for i, v in enumerate(target.values) if v not in asked}
+            pieces |= others
+            parts, at = [f"{{{o}}}" for o in others], target.values.index(asked[0])
+            template = " and ".join([*parts[:at], f"({template})", *parts[at:]])
         return self.finding(
             call,
             f"TorchScript cannot ask {questions}; only eager does",
             Replace(target, template, pieces),
             imports=imports,
-            caveat=f"TorchScript takes {questions} for {answer}",
+            caveat=f"TorchScript takes {questions} for {answer}"
+            + (", and so no time passes" if answer == "0.0" else ""),
         )
 
 
 def _together(function: Function, call: ast.Call) -> list[ast.expr]:
-    """The questions at the end of an `and` that one condition can ask: all of them answered alike."""
+    """The questions next to each other in an `and` that one condition can ask: all of them answered alike."""
     guard, file = function.file.parents[call], function.file
-    if not isinstance(guard, ast.BoolOp) or not isinstance(guard.op, ast.And):
+    if not isinstance(guard, ast.BoolOp) or not isinstance(guard.op, ast.And) or "#" in file.source.segment(guard):
         return [call]
-    last = guard.values[guard.values.index(call) :]
-    alike = all(isinstance(v, ast.Call) and _ANSWERS.get(file.origin(v.func)) == "False" for v in last)
-    return last if alike and not any(v.args or v.keywords for v in last if isinstance(v, ast.Call)) else [call]
+
+    def alike(value: ast.expr) -> bool:
+        asks = isinstance(value, ast.Call) and _ANSWERS.get(file.origin(value.func)) == "False"
+        return asks and isinstance(value, ast.Call) and not value.args and not value.keywords
+
+    if not alike(call):
+        return [call]
+    first = last = guard.values.index(call)
+    while first > 0 and alike(guard.values[first - 1]):
+        first -= 1
+    while last + 1 < len(guard.values) and alike(guard.values[last + 1]):
+        last += 1
+    return guard.values[first : last + 1]
