@@ -13,8 +13,8 @@ from tsrefactor.vocabulary import Placement
 from .definitions import Function
 from .names import fresh
 from .outline import Outline
-from .own_methods import as_function
 from .passing import walk_all
+from .plain_methods import as_function
 from .types import TENSOR
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from .definitions import Function
-from .own_methods import function_name, plain_method
 from .own_tensors import may_lack
 from .placement import is_elif
+from .plain_methods import function_name, plain_method
 from .reaching import Reaching
 from .scriptable import BUILTINS, module_constants
 from .types import BOOL, COMPLEX, FLOAT, INT, STR, TENSOR, Type, optional

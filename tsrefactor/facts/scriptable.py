@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .flow import root_name
 from .operations import is_operation
-from .own_methods import plain_method, type_is_told
+from .plain_methods import plain_method, type_is_told
 from .types import TENSOR, UNKNOWN
 
 if TYPE_CHECKING:

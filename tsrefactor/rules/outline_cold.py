@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from tsrefactor.facts.cold import ColdBlock, cold_blocks, statement_at
 from tsrefactor.facts.diagnosis import Diagnosis
+from tsrefactor.facts.eager_part import NotMovable, own_method, own_nodes
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.flow import leaves
 from tsrefactor.facts.nodes import walk
-from tsrefactor.facts.own_method import NotMovable, own_method, own_nodes
 from tsrefactor.facts.scriptable import unparsed
 from tsrefactor.facts.signatures import function_at
 from tsrefactor.source.edits import Edit, InsertBefore, Replace

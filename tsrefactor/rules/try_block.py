@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from tsrefactor.facts.cold import is_cold
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
+from tsrefactor.facts.eager_part import NotMovable, own_method, own_nodes
 from tsrefactor.facts.effects import is_effect
 from tsrefactor.facts.family import bound_in_body
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.flow import leaves
 from tsrefactor.facts.nodes import walk
-from tsrefactor.facts.own_method import NotMovable, own_method, own_nodes
 from tsrefactor.facts.scriptable import unparsed
 from tsrefactor.facts.signatures import function_at
 from tsrefactor.facts.types import FLOAT, INT
