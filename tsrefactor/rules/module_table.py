@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import keyword
 from collections.abc import Iterator
 
-from tsrefactor.facts.definitions import Function
+from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.diagnosis import Diagnosis
+from tsrefactor.facts.family import bound_in_body
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.registering import registers_nothing
+from tsrefactor.facts.registrations import registrations
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
 
@@ -38,8 +42,9 @@ class ModuleTable(Rule):
     `self.features.named_children()`, and a literal name an attribute. A Sequential or ModuleList that the class makes
     is looped over as it is.
 
-    `named_children` visits a module that stands in the table twice only once, which a container from elsewhere may
-    hold: there the rewrite counts as presumed. Left alone: other uses of the table.
+    `named_children` visits a module that stands in the table twice only once, and passes over None: unless `__init__`
+    makes each child by a call of its own, the rewrite counts as presumed. Left alone: other uses of the table, loops in
+    functions that change it, names of methods and of what the class body sets, and those that are no names in Python.
 
     Source: torch/csrc/jit/python/python_sugared_value.cpp knows the methods of a module, not its `_modules`.
     """
@@ -128,15 +133,18 @@ class ModuleTable(Rule):
         answered = self._answered(file, node)
         if isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Load):
             key = parent.slice.value if isinstance(parent.slice, ast.Constant) else None
-            if isinstance(key, str) and key.isidentifier() and function.self_attribute(node):
+            if isinstance(key, str) and function.self_attribute(node) and _is_attribute(function, key):
                 message = f"{_WHY}; write `{ast.unparse(of)}.{key}`"
                 yield self.finding(parent, message, Replace(parent, f"{{of}}.{key}", {"of": of}), answers=answered)
         elif isinstance(parent, ast.Attribute) and isinstance(call := file.parents[parent], ast.Call):
             over = _over(function, of, parent.attr)
-            if over is None or call.func is not parent or not _is_iterated(function, call):
+            if over is None or call.func is not parent or not _is_iterated(function, call) or _is_changed(function):
                 return
             message = f"{_WHY}; loop over `{over.format(of=ast.unparse(of))}`"
-            presumed = isinstance(of, ast.Attribute) and over != "{of}"
+            cls = function.cls
+            presumed = over != "{of}" and (
+                isinstance(of, ast.Attribute) or cls is None or not _has_distinct_children(cls)
+            )
             yield self.finding(call, message, Replace(call, over, {"of": of}), presumed=presumed, answers=answered)
 
     def _answered(self, file: FileFacts, node: ast.expr) -> Diagnosis | None:
@@ -169,7 +177,39 @@ def _is_container(function: Function, of: ast.expr) -> bool:
 def _is_iterated(function: Function, node: ast.expr) -> bool:
     """Whether a loop or a comprehension goes over it, by itself or counted."""
     parents = function.file.parents
-    over = parents[node]
+    over: ast.AST = parents[node]
     if isinstance(over, ast.Call) and function.file.origin(over.func) == "enumerate":
-        over = parents[over]
-    return isinstance(over, (ast.For, ast.comprehension))
+        node, over = over, parents[over]
+    return isinstance(over, (ast.For, ast.comprehension)) and over.iter is node
+
+
+def _is_changed(function: Function) -> bool:
+    """Whether the function sets or deletes something in a table of modules."""
+    changed = (n for n in function.of(ast.Subscript) if not isinstance(n.ctx, ast.Load))
+    return any(isinstance(n.value, ast.Attribute) and n.value.attr == "_modules" for n in changed)
+
+
+def _is_attribute(function: Function, name: str) -> bool:
+    """Whether ``self.name`` gives the module of that name: no class has something else under it."""
+    cls = function.cls
+    family = (cls, *cls.ancestors, *cls.subclasses) if cls is not None else ()
+    plain = name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
+    return plain and not any(name in c.methods or name in bound_in_body(c) for c in family)
+
+
+def _has_distinct_children(cls: Class) -> bool:
+    """Whether ``__init__`` makes every child by a call of its own, and none is None."""
+    family = (cls, *cls.ancestors, *cls.subclasses)
+    if any(base not in ("torch.nn.Module", "object") for c in family for base in c.foreign_bases):
+        return False
+    pairs = [values for c in family for values in c.assigned.values()]
+    children = [v for v in pairs if not all(registers_nothing(method, value) for method, value in v)]
+    made = [value for values in children for method, value in values if method.name == "__init__"]
+    fresh = [v for v in made if isinstance(v, ast.Call) and _makes(cls.file, v)]
+    once = all(len(values) == 1 for values in children) and len(fresh) == len(children) == len(set(fresh))
+    return once and not any(True for _ in registrations(cls))
+
+
+def _makes(file: FileFacts, call: ast.Call) -> bool:
+    origin = file.origin(call.func)
+    return origin.startswith("torch.nn.") or file.class_named(origin) is not None
