@@ -63,3 +63,38 @@ def test_a_subclass_that_sets_it_and_has_annotations(tmp_path):
     file, told = made(tmp_path, own="depth: int = 1\n    scale = 3")
     text = rewritten(ClassAttribute(), file, told)
     assert "    scale: Final[int] = 3\n" in text
+
+
+@pytest.mark.parametrize(
+    ("other", "written"),
+    [
+        ("scale = 3", '    __constants__ = ["scale"]\n\n    scale = 2\n'),
+        ("def __init__(self):\n        self.scale = 3", '    __constants__ = ["scale"]\n\n    scale = 2\n'),
+        ("__constants__ = ['depth']\n    scale = 3", "    scale = 2\n"),  # it hides that of its base
+    ],
+)
+def test_what_is_bound_again_is_not_final(other, written, tmp_path):
+    file, _ = made(tmp_path)
+    file = source(tmp_path / "m.py", f"{file.text}\n\nclass Other(Base):\n    {other}\n")
+    told = diagnosis(file, "missing-attribute", "self.scale", attribute="scale")
+    assert f"class Base(nn.Module):\n{written}" in rewritten(ClassAttribute(), file, told)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"first": "Base.scale += 1"},
+        {"first": "type(self).scale = 3"},
+        {"first": "setattr(self, 'scale', 3)"},
+        {"base": "NamedTuple", "body": "x: int\n    scale = 2"},
+    ],
+)
+def test_what_is_set_from_outside_and_fields(change, tmp_path):
+    assert findings(ClassAttribute(), *made(tmp_path, **change)) == []
+
+
+@pytest.mark.parametrize("cls", ["Base", "Model"])
+def test_an_annotation_would_be_a_field_of_a_dataclass(cls, tmp_path):
+    file, _ = made(tmp_path)
+    file = source(tmp_path / "m.py", file.text.replace(f"class {cls}(", f"@dataclass\nclass {cls}("))
+    assert findings(ClassAttribute(), file, diagnosis(file, "missing-attribute", "self.scale", attribute="scale")) == []

@@ -56,6 +56,14 @@ def declare_in_class(cls: Class, types: Mapping[str, str], values: Mapping[str, 
     return edits
 
 
+def listed_as_constants(cls: Class, names: Sequence[str]) -> list[Edit]:
+    """The edits that name attributes in ``__constants__``, which, other than Final, promises nothing to readers.
+
+    No edits where the class or one that derives from it has such a list, or its base is in another file.
+    """
+    return [] if any(constants(c) for c in cls.subclasses) else _assigned(cls, {}, list(names))
+
+
 def hides_unseen(cls: Class) -> bool:
     """Whether a first annotation in the class body may hide some of a base class that is not in this file."""
     related = (cls, *cls.ancestors)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from tsrefactor.facts.attributes import Declaration
-from tsrefactor.facts.declaring import declared, hides_unseen
+from tsrefactor.facts.declaring import declared, hides_unseen, listed_as_constants
 from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
@@ -31,13 +31,14 @@ def _example(before: str, after: str, error: str) -> Example:
 
 
 class ClassAttribute(Rule):
-    """Declare a number, a string or a list of them, that the class body sets, as Final.
+    """Declare a number, a string or a list of them, that the class body sets, as a constant.
 
     TorchScript takes the attributes that an instance holds, and not those of its class. What is annotated as `Final`
-    it reads from either; then `self.expansion` is a constant, also where a subclass sets another.
+    it reads from either; then `self.eps` is a constant. Where a subclass or `__init__` sets another value, which Final
+    would forbid, the name goes into `__constants__`.
 
-    Left alone: values that are no literals, lists of unlike values, and attributes that methods other than
-    `__init__` set.
+    Left alone: values that are no literals, lists of unlike values, attributes that methods other than `__init__` or
+    code outside the class set, and classes with decorators (a dataclass would take an annotation for a field).
 
     Source: `infer_concrete_type_builder` in torch/jit/_recursive.py.
     """
@@ -64,8 +65,9 @@ class Model(nn.Module):
 """,
             "has no attribute 'eps'",
         ),
-        _example(
-            """\
+        Example(
+            _HEAD
+            + """\
 class Wide(nn.Module):
     expansion = 4
 
@@ -76,9 +78,12 @@ class Wide(nn.Module):
 class Model(Wide):
     expansion = 2
 """,
-            """\
+            _HEAD
+            + """\
 class Wide(nn.Module):
-    expansion: Final[int] = 4
+    __constants__ = ["expansion"]
+
+    expansion = 4
 
     def forward(self, x):
         return x.repeat(1, self.expansion)
@@ -87,7 +92,9 @@ class Wide(nn.Module):
 class Model(Wide):
     expansion = 2
 """,
-            "has no attribute 'expansion'",
+            "[(torch.rand(3, 4),)]",
+            Target.SCRIPT,
+            error="has no attribute 'expansion'",
         ),
         Example(
             _HEAD
@@ -127,7 +134,7 @@ class Model(nn.Module):
             function, name = found
             assert function.cls is not None
             owner = next((c for c in (function.cls, *function.cls.ancestors) if name in c.body_values), None)
-            if owner is None or hides_unseen(owner) or _is_set(function.cls, name):
+            if owner is None or not _is_plain(owner) or _is_set(function.cls, name) or _is_set_outside(file, name):
                 continue
             value = owner.body_values[name].value
             type_ = _type(value)
@@ -135,6 +142,9 @@ class Model(nn.Module):
                 continue
             edits, imports = declared(owner, [Declaration(owner, name, type_, True, value, "")])
             message = f"TorchScript does not see what a class body sets, unless it is Final: `{name}`"
+            if _is_bound_again(owner, name):
+                edits, imports = listed_as_constants(owner, [name]), frozenset()
+                message = f"TorchScript does not see what a class body sets, unless `__constants__` names it: `{name}`"
             yield self.finding(value, message, *edits, imports=imports, answers=diagnosis)
 
 
@@ -152,6 +162,29 @@ def _is_set(cls: Class, name: str) -> bool:
     """Whether a method of the class or of its relatives sets the attribute, other than `__init__`."""
     family = (cls, *cls.ancestors, *cls.subclasses)
     return any(method.name != "__init__" for c in family for method, _ in c.assigned.get(name, ()))
+
+
+def _is_plain(cls: Class) -> bool:
+    """Whether an annotation in the class body changes nothing but what TorchScript reads: no fields are made of it."""
+    if hides_unseen(cls) or any(c.node.decorator_list for c in (cls, *cls.subclasses)):
+        return False
+    return cls.is_module or all(base == "object" for base in cls.foreign_bases)
+
+
+def _is_set_outside(file: FileFacts, name: str) -> bool:
+    """Whether something is set under that name otherwise than by ``self.name = …``."""
+    selves = {f.self_name for f in file.functions if not f.is_class_method}
+    stores = (n.value for n in file.of(ast.Attribute) if n.attr == name and not isinstance(n.ctx, ast.Load))
+    if any(not isinstance(of, ast.Name) or of.id not in selves for of in stores):
+        return True
+    calls = (c for c in file.of(ast.Call) if file.origin(c.func) == "setattr" and len(c.args) == 3)
+    return any(isinstance(c.args[1], ast.Constant) and c.args[1].value == name for c in calls)
+
+
+def _is_bound_again(owner: Class, name: str) -> bool:
+    """Whether a class that derives from it has another value, or a constructor sets one."""
+    family = (owner, *owner.ancestors, *owner.subclasses)
+    return any(name in c.assigned for c in family) or any(name in c.body_values for c in owner.subclasses)
 
 
 def _type(value: ast.expr) -> Type:
