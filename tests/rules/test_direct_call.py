@@ -73,3 +73,21 @@ def test_a_condition_that_does_not_compile(tmp_path):
         "        else:\n"
         "            x = self.block(x, y)\n"
     ) in text
+
+
+def test_a_branch_that_asks_already_around_one_that_does_not(tmp_path):
+    text = rewritten(DirectCall(), *nested(tmp_path, "self.flag"))
+    assert "            if self.flag and not torch.jit.is_scripting():\n" in text
+
+
+def test_a_branch_inside_one_that_asks_already_is_the_one_looked_at(tmp_path):
+    file, told = nested(tmp_path, "self.flag and not torch.jit.is_scripting()")
+    assert findings(DirectCall(), file, told) == []
+
+
+def nested(tmp_path, test):
+    inner = "x = cp.checkpoint(self.block, x)\n            else:\n                x = self.block(x)"
+    file, _ = told(
+        tmp_path, test="torch.jit.is_scripting() or y", body=f"if {test}:\n                {inner}", other=""
+    )
+    return file, diagnosis(file, "variable-arguments", "cp.checkpoint(self")

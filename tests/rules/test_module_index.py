@@ -184,7 +184,7 @@ def test_plain_lists_are_left_alone(tmp_path):
     assert findings(RULE, source(tmp_path / "model.py", loop("for i in range(k):", "x = [x, x][i] + x.shape[i]"))) == []
 
 
-@pytest.mark.parametrize(("bounds", "guard"), [(":-1", "i < len(self.layers) - 1"), ("1:3", "i >= 1 and i < 3")])
+@pytest.mark.parametrize(("bounds", "guard"), [(":-1", "i < len(self.layers) - 1"), ("1:3", "1 <= i < 3")])
 def test_slices(bounds, guard, tmp_path):
     file = source(tmp_path / "model.py", loop(f"for layer in self.layers[{bounds}]:", "x = layer(x)"))
     after = loop("for i, layer in enumerate(self.layers):", f"if {guard}:", "    x = layer(x)")
@@ -342,8 +342,8 @@ def test_a_local_name_of_init_is_not_the_length_elsewhere(tmp_path):
     [
         ("enumerate(self.layers[:-1])", "enumerate(self.layers)", "i < len(self.layers) - 1"),
         ("enumerate(self.layers[1:])", "enumerate(self.layers, -1)", "i >= 0"),
-        ("enumerate(self.layers[1:-1])", "enumerate(self.layers, -1)", "i >= 0 and i < len(self.layers) - 2"),
-        ("enumerate(self.layers[1:3])", "enumerate(self.layers, -1)", "i >= 0 and i < 2"),
+        ("enumerate(self.layers[1:-1])", "enumerate(self.layers, -1)", "0 <= i < len(self.layers) - 2"),
+        ("enumerate(self.layers[1:3])", "enumerate(self.layers, -1)", "0 <= i < 2"),
     ],
 )
 def test_a_numbered_slice(before, after, condition, tmp_path):

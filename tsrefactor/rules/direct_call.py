@@ -155,8 +155,9 @@ def _branch_at(file: FileFacts, diagnosis: Diagnosis) -> tuple[Function, ast.If]
         function = function_at(file, place.line)
         branches = function.of(ast.If) if function is not None else ()
         holding = [b for b in branches if b.lineno <= place.line <= (b.body[-1].end_lineno or place.line)]
-        if holding and function is not None and not _asks_scripting(file, holding[-1].test):
-            return function, max(holding, key=lambda b: b.lineno)
+        branch = max(holding, key=lambda b: b.lineno, default=None)
+        if branch is not None and function is not None and not _asks_scripting(file, branch.test):
+            return function, branch
     return None
 
 

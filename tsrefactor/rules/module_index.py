@@ -272,15 +272,19 @@ class ModuleIndex(Rule):
 def _slice_guard(bounds: ast.Slice, text: str, index: str, first: int = 0) -> str | None:
     """The condition on the index that a slice stands for, where the slice's own numbering begins with ``first``; None
     where it is not of literals without a step."""
-    parts = []
+    parts: dict[str, str] = {}
     for bound, sign in ((bounds.lower, ">="), (bounds.upper, "<")):
         if bound is None:
             continue
         literal = _literal(bound)
         if literal is None:
             return None
-        parts.append(f"{index} {sign} {literal - first if literal >= 0 else f'len({text}) - {first - literal}'}")
-    return " and ".join(parts) if bounds.step is None else None
+        parts[sign] = f"{literal - first}" if literal >= 0 else f"len({text}) - {first - literal}"
+    if bounds.step is not None:
+        return None
+    if len(parts) == 2:
+        return f"{parts['>=']} <= {index} < {parts['<']}"
+    return "".join(f"{index} {sign} {bound}" for sign, bound in parts.items())
 
 
 def _literal(bound: ast.expr) -> int | None:
