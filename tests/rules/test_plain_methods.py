@@ -15,8 +15,7 @@ FORWARD = "    def forward(self, x{more}):\n        if x.sum() > 0:\n           
 def two_classes() -> str:
     first = "class First(nn.Module):\n" + CROP.format(name="crop", by=2) + FORWARD.format(more="", value="self.crop(x)")
     model = "class Model(nn.Module):\n" + CROP.format(name="crop", by=3)
-    model += "    def __init__(self):\n        super().__init__()\n        self.first = First()\n\n"
-    return f"{HEAD}{first}\n\n{model}" + FORWARD.format(more="", value="self.crop(self.first(x))")
+    return f"{HEAD}{first}\n\n{model}" + FORWARD.format(more="", value="self.crop(x)")
 
 
 def one_class() -> str:

@@ -218,6 +218,8 @@ def moved(text, tmp_path, *at):
 def test_names_beside_a_base_of_another_file(tmp_path):
     text = f"import torch\nfrom other import Base\n\n\nclass Sub(Base):\n    def forward(self, x):\n{TRY}"
     assert "def _sub_try_y(self, x):" in moved(text, tmp_path, "try:")
+    text = text.replace("from other import Base", "from torch.nn import Linear as Base")
+    assert "def _try_y(self, x):" in moved(text, tmp_path, "try:")
 
 
 def test_names_in_a_base_and_a_subclass(tmp_path):

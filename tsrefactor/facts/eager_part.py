@@ -74,7 +74,7 @@ def _name(function: Function, first: ast.stmt, wanted: str) -> str:
         taken = file.module_names | function.flow.local_names
     else:
         taken = members(cls)
-        if any(base not in ("torch.nn.Module", "object") for base in cls.foreign_bases):
+        if any(base != "object" and not base.startswith("torch.nn.") for base in cls.foreign_bases):
             wanted = f"_{snake(cls.name)}{wanted}"
     file.moved_names[first] = name = fresh(taken | given, wanted)
     return name
