@@ -50,6 +50,7 @@ def test_what_is_left_alone(change, tmp_path):
     [
         ("self.flag", "if self.flag and not torch.jit.is_scripting():"),
         ("self.flag and x.requires_grad", "if self.flag and x.requires_grad and not torch.jit.is_scripting():"),
+        ("(self.flag or y is None)", "if (not torch.jit.is_scripting() and (self.flag or y is None)):"),
         ("self.flag or y is None", "if (self.flag or y is None) and not torch.jit.is_scripting():"),
     ],
 )

@@ -216,6 +216,9 @@ def _asked_too(file: FileFacts, test: ast.expr, condition: str) -> Edit:
     is_and = isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And)
     if is_and and test.lineno == test.end_lineno:  # as a piece it would get parentheses
         return Replace(test, "{test} and {condition}", {"test": file.source.segment(test), "condition": condition})
+    is_or, behind = isinstance(test, ast.BoolOp) and not is_and, file.source.text[file.source.span(test)[1] :]
+    if is_or and behind.lstrip().startswith(")"):  # in parentheses: one more pair, but not two that begin together
+        return Replace(test, "{condition} and {test}", {"test": test, "condition": condition})
     return Replace(test, "{test} and {condition}", {"test": test, "condition": condition})
 
 
