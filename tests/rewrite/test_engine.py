@@ -62,6 +62,22 @@ def test_nested_findings_are_made_round_after_round_outermost_first(tmp_path):
     assert [a.line for a in result.applied] == [1, 1, 1, 1]
 
 
+class Within(_Rule):
+    """Replaces a call, and what stands inside it once more."""
+
+    name = "within"
+
+    def findings(self, file, settings):
+        for call in self.calls(file, "f"):
+            yield self.finding(call, "twice", Replace(call, "g({v})", {"v": call.args[0]}), Replace(call.args[0], "0"))
+
+
+def test_a_finding_whose_edits_overlap_is_refused(tmp_path):
+    result = rewrite(document("y = f(1)\n", tmp_path), [Within()], Settings())
+    assert result.document.text == "y = f(1)\n"
+    assert [r.reason for r in result.refused] == ["its edits overlap"]
+
+
 def test_one_round_leaves_what_overlaps(tmp_path):
     d = document("y = f(f(1))\nz = f(2)\n", tmp_path)
     from tsrefactor.facts.file import FileFacts

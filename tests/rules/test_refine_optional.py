@@ -110,15 +110,23 @@ def test_ways_to_set_an_attribute_out_of_sight(tmp_path, change):
     assert "        state = self.state\n        assert state is not None\n        return x + state\n" in text
 
 
-@pytest.mark.parametrize("before", ["pass", "fc = self.fc"])
-@pytest.mark.parametrize("change", ["self.fc.build(x)", "fill(self.fc, x)", "fc = self.fc", "fill(x, [self.fc])"])
+@pytest.mark.parametrize(
+    ("before", "change"),
+    [
+        ("pass", "self.fc.build(x)"),
+        ("pass", "fill(self.fc, x)"),
+        ("pass", "fill(x, [self.fc])"),
+        ("pass", "fc = self.fc"),
+        ("fc = self.fc", "fc.bias = x"),
+    ],
+)
 def test_what_is_called_with_the_holder_may_set_it(tmp_path, before, change):
-    if before != "pass":
-        change = "fc.bias = x"
     body = (
         "class Model(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
         f"        self.fc = nn.Linear(4, 4)\n\n    def forward(self, x):\n        {before}\n"
-        f"        if self.fc.bias is None:\n            {change}\n        return x * self.fc.bias\n"
+        f"        if self.fc.bias is None:\n            {change}\n        return 2 * self.fc.bias\n"
     )
-    file, about = found(tmp_path, body, "x * self.fc.bias")
-    assert "        if self.fc.bias is None:\n" in rewritten(RefineOptional(), file, about)
+    file, about = found(tmp_path, body, "2 * self.fc.bias")
+    text = rewritten(RefineOptional(), file, about)
+    assert "        if self.fc.bias is None:\n" in text
+    assert "        bias = self.fc.bias\n        assert bias is not None\n        return 2 * bias\n" in text
