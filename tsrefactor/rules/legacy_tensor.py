@@ -179,7 +179,7 @@ class Model(torch.nn.Module):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if not file.mentions_torch:
             return
-        traced = settings.target is Target.TRACE
+        traced = settings.target is Target.TRACE and not list(self.diagnoses(file))  # of code that a trace compiles
         complained = {(d.place.line, d.names.get("attribute")) for d in self.diagnoses(file) if d.place is not None}
         for function in file.functions:
             if traced and function.dependence.is_compiled:
