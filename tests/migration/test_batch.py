@@ -286,6 +286,21 @@ def test_what_keeps_a_helper_of_a_trace_from_compiling_is_mended(migrated):
     assert "def _update_x(x, value: int):" in text and "value=float(value)" in text
 
 
+def test_a_rule_for_traces_too_still_mends_what_a_helper_holds(migrated):
+    cases, text = migrated(
+        """
+        class A(nn.Module):
+            def forward(self, x):
+                while x.norm(p='fro') > 3:
+                    x = x / 2
+                return x
+        """,
+        "yield case('a', 'A', x * 9, x)\n",
+        target=Target.TRACE,
+    )
+    assert cases["a"].status is Status.MIGRATED and "while x.norm() > 3:" in text
+
+
 def test_a_script_that_is_wrong_in_the_other_mode_only_is_no_pass(migrated):
     cases, _ = migrated(
         """
