@@ -42,6 +42,7 @@ class FileFacts:
         self.all_functions: list[Function] = []
         self.classes: list[Class] = []
         self._classes: dict[str, Class] = {}
+        self._mentioned: dict[tuple[str, ...], bool] = {}
         self._collect(self.tree.body, "", None)
 
     def _collect(self, body: Sequence[ast.stmt], prefix: str, cls: Class | None) -> None:
@@ -76,7 +77,9 @@ class FileFacts:
 
     def mentions(self, *words: str) -> bool:
         """Whether one of the words is anywhere in the text: a rule's cheap test before it looks at any node."""
-        return any(word in self.source.text for word in words)
+        if words not in self._mentioned:
+            self._mentioned[words] = any(word in self.source.text for word in words)
+        return self._mentioned[words]
 
     def origin(self, node: ast.expr) -> str:
         """The dotted origin of a name or attribute chain (``F.relu`` → ``torch.nn.functional.relu``); "" for others."""
