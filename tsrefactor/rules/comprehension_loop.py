@@ -118,11 +118,11 @@ class ComprehensionLoop(Rule):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         for function in file.functions:
             for node in function.of(ast.ListComp, ast.DictComp, ast.GeneratorExp):
-                message = "TorchScript takes no `if` and no second `for` in a comprehension; write a loop"
+                message = "TorchScript takes no `if` and no second `for` in a comprehension; write a `for` loop"
                 if len(node.generators) == 1 and not node.generators[0].ifs:
                     if not _over_slice(function, node.generators[0].iter):
                         continue
-                    message = "TorchScript cannot call the modules of a slice of a ModuleList; write a loop"
+                    message = "TorchScript cannot call the modules of a slice of a ModuleList; write a `for` loop"
                 if _can_move(function, node):
                     yield self.finding(node, message, *_loop(function, node))
 

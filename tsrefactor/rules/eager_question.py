@@ -11,7 +11,7 @@ from tsrefactor.facts.placement import only_eager
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings
+from .base import Example, Finding, Rule, Settings, preview
 
 # What holds for a scripted model by itself: one process, no export, no clock.
 _ANSWERS = {
@@ -122,7 +122,7 @@ class Model(nn.Module):
             template = " and ".join([*parts[:at], f"({template})", *parts[at:]])
         return self.finding(
             call,
-            f"TorchScript cannot ask {questions}; only eager does",
+            f"TorchScript cannot ask {questions}; write `{preview(template, pieces)}`",
             Replace(target, template, pieces),
             imports=imports,
             caveat=f"TorchScript takes {questions} for {answer}"

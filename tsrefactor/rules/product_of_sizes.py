@@ -114,7 +114,7 @@ class Model(nn.Module):
                     spelt, imports = file.spell_type(list_of(INT))
                     helper = Helper(file, _HELPER.format(list=spelt))
                     edits: list[Edit] = [Replace(outer, f"{helper.name}({{factors}})", {"factors": factors})]
-                    message = f"TorchScript cannot call `{ast.unparse(call.func)}`; multiply the sizes one by one"
+                    message = f"TorchScript cannot call `{ast.unparse(call.func)}`; multiply in `{helper.name}`"
                     needed = imports if helper.is_new else frozenset()
                     presumed = of_numpy and outer is call and not _meets_tensor(function, call)
                     edits += before(function, [helper])

@@ -11,7 +11,7 @@ from tsrefactor.facts.nodes import walk
 from tsrefactor.source.edits import Edit, Replace
 from tsrefactor.vocabulary import Target
 
-from .base import Example, Finding, Rule, Settings
+from .base import Example, Finding, Rule, Settings, preview
 
 _HEAD = """\
 import torch
@@ -85,7 +85,8 @@ class PropertyLookup(Rule):
                     text = f"{method.self_name}.{key}" if key else f"getattr({method.self_name}, {{name}})"
                     pieces = {} if key else {"name": found}
                     edits: list[Edit] = [Replace(use, text, pieces) for use in calls]
-                    message = f"TorchScript cannot return a module from the property `{method.name}`; look it up here"
+                    message = f"TorchScript cannot return a module from the property `{method.name}`"
+                    message += f"; write `{preview(text, pieces)}`"
                     caveat = f"a module is called also where `{method.name}` was None, and eager raised"
                     yield self.finding(calls[0], message, *edits, caveat=caveat if _has_condition(method) else None)
 
