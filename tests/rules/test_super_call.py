@@ -95,6 +95,13 @@ def test_parent_in_another_file_is_left_alone(tmp_path):
     assert "`Base` lies in another file" in advice(tmp_path, text)
 
 
+def test_class_of_the_name_of_an_import(tmp_path):
+    head = HEAD.replace("import torch\n", "import torch\nfrom torch.nn import Conv2d\n")
+    body = "class Conv2d(nn.Conv2d):\n    def forward(self, x):\n        return super(Conv2d, self).forward(x) + 1\n"
+    text = rewritten(SuperCall(), source(tmp_path / "model.py", head + body))
+    assert "return self._conv_forward(x, self.weight, self.bias) + 1" in text
+
+
 def test_several_bases_are_left_alone(tmp_path):
     text = (
         "class Mixin:\n    pass\n\n\n"

@@ -39,13 +39,19 @@ def parent_calls(function: Function) -> Iterator[ParentCall]:
             continue
         value, method = node.func.value, node.func.attr
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "super":
-            start = file.class_named(file.origin(value.args[0])) if value.args else cls
+            # `super(Conv2d, self)`: this class, also where a line above imports another of the name
+            own = not value.args or (_names(value.args[0], cls.name) and file.class_named(cls.name) is cls)
+            start = cls if own else file.class_named(file.origin(value.args[0]))
             if start is not None:
                 yield ParentCall(node, method, list(node.args), start, None)
         elif node.args and isinstance(node.args[0], ast.Name) and node.args[0].id == function.self_name:
             origin = file.origin(value)
             if file.class_named(origin) is not None or origin in cls.foreign_bases:
                 yield ParentCall(node, method, list(node.args[1:]), cls, origin)
+
+
+def _names(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
 
 
 def method_of_parent(cls: Class, call: ParentCall) -> Function | str:
