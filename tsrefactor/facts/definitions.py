@@ -166,6 +166,11 @@ class Function:
                 found.setdefault(name, []).append(node)
         return found
 
+    @property
+    def code(self) -> list[ast.stmt]:
+        """The statements of its body without its docstring."""
+        return [s for s in self.node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+
     @cached_property
     def self_name(self) -> str | None:
         """What the method calls its instance; None for free functions and static methods."""

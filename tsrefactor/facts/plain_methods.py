@@ -66,7 +66,7 @@ def as_function(method: Function) -> tuple[list[Edit], frozenset[Import]]:
     source, name = method.file.source, function_name(method)
     written = [_parameter(method, p) for p in method.parameters]
     result = f" -> {source.segment(method.node.returns)}" if method.node.returns is not None else ""
-    body = [s for s in method.node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    body = method.code
     indent = " " * (body[0].col_offset - method.node.col_offset)
     header = f"def {name}({', '.join(text for text, _ in written)}){result}:\n"
     helper = header + indented(excerpt(source, body), indent)
@@ -95,7 +95,7 @@ def _parameter(method: Function, parameter: Parameter) -> tuple[str, frozenset[I
 
 def _handed_to(method: Function) -> str | None:
     """The function of the file that the method does nothing but call, with its own parameters."""
-    code = [s for s in method.node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    code = method.code
     value = code[0].value if len(code) == 1 and isinstance(code[0], ast.Return) else None
     if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Name) or value.keywords:
         return None

@@ -37,6 +37,15 @@ def exact_form(function: Function, call: ast.Call) -> Exact | None:
     return _raised(function, inner) if origin == "math.ceil" else None
 
 
+def all_sizes(node: ast.expr) -> ast.expr | None:
+    """``x`` of ``x.shape`` and ``x.size()``."""
+    if isinstance(node, ast.Attribute) and node.attr == "shape":
+        return node.value
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "size":
+        return node.func.value if not node.args and not node.keywords else None
+    return None
+
+
 def _of_sizes(function: Function, node: ast.expr) -> bool:
     return function.dependence.may_be_sized(node) and not function.dependence.is_extracted(node)
 

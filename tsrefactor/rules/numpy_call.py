@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.types import FLOAT, INT, TENSOR, list_of
+from tsrefactor.facts.whole_sizes import all_sizes
 from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
@@ -160,7 +161,7 @@ def _in_math(function: Function, node: ast.Call, traced: bool) -> tuple[str, Pie
     if name == "prod" and isinstance(function.file.parents[node], ast.Attribute):
         return None  # a method of numpy's number
     if name == "prod" and len(node.args) == 1:
-        owner = _all_sizes(node.args[0])
+        owner = all_sizes(node.args[0])
         if owner is not None and function.type_of(owner) == TENSOR:
             return "{tensor}.numel()", {"tensor": owner}, frozenset(), False
         if not traced or function.type_of(node.args[0]) != list_of(INT):
@@ -223,12 +224,3 @@ def _number(function: Function, node: ast.expr) -> bool:
     if isinstance(node, ast.Call) and _numpy(function, node) in {*_SAME, *_CLOSE, *_ROUNDED, *_PLAIN}:
         return all(_number(function, a) for a in node.args)
     return function.type_of(node) in (INT, FLOAT)
-
-
-def _all_sizes(node: ast.expr) -> ast.expr | None:
-    """``x`` of ``x.shape`` and ``x.size()``."""
-    if isinstance(node, ast.Attribute) and node.attr == "shape":
-        return node.value
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "size":
-        return node.func.value if not node.args and not node.keywords else None
-    return None

@@ -9,6 +9,7 @@ from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.helpers import Helper, before
 from tsrefactor.facts.types import INT, TENSOR, list_of
+from tsrefactor.facts.whole_sizes import all_sizes
 from tsrefactor.source.edits import Edit, Replace
 from tsrefactor.vocabulary import Target
 
@@ -101,7 +102,7 @@ class Model(nn.Module):
                 factors = _factors(function, call)
                 if factors is None:
                     continue
-                outer, tensor = _whole(file, call), _all_sizes(factors)
+                outer, tensor = _whole(file, call), all_sizes(factors)
                 of_numpy = file.origin(call.func).startswith("numpy.")
                 if isinstance(file.parents[outer], ast.Attribute):
                     continue  # a method of numpy's number
@@ -152,13 +153,6 @@ def _meets_tensor(function: Function, call: ast.Call) -> bool:
     """Whether arithmetic with a tensor takes the number at once: numpy's own has methods, and divides by zero."""
     parent = function.file.parents[call]
     return isinstance(parent, ast.BinOp) and TENSOR in (function.type_of(parent.left), function.type_of(parent.right))
-
-
-def _all_sizes(node: ast.expr) -> ast.expr | None:
-    """``x`` of ``x.shape`` and ``x.size()``."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "size":
-        return node.func.value if not node.args and not node.keywords else None
-    return node.value if isinstance(node, ast.Attribute) and node.attr == "shape" else None
 
 
 def _are_ints(function: Function, node: ast.expr) -> bool:

@@ -112,8 +112,7 @@ def _looked_up(cls: Class, method: Function) -> ast.expr | None:
     named = [s for c in family for s in c.node.body if isinstance(s, ast.FunctionDef) and s.name == method.name]
     if len(named) != 1:
         return None
-    body = [s for s in method.node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
-    match body:
+    match method.code:
         case [ast.Return(value=ast.Call() as call)]:
             pass
         case [ast.If(body=[ast.Return(value=ast.Call() as call)], orelse=[ast.Return(value=other)])] | [

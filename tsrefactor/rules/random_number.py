@@ -134,8 +134,8 @@ class Model(nn.Module):
                 scripting, imports = file.spell("torch.jit.is_scripting")
                 origin, scripted, pieces = drawn
                 spelled, more = file.spell(origin)
-                template = f"{scripted.replace('DRAW', spelled)} if {scripting}() else {{call}}"
-                pieces = {**pieces, "call": call}
+                template = f"{scripted} if {scripting}() else {{call}}"
+                pieces = {**pieces, "call": call, "draw": spelled}
                 yield self.finding(
                     call,
                     f"TorchScript knows neither `random` nor NumPy; write `{preview(template, pieces)}`",
@@ -146,7 +146,7 @@ class Model(nn.Module):
 
 
 def _drawn(function: Function, call: ast.Call) -> tuple[str, str, Pieces] | None:
-    """A number of the same distribution from torch's generator: what draws it, template (with DRAW) and pieces."""
+    """A number of the same distribution from torch's generator: what draws it, template (with `draw`) and pieces."""
     origin, given = function.file.origin(call.func), call.args
     if call.keywords or any(isinstance(a, ast.Starred) for a in given):
         return None
@@ -155,25 +155,29 @@ def _drawn(function: Function, call: ast.Call) -> tuple[str, str, Pieces] | None
         return None
     constants = [a.value if isinstance(a, ast.Constant) else None for a in given]
     if origin in _UNIT and not given:
-        return "torch.rand", "float(DRAW(()))", {}
+        return "torch.rand", "float({draw}(()))", {}
     if origin in _UNIFORM and len(given) == 2:
         if constants == [0, 1]:
-            return "torch.rand", "float(DRAW(()))", {}
-        template = "{low} + ({high} - {low}) * float(DRAW(()))"
+            return "torch.rand", "float({draw}(()))", {}
+        template = "{low} + ({high} - {low}) * float({draw}(()))"
         return "torch.rand", template, {"low": given[0], "high": given[1]}
     if origin in _NORMAL and len(given) == 2:
         mean = "" if constants[0] == 0 else "{mean} + "
         deviation = "" if constants[1] == 1 else "{deviation} * "
         used = {"mean": given[0]} if mean else {}
-        return "torch.randn", f"{mean}{deviation}float(DRAW(()))", used | ({"deviation": given[1]} if deviation else {})
+        return (
+            "torch.randn",
+            f"{mean}{deviation}float({{draw}}(()))",
+            used | ({"deviation": given[1]} if deviation else {}),
+        )
     if origin in _INCLUSIVE and len(given) == 2 and whole:
         last = constants[1]
         if isinstance(last, int):
-            return "torch.randint", f"int(DRAW({{low}}, {last + 1}, ()))", {"low": given[0]}
-        return "torch.randint", "int(DRAW({low}, {high} + 1, ()))", {"low": given[0], "high": given[1]}
+            return "torch.randint", f"int({{draw}}({{low}}, {last + 1}, ()))", {"low": given[0]}
+        return "torch.randint", "int({draw}({low}, {high} + 1, ()))", {"low": given[0], "high": given[1]}
     if origin in _EXCLUSIVE and len(given) in (1, 2) and whole:
         low: ast.expr | str = given[0] if len(given) == 2 else "0"
-        return "torch.randint", "int(DRAW({low}, {high}, ()))", {"low": low, "high": given[-1]}
+        return "torch.randint", "int({draw}({low}, {high}, ()))", {"low": low, "high": given[-1]}
     return None
 
 
