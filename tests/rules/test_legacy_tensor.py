@@ -5,8 +5,11 @@ import torch
 
 from tests.rules.proof import prove
 from tests.rules.texts import diagnosis, findings, rewritten, source
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.rules import Example
+from tsrefactor.rules.base import Settings
 from tsrefactor.rules.legacy_tensor import LegacyTensor
+from tsrefactor.source.document import Document
 from tsrefactor.vocabulary import Target
 
 RULE = LegacyTensor()
@@ -137,3 +140,10 @@ def test_a_flag_that_is_set_compiles_as_a_call(tmp_path):
         body("requires_grad = False"), body("requires_grad_(False)"), "[(torch.rand(2),)]", Target.SCRIPT, error="set"
     )
     prove(RULE, example, tmp_path)
+
+
+@pytest.mark.parametrize(("end", "presumed"), [("x.size(0)", False), ("x.size(0) - 2", True)])
+def test_a_range_that_may_end_below_zero_is_presumed(tmp_path, end, presumed):
+    file = source(tmp_path / "model.py", model(f"torch.LongTensor(list(range({end})))"))
+    found = RULE.findings(FileFacts(Document(file)), Settings(Target.TRACE))
+    assert [f.presumed for f in found] == [presumed]

@@ -78,7 +78,7 @@ class Accumulator(Rule):
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-        traced = settings.target is Target.TRACE and not list(self.diagnoses(file))  # of code that a trace compiles
+        traced = self.for_trace(file, settings)
         for function in file.functions:
             if traced and function.dependence.is_compiled:
                 continue

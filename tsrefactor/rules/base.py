@@ -142,6 +142,13 @@ class Rule(ABC):
         here = str(file.source.path)
         return (d for d in file.diagnoses if d.kind in self.answers and d.place is not None and d.place.file == here)
 
+    def for_trace(self, file: FileFacts, settings: Settings) -> bool:
+        """Whether a rule of both targets is to look for what a trace keeps.
+
+        A diagnosis is of code that the trace compiles: that is answered as for a script.
+        """
+        return settings.target is Target.TRACE and not any(self.diagnoses(file))
+
     @classmethod
     def summary(cls) -> str:
         """The docstring's first line."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.signs import not_negative
 from tsrefactor.facts.types import FLOAT, INT, TENSOR
 from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.source.imports import Import
@@ -36,11 +37,12 @@ def _example(
 
 @dataclass
 class _Modern:
-    """What is written today: a template and its pieces."""
+    """What is written today: a template and its pieces. ``presumed``: it may raise where the legacy form does not."""
 
     template: str
     pieces: Pieces
     names: list[str] = field(default_factory=list)
+    presumed: bool = False
 
 
 class LegacyTensor(Rule):
@@ -179,7 +181,7 @@ class Model(torch.nn.Module):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if not file.mentions_torch:
             return
-        traced = settings.target is Target.TRACE and not list(self.diagnoses(file))  # of code that a trace compiles
+        traced = self.for_trace(file, settings)
         complained = {(d.place.line, d.names.get("attribute")) for d in self.diagnoses(file) if d.place is not None}
         for function in file.functions:
             if traced and function.dependence.is_compiled:
@@ -189,7 +191,8 @@ class Model(torch.nn.Module):
             for call in function.of(ast.Call):
                 if any(k.arg is None for k in call.keywords) or (traced and not _keeps_sizes(function, call)):
                     continue
-                modern, presumed = _constructed(function, call, traced), False
+                modern = _constructed(function, call, traced)
+                presumed = modern is not None and modern.presumed
                 if modern is None and isinstance(call.func, ast.Attribute):
                     modern = _method(function, call.func, call)
                     if modern is None:
@@ -375,7 +378,7 @@ def _listed(function: Function, origin: str, values: ast.expr) -> _Modern | None
     if end is not None:
         given = "" if dtype == "torch.long" else f", dtype={{{dtype.rpartition('.')[2]}}}"
         names = ["torch.arange", *([dtype] if given else [])]
-        return _Modern(f"{{arange}}({{end}}{given})", {"end": end}, names)
+        return _Modern(f"{{arange}}({{end}}{given})", {"end": end}, names, not not_negative(function, end))
     if not isinstance(values, (ast.List, ast.Tuple)) or not values.elts:
         return None
     fitting = (INT, FLOAT) if dtype in ("torch.float", "torch.double") else (INT,)

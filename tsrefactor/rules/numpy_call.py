@@ -126,7 +126,7 @@ class NumpyCall(Rule):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if not file.mentions("numpy"):
             return
-        traced = settings.target is Target.TRACE and not list(self.diagnoses(file))  # of code that a trace compiles
+        traced = self.for_trace(file, settings)
         for function in file.functions:
             inside: set[ast.AST] = set()
             for node in function.of(ast.Call):

@@ -192,7 +192,7 @@ class Model(nn.Module):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if not file.mentions("numpy"):
             return
-        traced = settings.target is Target.TRACE and not list(self.diagnoses(file))  # of code that a trace compiles
+        traced = self.for_trace(file, settings)
         for function in file.functions:
             for call in function.calls(*_TAKES_ARRAY):
                 if len(call.args) != 1 or call.keywords:
