@@ -6,7 +6,7 @@ import ast
 import re
 from dataclasses import dataclass, field
 
-from tsrefactor.source.edits import Edit, InsertAfter, Piece, Replace
+from tsrefactor.source.edits import Edit, InsertAfter, Piece, Replace, verbatim
 from tsrefactor.source.excerpt import excerpt, indented
 from tsrefactor.source.imports import Import
 
@@ -135,7 +135,7 @@ class LayerHelper:
             except NotInlinable:
                 return None
             text = written(self.function.file.source, value, changes)
-            edits.append(Replace(call.node, text.replace("{", "{{").replace("}", "}}")))
+            edits.append(Replace(call.node, verbatim(text)))
         edits += [Replace([self.function.node], "")] if self.is_nested and inner == self.calls else []
         return edits, f"write `{ast.unparse(value)}` where it is called"
 
@@ -233,7 +233,7 @@ class LayerHelper:
                 text = excerpt(file.source, body, changes)
             except ValueError as error:
                 raise NotForModules(str(error)) from error
-            code = indented(text, "    ").replace("{", "{{").replace("}", "}}")
+            code = verbatim(indented(text, "    "))
         pieces[f"head_{key}"] = ", ".join(parameters)
         returns = ""
         if node.returns is not None:

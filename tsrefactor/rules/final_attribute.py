@@ -17,7 +17,7 @@ from tsrefactor.facts.flow import leaves
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.signatures import function_at
 from tsrefactor.facts.types import BOOL
-from tsrefactor.source.edits import Edit, InsertAfter, Replace
+from tsrefactor.source.edits import Edit, InsertAfter, Replace, verbatim
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
 
@@ -235,5 +235,4 @@ def _derived(flags: list[Flag]) -> Iterator[Edit]:
         self_name = flag.owner.methods["__init__"].self_name
         lines.setdefault(flag.anchor, []).append(f"{self_name}.{flag.name} = {flag.value}")
     for anchor, texts in lines.items():
-        template = "\n".join(texts).replace("{", "{{").replace("}", "}}")
-        yield InsertAfter(anchor, template)
+        yield InsertAfter(anchor, verbatim("\n".join(texts)))

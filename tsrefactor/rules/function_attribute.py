@@ -13,7 +13,7 @@ from tsrefactor.facts.kept import NotKept, check_plain, is_stored_once, kept_val
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.operations import is_operation
-from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, Piece, Replace
+from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, Piece, Replace, verbatim
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -298,7 +298,7 @@ class _Mend(Anonymous):
             text = text[: first - start] + passed + text[last - start :]
         deeper = self.file.statement_of(node).col_offset - 4  # than the body of a function is
         text = text.replace("\n" + " " * deeper, "\n") if deeper > 0 else text
-        return text.replace("{", "{{").replace("}", "}}")
+        return verbatim(text)
 
     # -- what needs no definition ------------------------------------------------------------------------------------
 

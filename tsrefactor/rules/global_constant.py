@@ -12,7 +12,7 @@ from tsrefactor.facts.family import members
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.signatures import function_at
 from tsrefactor.facts.types import Type
-from tsrefactor.source.edits import Replace
+from tsrefactor.source.edits import Replace, verbatim
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
 
@@ -192,7 +192,7 @@ class Model(nn.Module):
             return None
         if isinstance(value, _DISPLAYS) and not all(_only_looked_at(function, n) for n in reads):
             return None
-        text = function.file.source.segment(value).replace("{", "{{").replace("}", "}}")
+        text = verbatim(function.file.source.segment(value))
         return self.finding(
             reads[0],
             f"TorchScript does not see the module's `{name}`; write its value",

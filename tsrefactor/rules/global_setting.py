@@ -14,7 +14,7 @@ from tsrefactor.facts.flow import root_name
 from tsrefactor.facts.kept import is_stored_once
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.signatures import function_at
-from tsrefactor.source.edits import Edit, InsertAfter, Replace
+from tsrefactor.source.edits import Edit, InsertAfter, Replace, verbatim
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -172,7 +172,7 @@ class Model(nn.Module):
             if text not in names:
                 names[text] = fresh(taken, *_wanted(text))
                 taken.add(names[text])
-                written = file.source.segment(read).replace("{", "{{").replace("}", "}}")
+                written = verbatim(file.source.segment(read))
                 lines.append(f"{init.self_name}.{names[text]} = {written}")
             edits.append(Replace(read, f"{function.self_name}.{names[text]}"))
         if lines:

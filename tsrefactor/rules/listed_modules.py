@@ -12,7 +12,7 @@ from tsrefactor.facts.inlining import written
 from tsrefactor.facts.kept import is_stored_once
 from tsrefactor.facts.module_loops import is_left
 from tsrefactor.facts.nodes import walk
-from tsrefactor.source.edits import Edit, Replace
+from tsrefactor.source.edits import Edit, Replace, verbatim
 from tsrefactor.source.excerpt import excerpt, trailing_comment
 from tsrefactor.vocabulary import Target
 
@@ -243,7 +243,7 @@ def _list(function: Function, made: ast.ListComp, rounds: Sequence[dict[str, str
             return None
         elements.append(written(function.file.source, made.elt, changes))
     text = f"[{', '.join(elements)}]"
-    return Replace(made, _escaped(text)) if len(text) <= _WIDTH else None
+    return Replace(made, verbatim(text)) if len(text) <= _WIDTH else None
 
 
 def _loop(function: Function, loop: ast.For, rounds: Sequence[dict[str, str]]) -> Edit | None:
@@ -263,8 +263,4 @@ def _loop(function: Function, loop: ast.For, rounds: Sequence[dict[str, str]]) -
     source, first = function.file.source, loop.body[0]
     above = re.findall("#.*", source.text[source.span(loop.iter)[1] : source.span(first)[0]])
     beside = [] if isinstance(first, _BLOCKS) else [trailing_comment(source, first)]
-    return Replace([loop], _escaped("\n".join([*above, *filter(None, beside), *bodies])))
-
-
-def _escaped(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
+    return Replace([loop], verbatim("\n".join([*above, *filter(None, beside), *bodies])))

@@ -18,7 +18,7 @@ from tsrefactor.facts.observations import step
 from tsrefactor.facts.placement import always_evaluated
 from tsrefactor.facts.signatures import function_at
 from tsrefactor.facts.types import DEVICE, NONE, SCALARS, STR, UNKNOWN, Type, join
-from tsrefactor.source.edits import Edit, InsertAfter, Replace
+from tsrefactor.source.edits import Edit, InsertAfter, Replace, verbatim
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -237,7 +237,7 @@ class Model(nn.Module):
             edits += [] if read.alias is None else [Replace([read.alias], "")]
         what = ", ".join(f"`{n}`" for n in names)
         if lines:
-            text = "\n".join(lines).replace("{", "{{").replace("}", "}}")
+            text = verbatim("\n".join(lines))
             edits.insert(0, InsertAfter(place.anchor, text))
         return self.finding(
             reads[0].node,

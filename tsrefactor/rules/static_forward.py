@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.nodes import walk
-from tsrefactor.source.edits import Replace
+from tsrefactor.source.edits import Replace, verbatim
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -122,6 +122,6 @@ def _header(function: Function) -> str:
     arguments = node.args
     parts: list[ast.AST] = [*arguments.args, *arguments.defaults]
     spans = [source.span(p) for p in parts]  # type: ignore[arg-type]
-    parameters = source.text[min(s for s, _ in spans) : max(e for _, e in spans)].replace("{", "{{").replace("}", "}}")
+    parameters = verbatim(source.text[min(s for s, _ in spans) : max(e for _, e in spans)])
     returns = f" -> {source.segment(node.returns)}" if node.returns is not None else ""
     return f"def {node.name}(self, {parameters}){returns}:"

@@ -27,6 +27,11 @@ class Piece:
 Pieces = Mapping[str, "Piece | ast.expr | Sequence[ast.stmt] | str"]
 
 
+def verbatim(code: str) -> str:
+    """Code as a template that writes just that: its own braces are no placeholders."""
+    return code.replace("{", "{{").replace("}", "}}")
+
+
 @dataclass(frozen=True, eq=False)
 class Replace:
     """Puts a template in the place of an expression, or of consecutive statements of one block."""
