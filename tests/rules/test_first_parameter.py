@@ -95,6 +95,13 @@ def test_sizes_and_states_are_no_parameters(init, tmp_path):
     assert "return self.a.weight\n" in rewritten(FirstParameter(), made(tmp_path, init, rest=STATE))
 
 
+@pytest.mark.parametrize("made_by", ["layer", "getattr(nn, layer)(4, 4)"])
+def test_what_is_called_is_no_parameter(made_by, tmp_path):
+    call = "\n    def apply(self, x):\n        return self.layer(x)\n"
+    init = f"self.a = nn.Linear(4, 4)\nself.layer = {made_by}"
+    assert "return self.a.weight\n" in rewritten(FirstParameter(), made(tmp_path, init, rest=call))
+
+
 def test_what_one_instance_held_says_nothing_of_the_others(tmp_path):
     file = made(tmp_path, "self.layer = layer")
     seen = ClassObservations(

@@ -77,7 +77,7 @@ def _own(cls: Class) -> set[str]:
         raise Unsure("it registers parameters or layers by name")
     for c in (cls, *cls.subclasses):
         for name, pairs in c.assigned.items():
-            if any(_may_be_parameter(method, value) for method, value in pairs):
+            if any(_may_be_parameter(method, value) for method, value in pairs) and not _is_called(c, name):
                 raise Unsure(f"whether `{name}` is a parameter of its own is not known")
     return {name for _, _, name in found}
 
@@ -90,6 +90,14 @@ def _may_be_parameter(method: Function, value: ast.expr | None) -> bool:
         if origin in _PARAMETERS or (made is not None and made.is_module) or _is_of_torch(origin):
             return False
     return not registers_nothing(method, value)
+
+
+def _is_called(cls: Class, name: str) -> bool:
+    """Whether the class calls what it holds under a name, which parameters do not take."""
+    methods = (m for c in (cls, *cls.ancestors, *cls.subclasses) for m in c.methods.values())
+    parents = cls.file.parents
+    calls = ((n, parents[n]) for m in methods for n in m.self_attributes.get(name, ()))
+    return any(isinstance(call, ast.Call) and call.func is n for n, call in calls)
 
 
 def _is_of_torch(origin: str) -> bool:
