@@ -53,6 +53,12 @@ MOVED = {
     "data and its size": "big = x[x > 0]\nif big.numel() > 1:\n    x = x + 1\nreturn x",
     "fixed number in a loop": "for i in range(3):\n    if x.sum() > i:\n        x = x - i\nreturn x",
     "nested": "y = x\nif x.sum() > 0:\n    while y.sum() > 1:\n        y = y * 0.5\nreturn y",
+    "number bound twice": "k = x.shape[0]\nk = k + 1\nif x.sum() > 0:\n    x = x + k\nreturn x",
+    "size of what is bound again": "n = x.shape[0]\nx = x[1:]\nif x.sum() > 0:\n    x = x * n\nreturn x",
+    "number of what is updated": "x = x * 1\nk = x.sum().item()\nx.add_(1)\nif x.sum() > 0:\n    x = x * k\nreturn x",
+    "size from before a loop": (
+        "n = x.shape[0]\nfor i in range(3):\n    if x.sum() > 0:\n        x = x[:1] * n\nreturn x"
+    ),
     "two blocks": "if x.sum() > 0:\n    x = x * 2\nx = x + 1\nif x.sum() > 9:\n    x = x - 3\nreturn x",
 }
 
@@ -141,7 +147,7 @@ REFUSED = {
     "its result n is not a tensor": "n = 1\ng = lambda: n\nif x.sum() > 0:\n    n = 2\nreturn x",
     "y is not of one type all through it": "y = 0\nfor r in x:\n    y = y + r\nreturn x + y",
     "it needs k, which is a number taken from a tensor": (
-        "k = x.shape[0]\nk = k + 1\nif x.sum() > 0:\n    x = x + k\nreturn x"
+        "k = 1\nfor i in range(3):\n    if x.sum() > 0:\n        x = x + k\n    k = int(x.sum())\nreturn x"
     ),
     "it needs q, which is not known to be a tensor": "q = outside(x)\nif x.sum() > 0:\n    x = x + q\nreturn x",
     "it returns early, and in the rest of the function it calls self.lin": (
@@ -315,14 +321,48 @@ def test_what_only_the_block_needed_moves_with_it():
 
 
 def test_a_definition_is_not_repeated_where_its_operands_have_changed():
-    (found,) = findings(RULE, model("n = x.shape[0]\nx = x[1:]\nif x.sum() > 0:\n    x = x * n\nreturn x"))
-    assert "it needs n" in found.message
-    found, _ = findings(RULE, model("k = x.sum().item()\nx.add_(1)\nif x.sum() > 0:\n    x = x * k\nreturn x"))
-    assert "it needs k" in found.message
-    (found,) = findings(
-        RULE, model("n = x.shape[0]\nfor i in range(3):\n    if x.sum() > 0:\n        x = x[:1] * n\nreturn x")
-    )
-    assert "it needs n" in found.message
+    body = "n = x.shape[0]\nx = x[1:]\nif x.sum() > 0:\n    x = x * n\nreturn x"
+    after = rewritten(RULE, model(body), MODULE).document.text
+    assert "_update_x(x):\n    n = x.shape[0]\n    x = x[1:]\n    if" in after  # what changes them moves along
+    far = "n = x.shape[0]\n" + "x = x[1:]\n" * 9 + "if x.sum() > 0:\n    x = x * n\nreturn x"
+    assert "_update_x(x, n):\n" in rewritten(RULE, model(far), MODULE).document.text  # else the size is passed
+
+
+def test_a_size_is_passed_as_a_tensor_where_not_only_a_trace_calls():
+    body = "n = x.shape[0]\nfor i in range(3):\n    if x.sum() > 0:\n        x = x[:1] * n\nreturn x"
+    assert "_update_x(x, n)\n" in rewritten(RULE, model(body), INNER).document.text
+    after = rewritten(RULE, model(body), MODULE).document.text
+    assert "_update_x(x, torch.scalar_tensor(n, dtype=torch.long))\n" in after
+
+
+GROUPS = """\
+def forward(self, x: torch.Tensor, w: torch.Tensor):
+    b, c, h = x.shape
+    x = x.reshape(1, b * c, h)
+    if self.padding > 1:
+        y = F.conv1d(x, w, padding=self.padding, groups=b * c)
+    else:
+        y = F.conv1d(x, w, groups=b * c)
+    return y.view(b, c, -1)
+"""
+
+
+@pytest.mark.parametrize("padding", [1, 2])
+@pytest.mark.parametrize("settings", [INNER, MODULE], ids=["inner", "module"])
+def test_groups_that_are_a_size_follow_it(settings, padding, tmp_path):
+    before = model(GROUPS, f"self.padding = {padding}")
+    inputs = "[(torch.rand(b, c, 5), torch.rand(b * c, 1, 3)) for b, c in ((2, 3), (3, 3), (2, 5))]"
+    after = rewritten(RULE, before, settings).document.text
+    assert not trace_follows(before, inputs, tmp_path)
+    assert trace_follows(after, inputs, tmp_path, script=settings is MODULE), after
+    assert after.count("@torch.jit.script_if_tracing") == (2 if settings is INNER else 1)
+
+
+def test_lists_of_tensors_are_passed(tmp_path):
+    body = "parts = [self.act(x), self.act(-x)]\nif x.sum() > 0:\n    x = x + parts[0] - parts[1]\nreturn x"
+    after = rewritten(RULE, model(body, "self.act = nn.Tanh()"), MODULE).document.text
+    assert "parts: List[torch.Tensor])" in after
+    assert trace_follows(after, SIGNS, tmp_path, script=True), after
 
 
 def test_helpers_of_one_round_have_names_of_their_own():

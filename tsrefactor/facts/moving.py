@@ -37,7 +37,9 @@ def moved(function: Function, found: Outline, placement: Placement, name: str) -
         parameters.append(text)
     header = f"@{decorator}\ndef {name}({', '.join(parameters)}):\n"
     helper = header + indented("\n".join(_body(function, found)), _indent(function))
-    call = f"{name}({', '.join(a.value for a in found.arguments)})"
+    values, more = _values(function, found, placement)
+    imports |= more
+    call = f"{name}({', '.join(values)})"
     if found.expression is not None:
         edits = _in_expression(function, found, placement, helper, call)
     else:
@@ -48,6 +50,19 @@ def moved(function: Function, found: Outline, placement: Placement, name: str) -
         more_edits, more = as_function(method)
         functions, imports = functions + more_edits, imports | more
     return functions + edits + _removals(function, found), frozenset(imports)
+
+
+def _values(function: Function, found: Outline, placement: Placement) -> tuple[list[str], frozenset[Import]]:
+    """What the call passes, and the imports that it needs. Where it is no trace that calls, a size becomes a tensor."""
+    values: list[str] = []
+    imports: frozenset[Import] = frozenset()
+    for argument in found.arguments:
+        value = argument.value
+        if argument.size and placement is Placement.MODULE:
+            (made, more), (long, others) = (function.file.spell(f"torch.{n}") for n in ("scalar_tensor", "long"))
+            value, imports = f"{made}({value}, dtype={long})", imports | more | others
+        values.append(value)
+    return values, imports
 
 
 def overriding(found: Outline) -> str | None:

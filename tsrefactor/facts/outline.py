@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 
 from tsrefactor.source.excerpt import trailing_comment
@@ -11,10 +11,12 @@ from tsrefactor.source.excerpt import trailing_comment
 from .definitions import Function
 from .flow import leaves
 from .passing import Argument, Passing, Unmovable, in_order, walk_all
+from .placement import is_elif
 from .scriptable import obstacle
 from .types import TENSOR
 
 _GROWTH = 20
+_BEFORE = 8  # statements that may move with one, at most
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
 
 
@@ -48,9 +50,60 @@ class Outline:
         self.presumed |= passing.presumed
 
 
-def outline(function: Function, statement: ast.stmt) -> Outline:
-    """The smallest such function that holds the statement and has only tensors for results. Raises Unmovable."""
-    return _Outliner(function, statement).outline()
+def outline(function: Function, statement: ast.stmt, frozen: Set[str] | None = None) -> Outline:
+    """The smallest such function that holds the statement and has only tensors for results. Raises Unmovable.
+
+    Where it needs the sizes of a tensor that is bound again before, these statements move along. With ``frozen``, the
+    names whose numbers a trace keeps, sizes are passed where that does not help.
+    """
+    try:
+        return _Outliner(function, statement).outline()
+    except Unmovable as reason:
+        ways = [lambda: _with_before(function, statement)]
+        if frozen is not None:
+            ways.append(lambda: _Outliner(function, statement, frozen=frozen).outline())
+        return _first(ways, reason)
+
+
+def outline_use(function: Function, expression: ast.expr, frozen: Set[str], sizes: bool) -> Outline:
+    """A function that computes an expression, which is a tensor, of numbers that a trace keeps. Raises Unmovable.
+
+    With ``sizes``, other sizes are rather passed than that statements before it move along.
+    """
+    try:
+        return outline_expression(function, expression, frozen if sizes else None)
+    except Unmovable as reason:
+        statement = function.file.statement_of(expression)
+        ways = [lambda: _with_before(function, statement), lambda: outline_expression(function, expression, frozen)]
+        return _first(ways if not sizes else ways[:1], reason)
+
+
+def _first(ways: Sequence[Callable[[], Outline]], reason: Unmovable) -> Outline:
+    """What the first way gives that gives something."""
+    for way in ways:
+        try:
+            return way()
+        except Unmovable:
+            continue
+    raise reason
+
+
+def _with_before(function: Function, statement: ast.stmt) -> Outline:
+    """The function of the statement and the fewest statements before it. Raises Unmovable."""
+    at, before = statement, 0
+    for _ in range(_BEFORE):
+        if function.file.block_of(at).index(at) == before:
+            parent = function.file.parents[at]
+            if not isinstance(parent, ast.If) or is_elif(function.file, parent):
+                break
+            at, before = parent, 0
+        else:
+            before += 1
+        try:
+            return _Outliner(function, at, before).outline()
+        except Unmovable:
+            continue
+    raise Unmovable("what it needs stands too far before it")
 
 
 def outline_expression(function: Function, expression: ast.expr, frozen: Set[str] | None = None) -> Outline:
@@ -78,9 +131,10 @@ def outline_expression(function: Function, expression: ast.expr, frozen: Set[str
 
 
 class _Outliner:
-    def __init__(self, function: Function, statement: ast.stmt):
-        self.function, self.flow, self.file = function, function.flow, function.file
+    def __init__(self, function: Function, statement: ast.stmt, before: int = 0, frozen: Set[str] | None = None):
+        self.function, self.flow, self.file, self._frozen = function, function.flow, function.file, frozen
         self._stand_on(statement)
+        self.start -= before
 
     def _stand_on(self, statement: ast.stmt) -> None:
         self.block = self.file.block_of(statement)
@@ -187,7 +241,7 @@ class _Outliner:
             if self.function.types.of_name(name).name in ("Union", "Optional", "!"):
                 raise Unmovable(f"{name} is not of one type all through it")
         needed = self.flow.free(self.region) | (set(results) - self.flow.always_writes(self.region))
-        passing = Passing(self.function, self.region, self.region[0], needed & self.flow.local_names)
+        passing = Passing(self.function, self.region, self.region[0], needed & self.flow.local_names, self._frozen)
         self._settle(passing, found)
         found.take(passing)
         return found

@@ -23,11 +23,15 @@ class Unmovable(Exception):
 
 @dataclass(frozen=True)
 class Argument:
-    """A parameter of the new function and what the caller passes for it. A `TENSOR` needs no annotation."""
+    """A parameter of the new function and what the caller passes for it. A `TENSOR` needs no annotation.
+
+    A ``size`` is a tensor in a trace only; `moved` makes it one where others call the function, too.
+    """
 
     name: str
     value: str
     type: Type = TENSOR
+    size: bool = False
 
 
 class Passing:
@@ -97,9 +101,12 @@ class Passing:
         ):
             return definition
         if self._is_traced_size(name, type_):
-            self.arguments.append(Argument(name, name))
+            self.arguments.append(Argument(name, name, size=True))
             reads = (n for n in walk_all(self.code) if isinstance(n, ast.Name) and n.id == name)
             self.changes |= dict.fromkeys(reads, f"int({name})")
+            return None
+        if _holds_tensors(type_) and name not in self.flow.mutates(self.code):
+            self.arguments.append(Argument(name, name, type_))
             return None
         if type_ != optional(TENSOR) and not fixed:
             why = "is a number taken from a tensor" if frozen else "is not known to be a tensor"
@@ -263,6 +270,11 @@ def _one_number(type_: Type) -> Type:
 def _is_plain(type_: Type) -> bool:
     """Whether it is a number or text, or a tuple or list of these."""
     return type_ in _PLAIN or (type_.name in ("Tuple", "List") and all(map(_is_plain, type_.args)))
+
+
+def _holds_tensors(type_: Type) -> bool:
+    """Whether it is a list or a tuple of tensors: a trace passes each of them."""
+    return type_.name in ("Tuple", "List") and bool(type_.args) and all(a == TENSOR for a in type_.args)
 
 
 def walk_all(code: Iterable[ast.AST]) -> Iterator[ast.AST]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
@@ -11,12 +12,13 @@ from tsrefactor.facts.freezing import Freezing
 from tsrefactor.facts.layer_calls import layer_to_call_before
 from tsrefactor.facts.moving import expression_name, free_name, moved, overriding
 from tsrefactor.facts.names import fresh
-from tsrefactor.facts.outline import Outline, outline, outline_expression
+from tsrefactor.facts.outline import Outline, outline, outline_use
 from tsrefactor.facts.passing import Unmovable
 from tsrefactor.facts.placement import untraced
 from tsrefactor.facts.selection import NotAlike, choose
 from tsrefactor.facts.types import TENSOR
-from tsrefactor.source.edits import InsertBefore, Replace
+from tsrefactor.source.edits import Edit, InsertBefore, Replace
+from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Placement, Target
 
 from .base import Example, Finding, Rule, Settings, shortened
@@ -48,12 +50,14 @@ class SoftRefactor(Rule):
     The function captures nothing. Parameters and buffers of the module are passed, and may be updated in it by index;
     one that only some instances have is passed as an Optional. So are numbers, tuples of them and flags that never
     change after construction. A size or a number taken from a tensor would be frozen as an argument: the assignment
-    that computes it is repeated inside, or moves there when nothing else needs it. Where a result is no tensor (a list,
+    that computes it is repeated inside, or moves there when nothing else needs it. So do the few statements before the
+    block that bind the tensor again whose size it was; where that does not help, the size is passed as a tensor. Where
+    a result is no tensor (a list,
     a count), what uses it moves along; an early `return` takes the rest of the function with it.
 
     Where no block but a plain number is frozen (`int(n * 0.7)`, `t.item()`, `math.sqrt(n)`, `[x] * n`, a comprehension
     over rows, a size as the groups of a convolution or as the one width of a pooling), the smallest tensor expression
-    around it becomes such a function. A size that cannot be read inside is passed there: in a trace it is a tensor, and
+    around it becomes such a function. A size that cannot be read inside is passed: in a trace it is a tensor, and
     `int(size)` is recorded in compiled code.
 
     `--placement inner`, the classic form, puts the function right before the block; it serves a trace only. `module`
@@ -267,68 +271,66 @@ class Model(torch.nn.Module):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         taken: set[str] = set()
         for function in file.functions:
-            if isinstance(function.node, ast.AsyncFunctionDef):
+            if isinstance(function.node, ast.AsyncFunctionDef) or function.dependence.is_compiled:
                 continue
-            taken_along: set[ast.AST] = set()
-            for statement in function.of(*_KEEPING):
-                assert isinstance(statement, ast.stmt)
-                node = None if statement in taken_along else _frozen(function, statement)
-                if node is None or function.dependence.is_compiled or _only_checks(function, statement):
-                    continue
-                message = _KEPT[type(node)]
-                if _is_selection(function, node):
-                    yield self.finding(node, f"{message}; hard-refactor selects with `torch.where`")
-                    continue
-                try:
-                    found = outline(function, statement)
-                    name = _name(function, found, taken)
-                    edits, imports = moved(function, found, settings.placement, name)
-                    taken.add(name)
-                except (Unmovable, ValueError) as reason:
-                    yield self.finding(node, f"{message}; it cannot move into a function: {reason}")
-                    continue
-                taken_along |= {n for s in found.statements for n in ast.walk(s)}
-                presumed = found.presumed or _frozen(function, statement, presume=False) is None
-                message += f"; move it into `{name}`, which a trace compiles"
-                yield self.finding(
-                    statement, message, *edits, imports=imports, presumed=presumed, trap=True, caveat=overriding(found)
-                )
-            if file.mentions(*_NUMBERS) and not function.dependence.is_compiled:
-                yield from self._numbers(function, settings.placement, taken_along, taken)
+            moves = _Moves(function, Freezing(function), settings.placement, taken)
+            self._blocks(moves)
+            if file.mentions(*_NUMBERS):
+                self._numbers(moves)
+            yield from moves.found.values()
 
-    def _numbers(
-        self, function: Function, placement: Placement, elsewhere: set[ast.AST], taken: set[str]
-    ) -> Iterator[Finding]:
+    def _blocks(self, moves: _Moves) -> None:
+        """Where a trace keeps one way through a block: the block moves."""
+        function = moves.function
+        for statement in function.of(*_KEEPING):
+            assert isinstance(statement, ast.stmt)
+            node = None if statement in moves.nodes else _frozen(function, statement)
+            if node is None or _only_checks(function, statement):
+                continue
+            message = _KEPT[type(node)]
+            if _is_selection(function, node):
+                moves.found[node] = self.finding(node, f"{message}; hard-refactor selects with `torch.where`")
+                continue
+            try:
+                found = outline(function, statement, moves.freezing.names)
+                name, edits, imports = moves.move(found)
+            except (Unmovable, ValueError) as reason:
+                moves.found[node] = self.finding(node, f"{message}; it cannot move into a function: {reason}")
+                continue
+            presumed = found.presumed or _frozen(function, statement, presume=False) is None
+            message += f"; move it into `{name}`, which a trace compiles"
+            moves.found[statement] = self.finding(
+                statement, message, *edits, imports=imports, presumed=presumed, trap=True, caveat=overriding(found)
+            )
+
+    def _numbers(self, moves: _Moves) -> None:
         """Where a plain number that a trace keeps meets a tensor: compiled code computes the number and uses it."""
-        freezing = Freezing(function)
+        function, freezing = moves.function, moves.freezing
         done: set[ast.AST] = set()
         for use, root in freezing.uses():
             around = freezing.tensor_around(use)
             place = around if around is not None else function.file.statement_of(use)
-            if place in done or use in elsewhere or any(n in done for n in (use, place)):
+            if use in moves.nodes or any(n in done for n in (use, place)):
                 continue
             done |= set(ast.walk(place))
             message = f"a trace keeps the example's `{shortened(root)}`"
             try:
                 if around is None:
                     found = outline(function, function.file.statement_of(use))
-                    name = _name(function, found, taken)
                 else:
-                    sizes = placement is Placement.INNER
-                    found = outline_expression(function, around, freezing.names if sizes else None)
-                    name = expression_name(function, found, taken)
-                edits, imports = moved(function, found, placement, name)
-                taken.add(name)
+                    found = outline_use(function, around, freezing.names, moves.placement is Placement.INNER)
+                name, edits, imports = moves.move(found)
             except (Unmovable, ValueError) as reason:
                 layer = None if around is None else layer_to_call_before(function, around, use)
                 if layer is not None:
-                    yield self._apart(function, layer, message)
+                    moves.found[use] = self._apart(function, layer, message)
                     continue
-                yield self.finding(use, f"{message}; what uses it cannot move into a function: {reason}")
+                message += "; what uses it cannot move into a function"
+                moves.found[use] = self.finding(use, f"{message}: {reason}")
                 continue
             presumed = found.presumed or (around is not None and function.type_of(around) != TENSOR)
             message += f"; compute it in `{name}`, which a trace compiles"
-            yield self.finding(
+            moves.found[place] = self.finding(
                 place, message, *edits, imports=imports, presumed=presumed, trap=True, caveat=overriding(found)
             )
 
@@ -338,6 +340,37 @@ class Model(torch.nn.Module):
         name = fresh(function.flow.local_names | function.file.module_names, named, f"{named}_output")
         before = InsertBefore(function.file.statement_of(layer), f"{name} = {{layer}}", {"layer": layer})
         return self.finding(layer, f"{message}; call `{named}` before", before, Replace(layer, name))
+
+
+@dataclass
+class _Moves:
+    """What of one function moves: ``found`` are the findings by their nodes, ``nodes`` all that moves in statements."""
+
+    function: Function
+    freezing: Freezing
+    placement: Placement
+    taken: set[str]
+    found: dict[ast.AST, Finding] = field(default_factory=dict)
+    nodes: set[ast.AST] = field(default_factory=set)
+    _names: dict[ast.AST, str] = field(default_factory=dict)
+
+    def move(self, found: Outline) -> tuple[str, list[Edit], frozenset[Import]]:
+        """The name of the helper, the edits and the imports; smaller pieces in it do not move by themselves any more.
+
+        Raises ValueError where the text cannot be moved.
+        """
+        roots = found.statements if found.expression is None else []
+        inside = {n for s in roots for n in ast.walk(s)}
+        for node in [n for n in self.found if n in inside]:
+            del self.found[node]
+            self.taken.discard(self._names.pop(node, ""))
+        naming = _name if found.expression is None else expression_name
+        name = naming(self.function, found, self.taken)
+        edits, imports = moved(self.function, found, self.placement, name)
+        self.taken.add(name)
+        self._names[found.expression or found.statements[0]] = name
+        self.nodes |= inside
+        return name, edits, imports
 
 
 _NUMBERS = ("size", "shape", "item", "tolist", "len", "int", "float")
