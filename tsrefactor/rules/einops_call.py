@@ -55,7 +55,7 @@ class EinopsCall(Rule):
 
     einops also checks every size that its pattern names; what remains is the check of those that a group is split
     into. Left alone: patterns and names of axes that are not literal; a `...` whose number of axes would have to be
-    known; `pack` and `unpack`.
+    known; `pack` and `unpack`, which are einops-pack's.
 
     Source: "Compiled functions can't take variable number of arguments", raised by torch/jit/frontend.py of
     `einops.rearrange`; einops/_torch_specific.py, which says that only layers are supported.
