@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Set
+from dataclasses import dataclass
 
 from tsrefactor.source.edits import Edit, InsertBefore, Replace
 from tsrefactor.source.excerpt import excerpt, indented
@@ -12,10 +13,33 @@ from tsrefactor.vocabulary import Placement
 
 from .definitions import Function
 from .names import fresh
-from .outline import Outline
+from .outline import Outline, outline_expression
 from .passing import walk_all
 from .plain_methods import as_function
 from .types import TENSOR
+
+
+@dataclass(frozen=True)
+class Moved:
+    """An expression that a function ``name`` of its own computes: the edits, and what a finding says of them."""
+
+    name: str
+    edits: list[Edit]
+    imports: frozenset[Import]
+    presumed: bool
+    caveat: str | None
+
+
+def moved_expression(function: Function, node: ast.expr, placement: Placement, taken: set[str]) -> Moved:
+    """Moves an expression into a `script_if_tracing` function, whose name goes to those that are ``taken``.
+
+    Raises Unmovable, or ValueError where the text cannot be moved.
+    """
+    found = outline_expression(function, node)
+    name = expression_name(function, found, taken)
+    edits, imports = moved(function, found, placement, name)
+    taken.add(name)
+    return Moved(name, edits, imports, found.presumed, overriding(found))
 
 
 def moved(function: Function, found: Outline, placement: Placement, name: str) -> tuple[list[Edit], frozenset[Import]]:

@@ -16,6 +16,7 @@ from tsrefactor.source.edits import kept_arguments as kept_arguments
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import ContainerStyle, Placement, Safety, Target
 
+_OPERATIONS = (ast.BinOp, ast.BoolOp, ast.Compare, ast.UnaryOp, ast.IfExp, ast.Lambda)
 _LONG = 80
 """The characters of a preview."""
 
@@ -41,7 +42,7 @@ class Example:
     """
 
     before: str
-    after: str
+    after: str | None
     inputs: str
     breaks: Target
     outcome: str = "compile-error"
@@ -158,6 +159,8 @@ class Rule(ABC):
 def preview(template: str, pieces: Pieces) -> str:
     """What a template will write, for a message: in one line, cut where that is long."""
     texts = {name: value if isinstance(value, str) else _shown(value) for name, value in pieces.items()}
+    owners = [n for n, value in pieces.items() if f"{{{n}}}." in template and isinstance(value, _OPERATIONS)]
+    texts |= {name: f"({texts[name]})" for name in owners}
     return _cut("; ".join(line.strip() for line in template.format(**texts).splitlines() if line.strip()))
 
 

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from tsrefactor.facts.bindings import starts_empty
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.facts.moving import expression_name, moved, overriding
+from tsrefactor.facts.moving import moved_expression
 from tsrefactor.facts.names import fresh
-from tsrefactor.facts.outline import outline_expression
 from tsrefactor.facts.passing import Unmovable
 from tsrefactor.facts.types import FLOAT, INT, TENSOR, list_of
 from tsrefactor.source.edits import Pieces, Replace
@@ -109,15 +108,12 @@ class ConstantTensor(Rule):
     def _moved(self, function: Function, call: ast.Call, settings: Settings, names: set[str]) -> Finding:
         message = f"a trace keeps the example's `{shortened(call)}`"
         try:
-            found = outline_expression(function, call)
-            name = expression_name(function, found, names)
-            edits, imports = moved(function, found, settings.placement, name)
-            names.add(name)
+            made = moved_expression(function, call, settings.placement, names)
         except (Unmovable, ValueError) as reason:
             return self.finding(call, f"{message}; it cannot move into a function: {reason}")
-        message += f"; make it in `{name}`, which a trace compiles"
+        message += f"; make it in `{made.name}`, which a trace compiles"
         return self.finding(
-            call, message, *edits, imports=imports, presumed=found.presumed, trap=True, caveat=overriding(found)
+            call, message, *made.edits, imports=made.imports, presumed=made.presumed, trap=True, caveat=made.caveat
         )
 
 

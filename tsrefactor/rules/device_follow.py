@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.facts.moving import expression_name, moved, overriding
-from tsrefactor.facts.outline import outline_expression
+from tsrefactor.facts.moving import moved_expression
 from tsrefactor.facts.passing import Unmovable
 from tsrefactor.facts.types import BOOL, FLOAT, INT, TENSOR, Type
 from tsrefactor.source.edits import Pieces, Replace
@@ -113,21 +112,17 @@ class DeviceFollow(Rule):
                 call, text, Replace(call, template, pieces), imports=imports, presumed=presumed, trap=True
             )
         try:
-            found = outline_expression(function, call)
-            name = expression_name(function, found, names)
-            edits, imports = moved(function, found, settings.placement, name)
-            names.add(name)
+            made = moved_expression(function, call, settings.placement, names)
         except (Unmovable, ValueError) as reason:
             return self.finding(call, f"{message}; it cannot move into a function: {reason}")
-        text = f"{message}; make it in `{name}`, which a trace compiles"
         return self.finding(
             call,
-            text,
-            *edits,
-            imports=imports,
-            presumed=presumed or found.presumed,
+            f"{message}; make it in `{made.name}`, which a trace compiles",
+            *made.edits,
+            imports=made.imports,
+            presumed=presumed or made.presumed,
             trap=True,
-            caveat=overriding(found),
+            caveat=made.caveat,
         )
 
 

@@ -63,7 +63,10 @@ def _example(example: Example) -> Iterator[str]:
     yield f"Before, it fails under {example.breaks.value}: {example.outcome}{said}."
     if example.recorded:
         yield "The types come from a recorded run."
-    lines = ndiff(example.before.splitlines(), example.after.splitlines())
+    if example.after is None:
+        yield "It is told where; nothing is rewritten."
+    after = example.before if example.after is None else example.after
+    lines = ndiff(example.before.splitlines(), after.splitlines())
     marked = [f"{line[0]}{line[2:]}".rstrip() for line in lines if not line.startswith("?")]
     yield "\n".join(["```diff", *marked, "```"])
     yield f"Inputs: `{' '.join(example.inputs.split())}`"
