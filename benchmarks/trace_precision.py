@@ -8,6 +8,8 @@ eager takes. A finding that a case ran is judged
   by graph    traces of the example and of a variation record other operations at its lines
   by number   they record other constants there, or where something uses what it binds
   by device   the trace names a device at its line (for findings about devices)
+  by dtype    in double precision, other constants are recorded there (for findings about dtypes)
+  by state    a second run in a row records something else from there on (for findings about what runs change)
   by course   a variation takes another way from its condition, or another number of turns
   by tracer   torch warns that a value leaves the trace there, or where it gets its values; no variation changed it
   refuted     none of these
@@ -25,7 +27,9 @@ import sys
 import time
 from pathlib import Path
 
-WAYS = ("graph", "number", "device", "course", "tracer")
+WAYS = ("graph", "number", "device", "dtype", "state", "course", "tracer")
+ABOUT = {"device": "device-follow", "dtype": "dtype-follow", "state": "kept-state"}
+"""Ways that judge the findings of one rule only."""
 SECONDS = 20.0  # of runs and traces of one case
 REPOSITORY = str(Path(__file__).resolve().parents[1])
 
@@ -72,9 +76,35 @@ def observed(case, source):
         "graph": sorted(_apart(list(map(_kinds, graphs)))),
         "number": sorted(_numbers_apart(graphs)),
         "device": sorted(_on_device(graphs[0])),
+        "dtype": sorted(_numbers_apart([graphs[0], *_again(model, calls[0], is_user_file, double=True)])),
+        "state": sorted(_apart([graphs[0], *_again(model, calls[0], is_user_file)])),
         "course": sorted(_apart(moves)),
         "tracer": sorted(warned),
     }
+
+
+def _again(model, call, is_user_file, double=False):
+    """What the second of two traces in a row records, or one in double precision; none where torch refuses."""
+    from tsrefactor.verification.eager import Call
+    from tsrefactor.verification.graphs import operations
+    from tsrefactor.verification.state import ModuleState
+    from tsrefactor.verification.tracing import traced, tracer_warnings
+    from tsrefactor.verification.values import replaced
+
+    inputs, state = call.inputs, ModuleState(model.module)
+    if double:
+        inputs = replaced(inputs, lambda t: t.double() if t.is_floating_point() else t)
+        model.module.double()
+    try:
+        mapping = model.observe(Call(call.label, inputs), model.training).mapping
+        for _ in range(1 if double else 2):
+            with tracer_warnings(is_user_file):
+                program = traced(model.module, inputs, mapping)
+        return [_by_line(operations(program), is_user_file)]
+    except Exception:  # not every model takes another precision
+        return []
+    finally:
+        model.module.float() if double else state.restore()
 
 
 def _runs(model, calls, is_user_file):
@@ -171,10 +201,12 @@ class Judge:
         if way not in ("graph", "number") and isinstance(node, (ast.If, ast.While, ast.For)):
             last = node.body[0].lineno - 1
         lines = set(range(finding.line, max(last, finding.line) + 1))
-        if way == "device":
-            return lines if finding.rule == "device-follow" else ()
+        if way in ABOUT and finding.rule != ABOUT[way]:
+            return ()
         function = self._around(file, node)
-        if way == "number" and function is not None:
+        if way == "state" and function is not None:
+            return set(range(finding.line, function.node.end_lineno + 1))
+        if way in ("number", "dtype") and function is not None:
             return lines | _fed(function, node)
         return lines | _feeding(function, node) if way == "tracer" and function is not None else lines
 
