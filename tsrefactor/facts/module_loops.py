@@ -8,10 +8,12 @@ import keyword
 import tokenize
 from dataclasses import dataclass
 
-from .definitions import Class, Function
+from .definitions import Function
+from .filling import elements_of, is_left, iterated, lengths, values_of
 from .names import fresh
 
 CONTAINERS = {"torch.nn.ModuleList": "layer", "torch.nn.Sequential": "layer", "torch.nn.ParameterList": "param"}
+_SINGULAR = tuple(pair.split(":") for pair in "_list: list: ies:y sses:ss xes:x ches:ch shes:sh s:".split())
 _SEEN = {kind.replace("torch.nn.", "torch.nn.modules.container."): kind for kind in CONTAINERS}
 
 
@@ -22,7 +24,7 @@ def container_kind(function: Function, node: ast.expr) -> str | None:
     cls = function.cls
     if attribute is not None and cls is not None:
         for c in (cls, *cls.ancestors):
-            for _, value in c.assigned.get(attribute, ()):
+            for _, value in values_of(c, attribute):
                 if isinstance(value, ast.Call) and (kind := c.file.origin(value.func)) in CONTAINERS:
                     return kind
             if c.assigned.get(attribute):
@@ -31,9 +33,10 @@ def container_kind(function: Function, node: ast.expr) -> str | None:
             kinds = [_SEEN[k] for k in cls.observed.children.get(attribute, ()) if k in _SEEN]
             if kinds:
                 return kinds[0]
-    if isinstance(node, ast.Name) and (outer := _iterated(function, node.id)) is not None:
+    if isinstance(node, ast.Name) and (outer := iterated(function, node.id)) is not None:
         attribute = function.self_attribute(outer)
-        for element in elements_of(cls, attribute) if attribute is not None and cls is not None else ():
+        family = (cls, *cls.ancestors) if attribute is not None and cls is not None else ()
+        for element in (e for c in family for e in elements_of(c, attribute or "")):
             kind = function.file.origin(element.func) if isinstance(element, ast.Call) else ""
             if kind in CONTAINERS:
                 return kind
@@ -58,135 +61,10 @@ def holds_containers(function: Function, base: ast.expr) -> bool:
     return bool(made) and all(isinstance(e, ast.Call) and c.file.origin(e.func) in CONTAINERS for c, e in made)
 
 
-def _iterated(function: Function, name: str) -> ast.expr | None:
-    """What the loop goes over whose variable is ``name``: ``a`` in ``for i, name in enumerate(a)``."""
-    for loop in function.of(ast.For):
-        pairs = dict(_pairs(function, loop.target, loop.iter))
-        if name in pairs:
-            return pairs[name]
-    return None
-
-
-def _pairs(function: Function, target: ast.expr, over: ast.expr) -> list[tuple[str, ast.expr]]:
-    origin = function.file.origin(over.func) if isinstance(over, ast.Call) else ""
-    if isinstance(target, ast.Name):
-        return [(target.id, over)]
-    if isinstance(target, ast.Tuple) and isinstance(over, ast.Call):
-        if origin == "enumerate" and len(target.elts) == 2 and over.args:
-            return _pairs(function, target.elts[1], over.args[0])
-        if origin == "zip" and len(target.elts) == len(over.args):
-            return [p for t, a in zip(target.elts, over.args, strict=True) for p in _pairs(function, t, a)]
-    return []
-
-
-def elements_of(cls: Class, attribute: str) -> list[ast.expr]:
-    """Expressions of the modules that ``self.attribute`` is built of, as far as they are written there."""
-    found: list[ast.expr] = []
-    for _, value in cls.assigned.get(attribute, ()):
-        listed = value.args[0] if isinstance(value, ast.Call) and value.args else value
-        found += listed.elts if isinstance(listed, (ast.List, ast.Tuple)) else []
-        found += [listed.elt] if isinstance(listed, (ast.ListComp, ast.GeneratorExp)) else []
-    return found + [call.args[0] for _, call in _appended(cls, attribute)]
-
-
-def _appended(cls: Class, attribute: str) -> list[tuple[Function, ast.Call]]:
-    """The calls ``self.attribute.append(module)``."""
-    return [
-        (method, node)
-        for method in cls.methods.values()
-        for node in method.of(ast.Call)
-        if isinstance(node.func, ast.Attribute)
-        and node.func.attr == "append"
-        and method.self_attribute(node.func.value) == attribute
-        and len(node.args) == 1
-    ]
-
-
-def lengths(function: Function, base: ast.expr) -> set[str]:
-    """Expressions that are sure to give the number of modules in ``self.attribute``; empty where nothing says so."""
-    found = {f"len({ast.unparse(base)})"}
-    attribute, cls = function.self_attribute(base), function.cls
-    if attribute is None or cls is None:
-        return found
-    owner = next((c for c in (cls, *cls.ancestors) if c.assigned.get(attribute)), None)
-    if owner is None or len(owner.assigned[attribute]) != 1:
-        return found
-    method, value = owner.assigned[attribute][0]
-    appended = _appended(owner, attribute)
-    counted: str | None = None
-    if isinstance(value, ast.Call) and len(value.args) == 1 and not appended:
-        listed = value.args[0]
-        if isinstance(listed, (ast.List, ast.Tuple)) and not any(isinstance(e, ast.Starred) for e in listed.elts):
-            counted = str(len(listed.elts))
-        elif isinstance(listed, (ast.ListComp, ast.GeneratorExp)) and len(listed.generators) == 1:
-            generator = listed.generators[0]
-            counted = _range_length(method, generator.iter) if not generator.ifs else None
-        elif isinstance(listed, ast.Name) and (filling := _filling(method, listed)) is not None:
-            counted = _rounds(method, filling)
-    elif isinstance(value, ast.Call) and not value.args and len(appended) == 1 and appended[0][0] is method:
-        counted = _rounds(method, appended[0][1])
-    if counted is None:
-        return found
-    lasting = counted.isdigit() or method is function or _set_once(owner, counted)  # a local name ends with its method
-    return found | ({counted} if lasting else set()) | _stored_as(owner, method, counted)
-
-
-def _filling(method: Function, handed: ast.Name) -> ast.Call | None:
-    """The one ``append`` to a local list that starts empty, is filled, and then only handed over."""
-    parents = method.file.parents
-    uses = [n for n in method.of(ast.Name) if n.id == handed.id and n is not handed]
-    starts = [parents[n] for n in uses if isinstance(n.ctx, ast.Store)]
-    calls = [parents[p] for n in uses if isinstance(p := parents[n], ast.Attribute) and p.attr == "append"]
-    if len(uses) != 2 or len(starts) != 1 or len(calls) != 1:
-        return None
-    [start], [call] = starts, calls
-    if not isinstance(start, ast.Assign) or not isinstance(call, ast.Call) or parents[start] is not method.node:
-        return None
-    empty = isinstance(start.value, ast.List) and not start.value.elts
-    return call if empty and len(call.args) == 1 and start.lineno < call.lineno < handed.lineno else None
-
-
-def _rounds(method: Function, call: ast.Call) -> str | None:
-    """How often a call that is a statement of a loop is made, where that loop is over ``range(n)``."""
-    loop = method.file.parents[method.file.statement_of(call)]
-    if not isinstance(loop, ast.For) or method.file.parents[loop] is not method.node or is_left(loop.body):
-        return None
-    return _range_length(method, loop.iter)
-
-
-def _range_length(method: Function, over: ast.expr) -> str | None:
-    """``n`` of ``range(n)`` when nothing in the method changes it."""
-    if not isinstance(over, ast.Call) or method.file.origin(over.func) != "range" or len(over.args) != 1:
-        return None
-    return (
-        ast.unparse(over.args[0])
-        if not method.flow.reads(over.args[0]) & method.flow.writes(method.node.body)
-        else None
-    )
-
-
-def _set_once(cls: Class, text: str) -> bool:
-    """Whether the text is ``self.n``, and the class assigns that once."""
-    head, _, name = text.partition(".")
-    return head == "self" and len(cls.assigned.get(name, ())) == 1
-
-
-def _stored_as(cls: Class, method: Function, text: str) -> set[str]:
-    """``self.n`` for every attribute that only that method sets, once, to the same expression."""
-    return {
-        f"self.{name}"
-        for name, values in cls.assigned.items()
-        if len(values) == 1
-        and values[0][0] is method
-        and values[0][1] is not None
-        and ast.unparse(values[0][1]) == text
-    }
-
-
 def element_name(attribute: str, kind: str) -> str:
     """What to call one of them: ``layer`` for ``layers``, ``block`` for ``block_list``."""
     word = attribute.rpartition(".")[2].strip("_").lower()
-    for ending, singular in (("_list", ""), ("list", ""), ("ies", "y"), ("sses", "ss"), ("xes", "x"), ("s", "")):
+    for ending, singular in _SINGULAR:
         if word.endswith(ending) and not word.endswith("ss"):
             word = word[: -len(ending)] + singular
             break
@@ -292,21 +170,6 @@ class Loop:
         return flow.is_pure(node) and not flow.reads(node) & (
             flow.writes(self.node.body) | flow.writes(self.node.target)
         )
-
-
-def is_left(body: list[ast.stmt]) -> bool:
-    """Whether a ``break`` or ``continue`` belongs to the loop around these statements."""
-    for statement in body:
-        if isinstance(statement, (ast.Break, ast.Continue)):
-            return True
-        if isinstance(statement, (ast.For, ast.While)):
-            if is_left(statement.orelse):
-                return True
-        elif not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-            inner = [s for field in ("body", "orelse", "finalbody") for s in getattr(statement, field, [])]
-            if is_left(inner):
-                return True
-    return False
 
 
 class NotInOrder(Exception):

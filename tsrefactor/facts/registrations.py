@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .computed_names import defined, pattern, registered_name
 from .definitions import Class, Function
-from .module_loops import elements_of, is_left
+from .filling import elements_of, is_left
 from .nodes import walk
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 
 from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.filling import is_left
 from tsrefactor.facts.inlining import written
 from tsrefactor.facts.kept import is_stored_once
-from tsrefactor.facts.module_loops import is_left
 from tsrefactor.facts.nodes import walk
 from tsrefactor.source.edits import Edit, Replace, verbatim
 from tsrefactor.source.excerpt import excerpt, trailing_comment

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.filling import is_left
 from tsrefactor.facts.flow import leaves
 from tsrefactor.facts.loop_edits import holds_modules
-from tsrefactor.facts.module_loops import Loop, is_left
+from tsrefactor.facts.module_loops import Loop
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.source.edits import Edit, Piece, Replace

@@ -9,8 +9,9 @@ from tsrefactor.facts.computed_names import prefix
 from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.family import attributes_in_use
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.filling import elements_of
 from tsrefactor.facts.loop_edits import around_body
-from tsrefactor.facts.module_loops import Loop, elements_of
+from tsrefactor.facts.module_loops import Loop
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.registering import registers_nothing, sees_children

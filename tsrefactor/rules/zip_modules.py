@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.filling import lengths
 from tsrefactor.facts.loop_edits import Part, around_body, holds_modules, part_of
-from tsrefactor.facts.module_loops import Loop, lengths
+from tsrefactor.facts.module_loops import Loop
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.source.edits import Edit, Replace

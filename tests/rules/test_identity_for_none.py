@@ -1,0 +1,76 @@
+"""identity-for-none: what stays."""
+
+import pytest
+
+from tests.rules.texts import findings, rewritten, source
+from tsrefactor.rules.identity_for_none import IdentityForNone
+
+MODEL = """\
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, down=None):
+        super().__init__()
+        self.layers = nn.ModuleList([None, nn.Linear(4, 4), {other}])
+
+    def forward(self, x):
+        {use}
+        return x
+{more}"""
+CALLS = "for layer in self.layers[1:]:\n            x = layer(x)"
+ASKS = "for layer in self.layers:\n            if layer is not None:\n                x = layer(x)"
+
+
+def model(use=CALLS, other="nn.ReLU()", more=""):
+    return MODEL.format(use=use, other=other, more=more)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        model("x = run(self.layers, x)"),
+        model("for layer in filter(None, self.layers):\n            x = layer(x)"),
+        model("for layer in self.layers:\n            if layer:\n                x = layer(x)"),
+        model("for layer in self.layers:\n            if layer == None:\n                x = x + 1"),
+        model(ASKS, other="down"),
+        model(ASKS, other="nn.Identity()"),
+        model(ASKS, other="self.make()"),
+        model(more="\n    def init(self):\n        for m in self.modules():\n            m.reset_parameters()\n"),
+        model(more="\n\ndef first(model):\n    return model.layers[0]\n"),
+    ],
+)
+def test_what_stays(text, tmp_path):
+    [finding] = findings(IdentityForNone(), source(tmp_path / "model.py", text))
+    assert not finding.fixable
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        model().replace("nn.ModuleList([None, nn.Linear(4, 4), nn.ReLU()])", "[None, nn.Linear(4, 4)]"),
+        model().replace("None, nn.Linear", "nn.Linear"),
+        model("x = x + 1"),
+    ],
+)
+def test_what_it_does_not_look_at(text, tmp_path):
+    assert findings(IdentityForNone(), source(tmp_path / "model.py", text)) == []
+
+
+def test_questions(tmp_path):
+    asks = "for layer in self.layers:\n            if layer is None or x.dim() == 2:\n                x = x + 1"
+    new = rewritten(IdentityForNone(), source(tmp_path / "model.py", model(asks)))
+    assert "ModuleList([nn.Identity(), nn.Linear(4, 4), nn.ReLU()])" in new
+    assert "if isinstance(layer, nn.Identity) or x.dim() == 2:" in new
+
+
+def test_nested_lists_of_a_method_that_makes_them(tmp_path):
+    text = model("for layer in self.layers:\n            x = layer[0](x)").replace(
+        "nn.ModuleList([None, nn.Linear(4, 4), nn.ReLU()])", "self._make()"
+    )
+    text += (
+        "\n    def _make(self):\n        outer = []\n        for i in range(2):\n            inner = []\n"
+        "            inner.append(nn.Linear(4, 4))\n            inner.append(None)\n"
+        "            outer.append(nn.ModuleList(inner))\n        return nn.ModuleList(outer)\n"
+    )
+    assert "inner.append(nn.Identity())" in rewritten(IdentityForNone(), source(tmp_path / "model.py", text))
