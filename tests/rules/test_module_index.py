@@ -253,9 +253,8 @@ MORE = {
 
     def forward(self, x):
         for block in self.blocks:
-            for j, layer in enumerate(block):
-                if j < self.depth:
-                    x = layer(x)
+            for layer in block:
+                x = layer(x)
         return x
 """,
     ),
