@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.filling import iterated
 from tsrefactor.facts.module_loops import container_kind
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.sums import OPERATORS, numbers, out_of_place
-from tsrefactor.facts.types import TENSOR
+from tsrefactor.facts.types import TENSOR, UNKNOWN
 from tsrefactor.source.edits import Edit, Replace
 from tsrefactor.vocabulary import Target
 
@@ -47,7 +48,7 @@ class Accumulator(Rule):
     Where the loop does not run, the result is the tensor 0, and no longer the number. Left alone: variables that are
     bound in other ways, or that count (`range(total)`, `y[total]`); sums in place of which the loop keeps another
     reference (`outs.append(total)`); sums in branches alone, where the number may well be the result; loops over
-    modules, which TorchScript unrolls.
+    modules, which TorchScript unrolls, unless they sum up in all branches of an `if`.
 
     Source: "Cannot input a tensor of dimension other than 0 as a scalar argument", raised by
     torch/csrc/jit/runtime/register_prim_ops.cpp.
@@ -143,19 +144,43 @@ def _name(node: ast.expr) -> str | None:
 
 def _adds_tensor(function: Function, statement: ast.stmt, name: str) -> bool:
     if isinstance(statement, ast.AugAssign):
-        return function.type_of(statement.value) == TENSOR
-    assert isinstance(statement, ast.Assign)
-    value = statement.value
-    assert isinstance(value, ast.BinOp)
-    return function.type_of(value.right if _name(value.left) == name else value.left) == TENSOR
+        added = statement.value
+    else:
+        assert isinstance(statement, ast.Assign)
+        value = statement.value
+        assert isinstance(value, ast.BinOp)
+        added = value.right if _name(value.left) == name else value.left
+    type_ = function.type_of(added)
+    if type_.known:
+        return type_ == TENSOR
+    # what a module gives is known by its sum alone, which a run ended with
+    seen = function.observed.locals.get(name, UNKNOWN) if function.observed is not None else UNKNOWN
+    return TENSOR in (seen, *seen.args) and _of_module(function, added)
+
+
+def _of_module(function: Function, node: ast.expr) -> bool:
+    """Whether it is what a module of a container gives: ``self.layers[i](x)``, ``layer(x)`` in a loop over them."""
+    called = node.func if isinstance(node, ast.Call) else None
+    if isinstance(called, ast.Name):
+        over = iterated(function, called.id)
+        return over is not None and container_kind(function, over) is not None
+    while isinstance(called, ast.Subscript):
+        called = called.value
+    return called is not None and container_kind(function, called) is not None
 
 
 def _in_loop_after(function: Function, statement: ast.stmt, start: ast.stmt) -> bool:
-    """Whether a loop that TorchScript does not unroll goes around a statement, but not around the start."""
+    """Whether a loop goes around a statement, but not around the start: one that TorchScript does not unroll, or one
+    over modules, in which all branches around the statement bind what it does."""
     node: ast.AST = statement
+    branched = False
     while node is not function.node:
         node = function.file.parents[node]
-        if isinstance(node, _LOOPS) and not any(n is start for n in walk(node)) and not _over_modules(function, node):
+        if isinstance(node, ast.If):
+            bound = function.flow.writes([statement])
+            branched = bound <= function.flow.writes(node.body) & function.flow.writes(node.orelse)
+        inner = not any(n is start for n in walk(node))
+        if isinstance(node, _LOOPS) and inner and (branched or not _over_modules(function, node)):
             return True
     return False
 

@@ -38,4 +38,36 @@ MORE = {
         error="scalar argument|Cannot input a tensor",
         outcome="run-error",
     ),
+    "branches of a loop over modules": _example(
+        """\
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.ReLU(), nn.Sigmoid(), nn.Tanh()])
+
+    def forward(self, x):
+        total = 0
+        for i, layer in enumerate(self.layers):
+            if i == 1:
+                total += x
+            else:
+                total += layer(x)
+        return torch.relu(total)
+""",
+        """\
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.ReLU(), nn.Sigmoid(), nn.Tanh()])
+
+    def forward(self, x):
+        total = torch.tensor(0)
+        for i, layer in enumerate(self.layers):
+            if i == 1:
+                total = total + x
+            else:
+                total = total + layer(x)
+        return torch.relu(total)
+""",
+        error="",
+        outcome="compile-error",
+    ),
 }
