@@ -82,6 +82,8 @@ def test_joins(a, b, expected):
         ("int | None", "Optional[int]"),
         ("Optional[typing.List[int]]", "Optional[List[int]]"),
         ("torch.Tensor", "Tensor"),
+        ("torch.LongTensor", "Tensor"),
+        ("torch.jit.annotations.List[int]", "List[int]"),
         ("torch.Size", "List[int]"),
         ("Tuple[int, ...]", "!"),
         ("Any", "!"),

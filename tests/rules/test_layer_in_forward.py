@@ -10,8 +10,15 @@ from tests.forked import forked
 from tests.rules.more_examples.layer_in_forward import MORE
 from tests.rules.proof import prove
 from tests.rules.texts import findings, rewritten, source
+from tests.rules.tracing import document, trace_follows
+from tests.rules.tracing import model as traced_model
+from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.layers import LAYERS
+from tsrefactor.rewrite import find, rewrite
+from tsrefactor.rules import Settings
 from tsrefactor.rules.layer_in_forward import LayerInForward
+from tsrefactor.rules.soft_refactor import SoftRefactor
+from tsrefactor.vocabulary import Target
 
 HEAD = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\nfrom torch.autograd import Variable\n\n\n"
 ARGUMENTS = {
@@ -187,3 +194,19 @@ def test_set_up_code_keeps_its_layers_and_parameters(tmp_path):
 @pytest.mark.parametrize("example", MORE.values(), ids=MORE)
 def test_more_examples(example, tmp_path):
     prove(LayerInForward(), example, tmp_path)
+
+
+VARIABLE = "from torch.autograd import Variable\n\n\n"
+
+
+def test_a_trace_wants_it_only_in_blocks_whose_course_it_keeps(tmp_path):
+    settings = Settings(Target.TRACE)
+    body = (
+        "y = Variable(torch.zeros(4))\nfor i in range({}):\n    y = y + Variable(torch.ones(4)) * x[i]\n"
+        "    y = nn.Tanh()(y)\nreturn nn.Tanh()(y)"
+    )
+    frozen, fixed = (traced_model(body.format(n), before=VARIABLE) for n in ("x.size(0)", "3"))
+    assert [len(find([LayerInForward()], FileFacts(document(t)), settings)) for t in (frozen, fixed)] == [2, 0]
+    after = rewrite(document(frozen), [LayerInForward(), SoftRefactor()], settings).document.text
+    inputs = "[(torch.rand(3, 4),), (torch.rand(5, 4),)]"
+    assert trace_follows(after, inputs, tmp_path) and not trace_follows(frozen, inputs, tmp_path)

@@ -3,6 +3,8 @@
 import pytest
 
 from tests.rules.texts import findings, source
+from tests.rules.tracing import model, trace_follows
+from tests.rules.tracing import rewritten as traced_rewrite
 from tsrefactor.rules.len_to_shape import LenToShape
 
 RULE = LenToShape()
@@ -129,3 +131,11 @@ def test_len_as_a_parameter_is_left_alone(tmp_path):
 )
 def test_attribute_is_what_everything_assigned_to_it_is(value, expected, tmp_path):
     assert verdicts(tmp_path, f"self.kept = x * 2\nself.kept = {value}\nreturn len(self.kept)") == expected
+
+
+def test_numel_of_a_tensor_is_asked_of_the_tensor(tmp_path):
+    before = model("return x / (torch.numel(x) / x.size(0))")
+    after = traced_rewrite([RULE], before).document.text
+    assert "x / (x.numel() / x.size(0))" in after
+    inputs = "[(torch.rand(2, 3),), (torch.rand(5, 4),)]"
+    assert trace_follows(after, inputs, tmp_path) and not trace_follows(before, inputs, tmp_path)

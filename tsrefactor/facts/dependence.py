@@ -91,6 +91,12 @@ class Dependence:
             self._holds_tensor(n, presume) or self._extracts(n, self._extracted) for n in over
         )
 
+    def freezes_block(self, block: ast.AST) -> bool:
+        """Whether a trace keeps the example's way through an `if`, a `while` or a `for`."""
+        if isinstance(block, ast.For):
+            return self.freezes_loop(block)
+        return isinstance(block, (ast.If, ast.While)) and self.freezes(block.test)
+
     def _counts_sizes(self, node: ast.expr, names: Set[str]) -> bool:
         """Whether it is a range up to a size. What is made of a tensor's sizes itself has as many as there are dims."""
         if isinstance(node, ast.Name):

@@ -123,6 +123,7 @@ _SPELLINGS = {
     "__unknown__": UNKNOWN, "__top__": TOP, "torch.Tensor": TENSOR, "torch.nn.Parameter": TENSOR,
     "torch.nn.parameter.Parameter": TENSOR, "torch.Size": list_of(INT), "torch.nn.Module": TOP,
     "torch.nn.modules.module.Module": TOP, "torch.autograd.Variable": TOP, "torch.autograd.variable.Variable": TOP,
+    **{f"torch.{kind}Tensor": TENSOR for kind in "Bool Byte Char Double Float Half Int Long Short".split()},
 }  # fmt: skip
 _GENERICS = {
     "List": "List",
@@ -155,7 +156,7 @@ def from_annotation(
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         return join(from_annotation(node.left, resolve, alias), from_annotation(node.right, resolve, alias))
     if isinstance(node, ast.Subscript):
-        name = resolve(ast.unparse(node.value)).removeprefix("typing.")
+        name = resolve(ast.unparse(node.value)).removeprefix("typing.").removeprefix("torch.jit.annotations.")
         if name in ("Final", "torch.jit.Final"):
             return from_annotation(node.slice, resolve, alias)
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]

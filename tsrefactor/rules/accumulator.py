@@ -91,7 +91,9 @@ class Accumulator(Rule):
             sums = _sums(function, name, start)
             if not sums or not all(_adds_tensor(function, s, name) for s in sums):
                 continue
-            if traced and not any(_is_frozen(function, n) for s in sums for n in _around(function, s, start)):
+            if traced and not any(
+                function.dependence.freezes_block(n) for s in sums for n in _around(function, s, start)
+            ):
                 continue
             reason = _refusal(function, name, start, sums)
             message = f"'{name}' starts as a number, which it remains for TorchScript"
@@ -183,13 +185,6 @@ def _in_loop_after(function: Function, statement: ast.stmt, start: ast.stmt) -> 
         if isinstance(node, _LOOPS) and inner and (branched or not _over_modules(function, node)):
             return True
     return False
-
-
-def _is_frozen(function: Function, loop: ast.stmt) -> bool:
-    """Whether a trace keeps the example's number of turns."""
-    if isinstance(loop, ast.For):
-        return function.dependence.freezes_loop(loop)
-    return isinstance(loop, ast.While) and function.dependence.freezes(loop.test)
 
 
 def _over_modules(function: Function, loop: ast.stmt) -> bool:

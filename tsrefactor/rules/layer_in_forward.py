@@ -47,6 +47,9 @@ class LayerInForward(Rule):
     local variable holds between the two. A dropout made like that is in training mode, also in a model that is not,
     and stays so: its function drops by default.
 
+    A trace makes them without harm, but for blocks that it would keep as the example went through them: soft-refactor
+    lets it compile these.
+
     `Variable(x)` has been a tensor since torch 0.4, one without `x`'s gradient: it becomes `x.detach()`, or plain `x`
     where that is new (`torch.zeros(…)`) or has no gradient (`x.data`). `nn.Parameter(x)` used as a value in forward
     becomes `x.detach().requires_grad_()`.
@@ -60,7 +63,7 @@ class LayerInForward(Rule):
     """
 
     name = "layer-in-forward"
-    targets = frozenset({Target.SCRIPT})
+    targets = frozenset({Target.SCRIPT, Target.TRACE})
     answers = frozenset({"cannot-instantiate-class"})
     examples = [
         _example(
@@ -143,10 +146,11 @@ class Model(torch.nn.Module):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if not file.mentions_torch:
             return
+        traced = self.for_trace(file, settings)
         for function in file.functions:
             for made in function.of(ast.Call):
                 origin = file.origin(made.func)
-                if not origin.startswith("torch."):
+                if not origin.startswith("torch.") or (traced and not _in_frozen_block(function, made)):
                     continue
                 if origin in _VARIABLES:
                     yield from self._tensor(function, made, ("data", "requires_grad", "volatile"), False)
@@ -195,6 +199,17 @@ class Model(torch.nn.Module):
         pieces = {"data": given["data"]}
         message = f"TorchScript cannot make a `{name}`; use the tensor itself: `{preview(template, pieces)}`"
         yield self.finding(made, message, Replace(made, template, pieces))
+
+
+def _in_frozen_block(function: Function, node: ast.AST) -> bool:
+    """Whether it stands in a block of which a trace keeps the example's way."""
+    if function.dependence.is_compiled:
+        return False
+    while node is not function.node:
+        node = function.file.parents[node]
+        if function.dependence.freezes_block(node):
+            return True
+    return False
 
 
 def _calls(function: Function, made: ast.Call) -> list[ast.Call]:

@@ -16,7 +16,8 @@ class LenToShape(Rule):
     """Read a tensor's length from its shape.
 
     In a trace `len(x)` is a plain number, so the example's length is frozen into the graph; `x.shape[0]` is recorded
-    as an operation and follows the input. It helps `torch.export` in the same way.
+    as an operation and follows the input. It helps `torch.export` in the same way. `torch.numel(x)`, too, is a plain
+    number in a trace, and `x.numel()` is recorded.
 
     The length of a list, string, dict or ModuleList, and of a value whose type nothing tells, is left alone. A
     parameter is taken for a tensor when its annotation, a recorded run or what the function does to it says so, and
@@ -91,14 +92,16 @@ class Model(nn.Module):
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         for function in file.functions:
-            for call in function.calls("len"):
-                if len(call.args) != 1 or call.keywords or function.types.bindings.shadows("len"):
+            for call in function.calls("len", "torch.numel"):
+                called = file.origin(call.func)
+                if len(call.args) != 1 or call.keywords or function.types.bindings.shadows(called):
                     continue
                 value = call.args[0]
                 if function.type_of(value, presume=True) == TENSOR:
+                    read = "shape[0]" if called == "len" else "numel()"
                     yield self.finding(
                         call,
-                        "a trace freezes `len` of a tensor; read `shape[0]`",
-                        Replace(call, "{value}.shape[0]", {"value": value}),
+                        f"a trace freezes `{called}` of a tensor; read `{read}`",
+                        Replace(call, f"{{value}}.{read}", {"value": value}),
                         presumed=function.type_of(value) != TENSOR,
                     )

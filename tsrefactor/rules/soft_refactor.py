@@ -52,8 +52,8 @@ class SoftRefactor(Rule):
     change after construction. A size or a number taken from a tensor would be frozen as an argument: the assignment
     that computes it is repeated inside, or moves there when nothing else needs it. So do the few statements before the
     block that bind the tensor again whose size it was; where that does not help, the size is passed as a tensor. Where
-    a result is no tensor (a list,
-    a count), what uses it moves along; an early `return` takes the rest of the function with it.
+    a result is no tensor (a list, a count), what uses it moves along; an early `return` takes the rest of the function
+    with it.
 
     Where no block but a plain number is frozen (`int(n * 0.7)`, `t.item()`, `math.sqrt(n)`, `[x] * n`, a comprehension
     over rows, a size as the groups of a convolution or as the one width of a pooling), the smallest tensor expression
