@@ -36,6 +36,7 @@ CONSTRUCTS: tuple[tuple[str, str | None], ...] = (
     (r"^print statements with non-default|^print doesn't accept any keyword", "print"),
     (r"^names of variables used in JIT-ed functions", "reserved-name"),
     (r"^Unknown Constant expression type|^Name constant value unsupported", "constant"),
+    (r"^'NoneType' object has no attribute 'lineno'", "raise"),  # `raise` alone
     (r"^exceptions must derive from BaseException|^Expected a class or exception", "raise"),
     (r"[Ss]tarred expression", "star"),
     (r"^Annotated multiple assignment", "annotated-tuple-assignment"),
