@@ -31,6 +31,7 @@ from .types import (
     list_of,
     optional,
 )  # fmt: skip
+from .uses import asked_by_uses
 
 if TYPE_CHECKING:
     from .definitions import Function, Parameter
@@ -235,30 +236,14 @@ class Inference(Expressions):
         return UNKNOWN if any(not t.known for t in types) else join_all(types)
 
     def used_as(self, name: str) -> Type:
-        """The type that the function's uses of a name ask for: a tensor's methods, ``range(name)``, ``name == "x"``."""
+        """The type that the function's uses of a name ask for: a tensor's methods, ``range(name)``, ``x[:name]``."""
         if name in self._tensor_names:
             return TENSOR
         return self._asked.get(name, UNKNOWN)
 
     @cached_property
     def _asked(self) -> dict[str, Type]:
-        """name → the type that its first use in a `range`, against a string or beside a default asks for."""
-        found: dict[str, Type] = {}
-        for choice in self.function.of(ast.IfExp):
-            name, instead = _defaulted(choice)
-            if name and (type_ := self.of(instead)) in (INT, FLOAT, STR):
-                found.setdefault(name, type_)
-        for node in self.function.of(ast.Call, ast.Compare):
-            if isinstance(node, ast.Call):
-                names = node.args if self.function.file.origin(node.func) == "range" else []
-                type_ = INT
-            else:
-                assert isinstance(node, ast.Compare)
-                names, type_ = [node.left] if any(map(_is_text, node.comparators)) else [], STR
-            for head in names:
-                if isinstance(head, ast.Name):
-                    found.setdefault(head.id, type_)
-        return found
+        return asked_by_uses(self.function, self)
 
     def _given_tensor(self, name: str) -> bool:
         """Whether a parameter's uses show that a tensor was given: before it is rebound, or leniently any."""
@@ -308,27 +293,6 @@ class Inference(Expressions):
         return [
             self._of(value) if isinstance(value, ast.expr) else value for value in self.bindings.values.get(name, ())
         ]
-
-
-def _defaulted(choice: ast.IfExp) -> tuple[str, ast.expr]:
-    """The name that a choice takes where it holds something (``a if a else b``), and what stands in for it."""
-    test, name, instead = choice.test, choice.body, choice.orelse
-    if isinstance(test, ast.Compare) and isinstance(test.comparators[0], ast.Constant) and len(test.ops) == 1:
-        if test.comparators[0].value is None and isinstance(test.ops[0], ast.Is):
-            name, instead = instead, name
-        elif test.comparators[0].value is not None or not isinstance(test.ops[0], ast.IsNot):
-            return "", instead
-        test = test.left
-    same = isinstance(test, ast.Name) and isinstance(name, ast.Name) and test.id == name.id
-    return (name.id if same and isinstance(name, ast.Name) else ""), instead
-
-
-def _is_text(node: ast.expr) -> bool:
-    """Whether it is a string, or a choice of strings and None."""
-    if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
-        values = [e.value if isinstance(e, ast.Constant) else 0 for e in node.elts]
-        return any(isinstance(v, str) for v in values) and all(v is None or isinstance(v, str) for v in values)
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _vague(type_: Type, value: ast.expr) -> bool:
