@@ -17,6 +17,10 @@ from .base import Example, Finding, Rule, Settings, kept_arguments
 
 _FIRST = frozenset(f"torch.nn.{n}" for n in ("ReLU", "ReLU6", "SELU", "SiLU", "Mish", "Hardswish", "Hardsigmoid"))
 """Layers whose first parameter is ``inplace``."""
+_NEW = frozenset(
+    f"torch.nn.{n}" for n in ("Linear", "Bilinear", "Embedding", "LayerNorm", "Conv1d", "Conv2d", "Conv3d")
+)
+"""Layers that never give back what they are given."""
 _ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
 _INPUTS = "[(torch.rand(2, 5, 4),), (torch.rand(3, 4, 4) - 0.5,)]"
 
@@ -117,7 +121,8 @@ def _edits(function: Function, statement: ast.stmt) -> list[Edit]:
             return [Replace([statement], "{target} = {target} + {value}", pieces)]
     calls = [n for n in walk(statement) if isinstance(n, ast.Call)]
     for call in list(calls):
-        attribute = function.self_attribute(call.func)
+        called = call.func.value if isinstance(call.func, ast.Subscript) else call.func  # self.layers[0](x)
+        attribute = function.self_attribute(called)
         if attribute is not None and function.cls is not None:
             for _, assigned in function.cls.assigned.get(attribute, ()):
                 calls += _written_out(function.file, assigned)
@@ -130,15 +135,34 @@ def _is_computed(function: Function, statement: ast.AugAssign) -> bool:
     name = statement.target.id
     values = function.types.bindings.values.get(name, ())
     given = [v for v in values if v is not statement.value and v is not statement]
-    parameter = any(p.name == name for p in function.parameters)
-    return not parameter and bool(given) and all(isinstance(v, (ast.Call, ast.BinOp)) for v in given)
+    if any(p.name == name for p in function.parameters) and not _is_anew(function, name, statement):
+        return False
+    return bool(given) and all(isinstance(v, (ast.Call, ast.BinOp)) for v in given)
+
+
+def _is_anew(function: Function, name: str, statement: ast.stmt) -> bool:
+    """Whether a layer that always makes a new tensor has bound the name before, in the same block."""
+    block, cls = function.file.block_of(statement), function.cls
+    for before in block[: block.index(statement)]:
+        value = before.value if isinstance(before, ast.Assign) else None
+        attribute = function.self_attribute(value.func) if isinstance(value, ast.Call) else None
+        if cls is None or attribute is None or name not in function.flow.always_writes([before]):
+            continue
+        made = [v for _, v in cls.assigned.get(attribute, ())]
+        if made and all(isinstance(v, ast.Call) and function.file.origin(v.func) in _NEW for v in made):
+            return True
+    return False
 
 
 def _written_out(file: FileFacts, value: ast.expr | None) -> list[ast.Call]:
-    """A layer's call of its class, and those of the layers in a Sequential."""
+    """A layer's call of its class, and those of the layers in a Sequential or a ModuleList."""
+    if isinstance(value, ast.ListComp):
+        return _written_out(file, value.elt)
+    if isinstance(value, ast.List):
+        return [call for e in value.elts for call in _written_out(file, e)]
     if not isinstance(value, ast.Call):
         return []
-    if file.origin(value.func) != "torch.nn.Sequential":
+    if file.origin(value.func) not in ("torch.nn.Sequential", "torch.nn.ModuleList"):
         return [value]
     return [call for a in value.args for call in _written_out(file, a)]
 
