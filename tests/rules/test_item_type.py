@@ -49,3 +49,17 @@ def test_a_guess_is_presumed(tmp_path, value, presumed):
 @pytest.mark.parametrize("value", ["int(x.max().item())", "bool(x.any().item())", "x.item", "x.items()"])
 def test_left_alone(tmp_path, value):
     assert findings(ItemType(), *about(tmp_path, value)) == []
+
+
+def test_what_a_function_returns(tmp_path):
+    text = BODY.format(value="best(x)").replace(
+        "\n\nclass", "\n\ndef best(x):\n    return x.max(0)[1].item()\n\n\nclass"
+    )
+    file = source(tmp_path / "model.py", text.replace("torch.tensor([n, 1])", "x[n]"))
+    about_index = diagnosis(file, "tensor-index", "x[n]", type="number")
+    assert "    return int(x.max(0)[1].item())\n" in rewritten(ItemType(), file, about_index)
+
+
+def test_another_index(tmp_path):
+    file = source(tmp_path / "model.py", BODY.format(value="x.max().item()"))
+    assert findings(ItemType(), file, diagnosis(file, "tensor-index", "torch.tensor(", type="str")) == []

@@ -202,6 +202,7 @@ class Signatures:
                 asked = self.file.annotated(parameter.annotation)
             else:
                 asked = self._asked_by(called, parameter.name, above | {function})
+                asked = called.types.used_as(parameter.name) if asked == UNKNOWN else asked
             found = join(found, asked if asked.known else UNKNOWN)
         return found if found.known else UNKNOWN
 

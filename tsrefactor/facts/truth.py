@@ -42,6 +42,14 @@ def truth_of(function: Function, node: ast.expr) -> Truth | None:
     return Truth(next(iter(others), "always"), "none" in kinds, presumed)
 
 
+def truth_beside(function: Function, node: ast.expr, default: ast.expr) -> Truth | None:
+    """How an attribute tests of which no more is known than that it was None: as what stands in for it."""
+    kinds = set(_of_type(function.type_of(default)))
+    if function.self_attribute(node) is None or function.type_of(node) != NONE or not kinds <= {"number", "sized"}:
+        return None
+    return Truth(kinds.pop(), True, True) if len(kinds) == 1 else None
+
+
 def _of_attribute(function: Function, cls: Class, name: str) -> tuple[set[str], bool]:
     kinds: set[str] = set()
     for c in (cls, *cls.ancestors, *cls.subclasses):

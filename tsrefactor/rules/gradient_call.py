@@ -187,7 +187,7 @@ class _Gradient:
 
     def _fresh(self, wanted: str) -> str:
         flow = self.function.flow
-        return fresh(flow.local_names | flow.reads(self.function.node.body) | self.file.module_names, wanted)
+        return fresh(flow.local_names | flow.reads(self.function.node.body), wanted)
 
     def _list(self, value: ast.expr) -> tuple[str, Pieces]:
         if isinstance(value, ast.Tuple) and not any(isinstance(e, ast.Starred) for e in value.elts):

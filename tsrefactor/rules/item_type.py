@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from tsrefactor.facts.callers import callee
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.elements import element_type
@@ -38,7 +39,7 @@ class ItemType(Rule):
     needs_diagnosis = True
     answers = frozenset(
         "scalar-argument operation-failed range-argument arguments-not-valid argument-type argument-match"
-        " list-element".split()
+        " list-element tensor-index".split()
     )
     examples = [
         Example(
@@ -105,7 +106,7 @@ class Model(nn.Module):
         if ".item()" not in file.source.text:
             return
         for diagnosis in self.diagnoses(file):
-            named = diagnosis.names.get("found", "number")
+            named = diagnosis.names.get("type" if diagnosis.kind == "tensor-index" else "found", "number")
             if "number" not in named and "Scalar" not in named and diagnosis.kind != "scalar-argument":
                 continue
             yield from self._typed(file, diagnosis)
@@ -115,10 +116,11 @@ class Model(nn.Module):
         function = function_at(file, diagnosis.place.line)
         if function is None:
             return
-        asked = INT if diagnosis.kind == "range-argument" or "int" in diagnosis.names.get("expected", "") else UNKNOWN
-        for call in _leading_to(function, diagnosis.place.line):
-            known = element_type(function, _receiver(call))
-            type_ = known if known.known else _recorded(function, call) if not asked.known else asked
+        counts = diagnosis.kind in ("range-argument", "tensor-index")
+        asked = INT if counts or "int" in diagnosis.names.get("expected", "") else UNKNOWN
+        for around, call in _leading_to(function, diagnosis.place.line):
+            known = element_type(around, _receiver(call))
+            type_ = known if known.known else _recorded(around, call) if not asked.known else asked
             if type_ not in (INT, FLOAT, UNKNOWN):
                 continue
             text = "int" if type_ == INT else "float"
@@ -136,24 +138,29 @@ def _receiver(call: ast.Call) -> ast.expr:
     return call.func.value
 
 
-def _leading_to(function: Function, line: int) -> list[ast.Call]:
-    """The unconverted calls of `item` on a line, and in what the names there were given."""
-    found: list[ast.Call] = []
+def _leading_to(function: Function, line: int) -> list[tuple[Function, ast.Call]]:
+    """The unconverted calls of `item` on a line, in what the names there were given, and in what functions return."""
+    found: dict[ast.Call, Function] = {}
     seen: set[str] = set()
     here = [n for n in function.nodes if isinstance(n, ast.expr) and n.lineno <= line <= (n.end_lineno or 0)]
     todo: list[ast.AST] = [*here]
     while todo:
         code = todo.pop()
-        found += [n for n in walk(code) if _is_item(function, n) and n not in found]  # type: ignore[misc]
+        for call in (n for n in walk(code) if isinstance(n, ast.Call)):
+            if _is_item(function, call):
+                found[call] = function
+            elif (called := callee(function, call)) is not None:
+                returned = [r.value for r in called.of(ast.Return)]
+                found |= {r: called for r in returned if isinstance(r, ast.Call) and _is_item(called, r)}
         for name in function.flow.reads(code) - seen:
             seen.add(name)
             values = function.types.bindings.values.get(name, ())
             todo += [v for v in values if isinstance(v, ast.expr) and v in function.file.parents]
-    return found
+    return [(around, call) for call, around in found.items()]
 
 
-def _is_item(function: Function, node: ast.AST) -> bool:
-    if not isinstance(node, ast.Call) or node.args or node.keywords or not isinstance(node.func, ast.Attribute):
+def _is_item(function: Function, node: ast.Call) -> bool:
+    if node.args or node.keywords or not isinstance(node.func, ast.Attribute):
         return False
     parent = function.file.parents[node]
     converted = isinstance(parent, ast.Call) and function.file.origin(parent.func) in _CONVERSIONS

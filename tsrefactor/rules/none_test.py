@@ -11,7 +11,7 @@ from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.signatures import function_at
-from tsrefactor.facts.truth import Truth, truth_of
+from tsrefactor.facts.truth import Truth, truth_beside, truth_of
 from tsrefactor.facts.types import NONE
 from tsrefactor.source.edits import Edit, Pieces, Replace
 from tsrefactor.vocabulary import Target
@@ -181,6 +181,8 @@ class Model(nn.Module):
             if choice is None and not is_condition(function, node):
                 continue
             written, truth = ast.unparse(node), truth_of(function, node)
+            if truth is None and choice is not None:
+                truth = truth_beside(function, node, choice.values[1])
             message = f"TorchScript has no truth of `{written}`"
             if truth is None:
                 yield self.finding(node, f"{message}, and nothing tells what it is in all instances", answers=diagnosis)

@@ -93,6 +93,34 @@ MORE = {
 """,
         error="NoneType",
     ),
+    "a value that was None, or another": Example(
+        before=HEAD
+        + """\
+class Model(nn.Module):
+    def __init__(self, scale=None):
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, x):
+        scale = self.scale or 1 / x.size(1)
+        return x * scale
+""",
+        after=HEAD
+        + """\
+class Model(nn.Module):
+    def __init__(self, scale=None):
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, x):
+        scale = (self.scale if self.scale != 0 else (1 / x.size(1))) if self.scale is not None else (1 / x.size(1))
+        return x * scale
+""",
+        inputs="[(torch.rand(2, 4),), (torch.rand(3, 4),)]",
+        breaks=Target.SCRIPT,
+        error="NoneType",
+        recorded=True,
+    ),
     "a value or another": Example(
         HEAD
         + """\
