@@ -112,3 +112,29 @@ def test_an_implicit_none_that_callers_compute_with(tmp_path, result, annotation
     found = findings(FallThrough(), file, observations=observations)
     assert [f.partial for f in found] == [True] * raises
     assert findings(FallThrough(), file) == []  # nothing without a recording
+
+
+@pytest.mark.parametrize(
+    ("check", "link"),
+    [
+        ("if mode not in ['a', 'b', 'c']:\n            raise ValueError", "elif self.mode == 'b':"),  # c passes
+        ("if mode in ['a', 'b']:\n            raise ValueError", "elif self.mode == 'b':"),
+        ("if mode not in ['a', 'b']:\n            print(mode)", "elif self.mode == 'b':"),
+        (
+            "mode = mode.lower()\n        if mode not in ['a', 'b']:\n            raise ValueError",
+            "elif self.mode == 'b':",
+        ),
+        ("assert mode in ['a', 'b']", "elif self.wide == 'b':"),
+        ("assert mode in ['a', 'b']", "elif self.mode > 'b':"),
+        ("if mode:\n            self.mode = 'd'\n        assert mode in ['a', 'b']", "elif self.mode == 'b':"),
+    ],
+)
+def test_an_end_that_an_instance_may_come_to(tmp_path, check, link):
+    text = (
+        "    def __init__(self, mode: str, wide: str):\n        super().__init__()\n        self.mode = mode\n"
+        f"        self.wide = wide\n        {check}\n\n    def forward(self, x):\n        if self.mode == 'a':\n"
+        f"            return x\n        {link}\n            return x + 1\n"
+    )
+    assert findings(FallThrough(), source(tmp_path / "model.py", HEAD + text)) == []
+    again = text.replace(check, "assert mode in ['a', 'b']").replace(link, "elif self.mode in ('b', 'c'):")
+    assert len(findings(FallThrough(), source(tmp_path / "model.py", HEAD + again))) == 1

@@ -130,3 +130,15 @@ def test_kinds_of_one_name_and_others_together(tmp_path):
         error="string literal",
     )
     prove(RULE, example, tmp_path)
+
+
+def test_names_that_a_loop_over_literals_registers(tmp_path):
+    head = HEAD.replace("for i in range(depth):", "for i in range(2):")
+    body = "    def forward(self, x):\n        return getattr(self, f'norm{self.depth}')(x)\n"
+    new = rewritten(RULE, source(tmp_path / "model.py", head + body))
+    assert "if name == 'norm1':\n            return self.norm1(x)\n        raise AttributeError(name)" in new
+    assert "named_children" not in new
+    others = head.replace(
+        "setattr(self, f'norm{i}'", "setattr(self, f'norm{depth}', nn.ReLU())\n            setattr(self, f'norm{i}'"
+    )
+    assert "named_children" in rewritten(RULE, source(tmp_path / "model.py", others + body))

@@ -97,7 +97,8 @@ class Attributes:
                 if not uses or self._filled_before(cls, name):
                     continue
                 none = any(isinstance(v, ast.Constant) for _, v in inits)
-                if none and not any(isinstance(n.ctx, ast.Store) for _, n in uses):
+                stored = any(isinstance(n.ctx, ast.Store) for _, n in uses) or name in self._set_from_outside
+                if none and not stored:
                     continue  # always None in the methods: TorchScript sees that and drops the other branch
                 type_, presumed = self._type(cls, name, none)
                 if type_.known and type_ != NONE:

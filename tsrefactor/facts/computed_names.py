@@ -152,3 +152,26 @@ def registered_name(method: Function, node: ast.AST) -> ast.expr | None:
         return given[0] if given else None
     sets = len(node.args) == 3 and method.file.origin(node.func) == "setattr" and isinstance(node.args[0], ast.Name)
     return node.args[1] if sets and node.args[0].id == method.self_name else None  # type: ignore[attr-defined]
+
+
+def registered_names(cls: Class, wanted: str) -> list[str] | None:
+    """The submodules of such names (a regular expression) that a class and its relatives add in loops over literals,
+    or assign; None where the source does not tell all of them."""
+    names: list[str] = []
+    for c in (cls, *cls.ancestors, *cls.subclasses):
+        names += [name for name in c.assigned if re.fullmatch(wanted, name)]
+        for method in c.methods.values():
+            for node in method.of(ast.Call):
+                given = registered_name(method, node)
+                if given is None:
+                    continue
+                found = possible(method, node, given)
+                if found is None and pattern(method, given) != wanted:
+                    begin, own = prefix(method, given), re.sub(r"\\(.)", r"\1", wanted.partition(_ANY)[0])
+                    if begin.startswith(own) or own.startswith(begin):
+                        return None
+                elif found is None:
+                    return None
+                else:
+                    names += [name for name in found if re.fullmatch(wanted, name)]
+    return list(dict.fromkeys(names))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from tsrefactor.facts.branches import ends_without, head_of, links, may_be_bound, surely_read
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
+from tsrefactor.facts.exhaustive import exhaustive_end
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.fixed import FixedConditions
 from tsrefactor.facts.flow import leaves
@@ -55,9 +56,12 @@ class FallThrough(Rule):
       TorchScript only; eager returns None as before, and the migration is *partial*. Without an annotation this is done
       where callers compute with the result: to TorchScript, it is one that may be None.
 
-    Left alone: conditions that attributes set in `__init__` decide (annotate-types and final-attribute let TorchScript
-    drop these branches), variables that are read in the arms of a conditional expression, in `and` and `or`, by nested
-    functions or in a `try`.
+    - Where each branch of an `if` that ends a method returns for values of an attribute, and `__init__` raises for all
+      other values of it, an `else: raise ValueError(…)` says so.
+
+    Left alone: other conditions that attributes set in `__init__` decide (annotate-types and final-attribute let
+    TorchScript drop these branches), variables that are read in the arms of a conditional expression, in `and` and
+    `or`, by nested functions or in a `try`.
 
     Source: "is not defined in the false branch" and "does not return along all paths", raised by
     torch/csrc/jit/frontend/ir_emitter.cpp.
@@ -223,6 +227,10 @@ class Model(nn.Module):
                 yield from self._declared(function, diagnosis.names.get("name", ""), diagnosis)
         for function in _implicitly_none(file):
             yield from self._return(function, conditions, None)
+        for function in file.functions:
+            if (chain := exhaustive_end(function, conditions.attributes)) is not None:
+                message = f"TorchScript takes '{function.name}' to return None where no branch applies; raise there"
+                yield self.finding(chain, message, _raise_at(function, chain, function.name))
 
     # -- variables ---------------------------------------------------------------------------------------------------
 
@@ -278,6 +286,8 @@ class Model(nn.Module):
         ends = leaves(node.body) or declines(function.file, node.body[-1])
         if ends or not any(r.value is not None for r in returned):
             return
+        if exhaustive_end(function, conditions.attributes) is not None:
+            return  # no instance comes to the end
         tests = [n.test for n in function.nodes if isinstance(n, ast.If) and any(r in returned for r in walk(n))]
         if any(conditions.open(function, t) for t in tests):
             return

@@ -8,7 +8,14 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from tsrefactor.facts.computed_names import children_named, defined, pattern, possible, prefix
+from tsrefactor.facts.computed_names import (
+    children_named,
+    defined,
+    pattern,
+    possible,
+    prefix,
+    registered_names,
+)
 from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.dispatch import Dispatch, dispatches
@@ -58,8 +65,12 @@ class _Site:
 
     @cached_property
     def names(self) -> list[str] | None:
-        """The names that the key can be, where loops over literals tell them."""
-        return None if self.over else possible(self.function, self.lookup.node, self.key)
+        """The names that the key can be, where loops over literals tell them: there, or where modules are added."""
+        cls, wanted = self.function.cls, pattern(self.function, self.key)
+        if self.over or cls is None:
+            return None
+        told = possible(self.function, self.lookup.node, self.key)
+        return told if told is not None or wanted == ".+" else registered_names(cls, wanted) or None
 
 
 class ModuleByName(Rule):

@@ -250,17 +250,30 @@ def _optional(function: Function, node: ast.AST) -> ast.expr | None:
         and (isinstance(n, ast.Name) or path_of(function, n) is not None)
     ]  # fmt: skip
     typed = [n for n in found if function.type_of(n).optional or _is_declared_optional(function, n)]
+    typed = [n for n in typed if not _is_asserted(function, n)] or typed
     unknown = [n for n in found if function.type_of(n) == UNKNOWN and function.file.origin(n) == ast.unparse(n)]
     near = [n for n in unknown if "." not in (path_of(function, n) or "")] or unknown
     return typed[0] if typed else near[0] if len(near) == 1 else None
 
 
+def _is_asserted(function: Function, node: ast.expr) -> bool:
+    """Whether an assertion above it in its block says that it is not None."""
+    statement = function.file.statement_of(node)
+    block, said = function.file.block_of(statement), f"{ast.unparse(node)} is not None"
+    return any(isinstance(s, ast.Assert) and ast.unparse(s.test) == said for s in block[: block.index(statement)])
+
+
 def _is_declared_optional(function: Function, node: ast.expr) -> bool:
-    """Whether it is a parameter that its annotation lets be None, whatever the runs saw."""
+    """Whether it is a parameter that its annotation lets be None, or a name for an attribute that one does, whatever
+    the runs saw."""
     if not isinstance(node, ast.Name):
         return False
-    declared = next((p.annotation for p in function.parameters if p.name == node.id), None)
-    return declared is not None and function.file.annotated(declared).optional
+    declared = [p.annotation for p in function.parameters if p.name == node.id and p.annotation is not None]
+    for value in function.bindings.values.get(node.id, ()):
+        attribute = function.self_attribute(value) if isinstance(value, ast.Attribute) else None
+        family = (function.cls, *function.cls.ancestors) if function.cls is not None else ()
+        declared += [c.annotations[attribute] for c in family if attribute in c.annotations]
+    return any(function.file.annotated(annotation).optional for annotation in declared)
 
 
 def _operands(node: ast.AST) -> list[ast.expr]:

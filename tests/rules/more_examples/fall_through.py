@@ -171,4 +171,65 @@ MORE = {
 """,
         error="does not return along all paths",
     ),
+    "the constructor lets no other value through": Example(
+        """\
+import torch
+from torch import nn
+
+
+class Scale(nn.Module):
+    def __init__(self, mode="last"):
+        super().__init__()
+        self.mode = mode
+        if mode not in ["last", "first"]:
+            raise NotImplementedError
+
+    def forward(self, x):
+        if self.mode == "last":
+            return x * 2
+        elif self.mode == "first":
+            return x + 1
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(Scale(), nn.Linear(4, 4), Scale("first"))
+
+    def forward(self, x):
+        return self.layers(x)
+""",
+        """\
+import torch
+from torch import nn
+
+
+class Scale(nn.Module):
+    def __init__(self, mode="last"):
+        super().__init__()
+        self.mode = mode
+        if mode not in ["last", "first"]:
+            raise NotImplementedError
+
+    def forward(self, x):
+        if self.mode == "last":
+            return x * 2
+        elif self.mode == "first":
+            return x + 1
+        else:
+            raise ValueError(f'unsupported mode: {self.mode}')
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(Scale(), nn.Linear(4, 4), Scale("first"))
+
+    def forward(self, x):
+        return self.layers(x)
+""",
+        "[(torch.rand(3, 4),), (torch.rand(2, 4),)]",
+        Target.SCRIPT,
+        error=r"Optional\[Tensor\]",
+    ),
 }

@@ -65,4 +65,21 @@ MORE = {
         "        assert x is not None\n        rows, columns = x.shape\n        return x.view(columns, rows)\n",
         "[(torch.rand(3, 4),), (torch.rand(2, 4),)]",
     ),
+    "two at once, which another class sets": _example(
+        "class Block(nn.Module):\n    size: Optional[int]\n    times: Optional[int]\n\n    def __init__(self):\n"
+        "        super().__init__()\n        self.size = None\n        self.times = None\n\n"
+        "    def forward(self, x):\n        size, times = self.size, self.times\n"
+        "        return x.repeat(size, times)\n\n\n"
+        "class Model(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.block = Block()\n\n"
+        "    def forward(self, x):\n        self.block.size, self.block.times = x.size(0), 2\n"
+        "        return self.block(x)\n",
+        "class Block(nn.Module):\n    size: Optional[int]\n    times: Optional[int]\n\n    def __init__(self):\n"
+        "        super().__init__()\n        self.size = None\n        self.times = None\n\n"
+        "    def forward(self, x):\n        size, times = self.size, self.times\n"
+        "        assert size is not None\n        assert times is not None\n"
+        "        return x.repeat(size, times)\n\n\n"
+        "class Model(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.block = Block()\n\n"
+        "    def forward(self, x):\n        self.block.size, self.block.times = x.size(0), 2\n"
+        "        return self.block(x)\n",
+    ),
 }
