@@ -37,6 +37,10 @@ MOVED = {
     "break": "y = x.sum()\nfor i in range(5):\n    y = y + 1\n    if y > 2:\n        break\nreturn y",
     "continue": "y = x.sum()\nfor i in range(5):\n    if y > 2:\n        continue\n    y = y + i\nreturn y",
     "list": "ys = []\nfor row in x.view(-1, 1):\n    ys.append(row * 2)\nys.append(x[:1])\nreturn torch.cat(ys)",
+    "lists that become tensors": (
+        "ys, zs = [], []\nfor row in x.view(-1, 1):\n    ys.append(row * 2)\n    zs.append(row)\nys = torch.cat(ys)\n"
+        "zs = torch.cat(zs)\nreturn ys + zs"
+    ),
     "count": "n = 0\ny = x.abs().sum()\nwhile y > 1:\n    y = y / 2\n    n += 1\nreturn y * n",
     "early return": "if x.sum() > 0:\n    return x * 2\ny = x - 1\nif y.sum() < -4:\n    y = y + 1\nreturn y",
     "both return": "if x.sum() > 0:\n    return x, x * 2\nelse:\n    return x - 1, x",
@@ -257,7 +261,7 @@ def forward(self, x, mask=None):
     assert "from typing import Optional" in result
 
 
-def test_a_number_that_a_call_gives_a_size_is_refused_and_an_unknown_one_presumed():
+def test_a_number_that_a_call_takes_from_data_is_refused_and_an_unknown_one_presumed():
     body = """\
 def cut(self, x: torch.Tensor, n: int):
     if x.sum() > 0:
@@ -266,8 +270,8 @@ def cut(self, x: torch.Tensor, n: int):
 
 def forward(self, x: torch.Tensor):
     return self.cut(x, GIVEN)"""
-    sizes = findings(RULE, model(body.replace("GIVEN", "x.shape[0]")))
-    assert "it needs n, which is a number taken from a tensor where cut is called" in sizes[0].message
+    taken = findings(RULE, model(body.replace("GIVEN", "int(x.max())")))
+    assert "it needs n, which is a number taken from a tensor where cut is called" in taken[0].message
     assert [f.presumed for f in findings(RULE, model(body.replace("GIVEN", "3")))] == [False]
     assert [f.presumed for f in findings(RULE, model(body.replace("GIVEN", "NUMBER")))] == [True]
 
@@ -356,6 +360,40 @@ def test_groups_that_are_a_size_follow_it(settings, padding, tmp_path):
     assert not trace_follows(before, inputs, tmp_path)
     assert trace_follows(after, inputs, tmp_path, script=settings is MODULE), after
     assert after.count("@torch.jit.script_if_tracing") == (2 if settings is INNER else 1)
+
+
+SIZES = """\
+def masked(self, x: torch.Tensor, n: int):
+    mask = torch.ones(n, n)
+    for i in range(n):
+        mask[i, n - 1 - i] = 0
+    return mask
+
+def forward(self, x: torch.Tensor):
+    return self.masked(x, x.shape[0]) + self.masked(x, 2).sum()
+"""
+
+
+@pytest.mark.parametrize("settings", [INNER, MODULE], ids=["inner", "module"])
+def test_a_parameter_that_is_given_a_size_is_passed_as_a_tensor(settings, tmp_path):
+    after = rewritten(RULE, model(SIZES), settings).document.text
+    assert "_update_mask(mask, torch.scalar_tensor(n, dtype=torch.long))\n" in after
+    inputs = "[(torch.rand(3),), (torch.rand(5),)]"
+    assert trace_follows(after, inputs, tmp_path, script=settings is MODULE), after
+    taken = model(SIZES.replace("x.shape[0]", "int(x.max())"))
+    assert findings(RULE, taken, settings)[0].message.endswith(
+        "which is a number taken from a tensor where masked is called"
+    )
+
+
+def test_a_list_that_the_function_gives_as_a_tensor_moves_as_a_whole():
+    body = "ys = []\nfor row in x:\n    ys.append(row * 2)\nys = torch.cat(ys)\nreturn self.act(ys)"
+    after = rewritten(RULE, model(body, "self.act = nn.Tanh()"), MODULE).document.text
+    assert (
+        "    def forward(self, x: torch.Tensor):\n        ys = _compute_ys(x)\n        return self.act(ys)\n" in after
+    )
+    again = body.replace("return", "for row in x:\n    ys = [row]\nreturn")
+    assert findings(RULE, model(again), MODULE)
 
 
 def test_lists_of_tensors_are_passed(tmp_path):

@@ -67,6 +67,10 @@ class Dependence:
         """Whether `is_sized`, also where a call in the file gives a parameter a size."""
         return self._measures(node, self._sized)
 
+    def may_be_extracted(self, node: ast.expr) -> bool:
+        """Whether `is_extracted`, also where a call in the file gives a parameter such a number."""
+        return self._extracts(node, self._extracted)
+
     def holds_kept(self, node: ast.AST) -> bool:
         """Whether it holds a plain number of data or sizes, those of a caller too, that a trace may keep."""
         values = [n for n in walk(node) if isinstance(n, ast.expr)]

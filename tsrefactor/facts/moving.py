@@ -77,12 +77,16 @@ def moved(function: Function, found: Outline, placement: Placement, name: str) -
 
 
 def _values(function: Function, found: Outline, placement: Placement) -> tuple[list[str], frozenset[Import]]:
-    """What the call passes, and the imports that it needs. Where it is no trace that calls, a size becomes a tensor."""
+    """What the call passes, and the imports that it needs: a size as a tensor, also where none is traced.
+
+    One that a call gives the function may be a plain number in a trace, too.
+    """
     values: list[str] = []
+    given = {p.name for p in function.parameters}
     imports: frozenset[Import] = frozenset()
     for argument in found.arguments:
         value = argument.value
-        if argument.size and placement is Placement.MODULE:
+        if argument.size and (placement is Placement.MODULE or value in given):
             (made, more), (long, others) = (function.file.spell(f"torch.{n}") for n in ("scalar_tensor", "long"))
             value, imports = f"{made}({value}, dtype={long})", imports | more | others
         values.append(value)

@@ -161,7 +161,7 @@ class _Outliner:
                 results = []
             else:
                 results = self._results()
-                odd = [n for n in results if not self._is_tensor(n)]
+                odd = [n for n in results if not self._ends_as_tensor(n)]
                 if odd:
                     grown = f"its result {odd[0]} is not a tensor, and with what uses that, "
                     self._take_readers(odd)
@@ -205,10 +205,11 @@ class _Outliner:
         return True
 
     def _take_readers(self, names: Sequence[str]) -> None:
-        """Takes in the statements that follow up to the last that reads one of the names."""
-        last = max(
-            (i for i, s in enumerate(self.block) if i >= self.end and self.flow.reads(s) & set(names)), default=None
-        )
+        """Takes in the statements that follow up to the last that reads one of the names, before it is bound again."""
+        last, held = None, set(names)
+        for i, statement in enumerate(self.block[self.end :], self.end):
+            last = i if self.flow.reads(statement) & held else last
+            held -= self.flow.always_writes([statement])
         if last is not None:
             self.end = last + 1
         elif isinstance(self.file.parents[self.region[0]], (ast.If, ast.For, ast.While, ast.With)):
@@ -238,7 +239,8 @@ class _Outliner:
         if returns:
             found.presumed = self._check_returned()
         for name in self.flow.writes(self.region):
-            if self.function.types.of_name(name).name in ("Union", "Optional", "!"):
+            several = self.function.types.of_name(name).name in ("Union", "Optional", "!")
+            if several and name not in self._bound_outside_blocks():
                 raise Unmovable(f"{name} is not of one type all through it")
         needed = self.flow.free(self.region) | (set(results) - self.flow.always_writes(self.region))
         passing = Passing(self.function, self.region, self.region[0], needed & self.flow.local_names, self._frozen)
@@ -262,7 +264,7 @@ class _Outliner:
 
     def _settle(self, passing: Passing, found: Outline) -> None:
         """Takes in the assignments right before the statements that serve nothing else; notes others of that sort."""
-        unneeded = passing.unneeded()
+        unneeded = passing.unneeded() | self._rebound(passing.definitions, set(found.results))
         for before in reversed(self.block[: self.start]):
             if before not in unneeded or trailing_comment(self.file.source, before):
                 break
@@ -271,7 +273,31 @@ class _Outliner:
         found.definitions = [d for d in passing.definitions if d not in found.statements]
         found.obsolete = [d for d in found.definitions if d in unneeded]
 
+    def _rebound(self, definitions: Sequence[ast.stmt], results: set[str]) -> set[ast.stmt]:
+        """Definitions beside the region whose names hold the function's results before anything else reads them."""
+        found = set()
+        for definition in definitions:
+            bound = self.flow.writes(definition)
+            if definition in self.block and bound <= results:
+                between = self.block[self.block.index(definition) + 1 : self.start]
+                found |= set() if self.flow.reads(between) & bound else {definition}
+        return found
+
     # -- small things ------------------------------------------------------------------------------------------------
+
+    def _bound_outside_blocks(self) -> set[str]:
+        """Names that the region binds in plain assignments only, where TorchScript lets a name change its type."""
+        plain = [s for s in self.region if isinstance(s, ast.Assign)]
+        return self.flow.writes(plain) - self.flow.writes([s for s in self.region if s not in plain])
+
+    def _ends_as_tensor(self, name: str) -> bool:
+        """Whether a name is a tensor after the region, though it may be a list before."""
+        if self._is_tensor(name):
+            return True
+        bound = [s for s in self.region if name in self.flow.writes(s)]
+        last = bound[-1] if bound and name in self._bound_outside_blocks() else None
+        whole = isinstance(last, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in last.targets)
+        return whole and self.function.type_of(last.value) == TENSOR  # type: ignore[union-attr]
 
     def _is_tensor(self, name: str) -> bool:
         return self.function.types.of(ast.Name(name, ast.Load()), presume=True) == TENSOR

@@ -25,7 +25,7 @@ class Unmovable(Exception):
 class Argument:
     """A parameter of the new function and what the caller passes for it. A `TENSOR` needs no annotation.
 
-    A ``size`` is a tensor in a trace only; `moved` makes it one where others call the function, too.
+    A ``size`` is a tensor in a trace only; `moved` makes it one where it may be a number there, too.
     """
 
     name: str
@@ -65,7 +65,9 @@ class Passing:
         self._collect(needed - {function.self_name or ""})
         self._close_over()
         rank = {n: i for i, n in enumerate(in_order([*self.definitions, *code]))}
-        self.arguments.sort(key=lambda a: (a.type != TENSOR, rank.get(a.value.partition(".")[0], len(rank)), a.name))
+        self.arguments.sort(
+            key=lambda a: (a.type != TENSOR, a.size, rank.get(a.value.partition(".")[0], len(rank)), a.name)
+        )
 
     def _collect(self, needed: set[str]) -> None:
         seen: set[str] = set()
@@ -117,8 +119,8 @@ class Passing:
     def _is_traced_size(self, name: str, type_: Type) -> bool:
         if self._frozen is None or type_ != INT or name in self._frozen:
             return False
-        dependence, parameters = self.function.dependence, {p.name for p in self.function.parameters}
-        return name in dependence.sized_names - dependence.extracted_names - parameters
+        dependence, node = self.function.dependence, ast.Name(name, ast.Load())
+        return dependence.may_be_sized(node) and not dependence.may_be_extracted(node)
 
     def _as_called(self, name: str, type_: Type) -> Type:
         """The type of a name, where a call in the file gives the parameter of a whole number a float: that.

@@ -155,7 +155,7 @@ class _Check:
         type_ = self.function.type_of(func.value, presume=True)
         if type_ == TENSOR:
             return f"it calls {written}" if func.attr in _PYTHON_ONLY else None
-        if type_.name == "List" or (type_ == UNKNOWN and func.attr in ("append", "shape")):
+        if type_.name == "List" or func.attr == "append" or (type_ == UNKNOWN and func.attr == "shape"):
             return None
         return f"it calls {written}, which may not be TorchScript"
 
