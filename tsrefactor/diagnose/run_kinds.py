@@ -131,7 +131,7 @@ ENGINE_KINDS: tuple[Entry, ...] = (
     ),
     (
         "constant-value",
-        r"object in attribute '(?P<attribute>[^']+)' is not a valid constant",
+        r"'(?P<type>[^']+)' object in attribute '(?P<attribute>[^']+)' is not a valid constant",
         "the constant '{attribute}' has a type that TorchScript does not take",
     ),
     (
