@@ -77,14 +77,14 @@ def observed(case, source):
         "number": sorted(_numbers_apart(graphs)),
         "device": sorted(_on_device(graphs[0])),
         "dtype": sorted(_numbers_apart([graphs[0], *_again(model, calls[0], is_user_file, double=True)])),
-        "state": sorted(_apart([graphs[0], *_again(model, calls[0], is_user_file)])),
+        "state": sorted(_apart(_again(model, calls[0], is_user_file))),
         "course": sorted(_apart(moves)),
         "tracer": sorted(warned),
     }
 
 
 def _again(model, call, is_user_file, double=False):
-    """What the second of two traces in a row records, or one in double precision; none where torch refuses."""
+    """What two traces in a row record, or one in double precision; nothing where torch refuses."""
     from tsrefactor.verification.eager import Call
     from tsrefactor.verification.graphs import operations
     from tsrefactor.verification.state import ModuleState
@@ -97,10 +97,9 @@ def _again(model, call, is_user_file, double=False):
         model.module.double()
     try:
         mapping = model.observe(Call(call.label, inputs), model.training).mapping
-        for _ in range(1 if double else 2):
-            with tracer_warnings(is_user_file):
-                program = traced(model.module, inputs, mapping)
-        return [_by_line(operations(program), is_user_file)]
+        with tracer_warnings(is_user_file):
+            programs = [traced(model.module, inputs, mapping) for _ in range(1 if double else 2)]
+        return [_by_line(operations(program), is_user_file) for program in programs]
     except Exception:  # not every model takes another precision
         return []
     finally:
@@ -165,7 +164,7 @@ def _moves(course):
 
 def _apart(maps):
     """The keys at which the first differs from one of the others."""
-    first, *others = maps
+    first, *others = maps or [{}]
     return {k for m in others for k in first.keys() | m.keys() if first.get(k) != m.get(k)}
 
 
