@@ -22,6 +22,7 @@ from .reach import model_files
 Steps = Generator[Sequence[Task], list[Result], "Outcomes"]
 _STAGES = {Outcome.EAGER_ERROR: 0, Outcome.CRASH: 1, Outcome.TIMEOUT: 1, Outcome.COMPILE_ERROR: 2, Outcome.RUN_ERROR: 3,
            Outcome.MISMATCH: 4, Outcome.BAKED: 4, Outcome.PASS: 5}  # fmt: skip
+FEW = 6  # edits that are dropped one by one, not in groups first
 TRIES, LAST_TRIES = 8, 4  # candidates tried for one diagnosis: of rules that answer it, of fallback rules
 
 
@@ -302,21 +303,27 @@ class CaseLoop:
         """Drops every edit of this case that it passes without; those against silent traps stay."""
         known = {a.change for a in base.applied}
         own = [a for a in draft.applied if a.change not in known and not a.finding.trap]
-        size = len(own)
-        while size >= 1 and own:
+        for size in (round(len(own) ** 0.5), 1) if len(own) > FEW else (1,):
             chunks = [own[i : i + size] for i in range(0, len(own), size)]
             for chunk in reversed(chunks):
                 smaller = draft.without(a.change for a in chunk)
-                if len(chunk) == len([a for a in draft.applied if a.change not in known]):
+                if not any(a.change not in known for a in smaller.applied):
                     continue  # without any edit it failed: known already
-                [result] = yield [self.attempt(smaller)]
+                [result] = yield [self._trial(smaller)]
                 examination = self._examined(result)
                 if examination.passed or (not reloads and examination.passed_as is not None):
                     draft = smaller
             kept = {a.change for a in draft.applied}
             own = [a for a in own if a.change in kept]
-            size = min(size, len(own)) // 2
         return draft
+
+    def _trial(self, draft: Draft) -> Task:
+        """The task that asks whether the case passes with a draft's text."""
+        if self.thorough:
+            return self.attempt(draft)
+        arguments = {"target": self.target.value, "source": tuple(map(str, self.options.source))}
+        function = "tsrefactor.verification.worker:passes"
+        return examination_task(self.options, function, self.name, arguments, draft.overlay)
 
 
 def unfinished(result: Result) -> list[str]:
@@ -328,7 +335,8 @@ def unfinished(result: Result) -> list[str]:
 
 def case_task(options: Options, name: str, target: Target, draft: Draft, thorough: bool) -> Task:
     """The task that examines one case with a draft's text."""
-    arguments = {"target": target.value, "thorough": thorough, "source": tuple(map(str, options.source))}
+    source = tuple(map(str, options.source))
+    arguments = {"target": target.value, "thorough": thorough, "source": source, "draft": True}
     function = "tsrefactor.verification.worker:examine_in_steps"
     return examination_task(options, function, name, arguments, draft.overlay)
 

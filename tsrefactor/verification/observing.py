@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 
 import torch
 
@@ -44,10 +45,12 @@ class _Budget:
 class EagerRuns:
     """The eager runs of one case: its own inputs in the mode as built, and what `extend` adds.
 
-    ``coverage`` says what was generated. Raises EagerError where the case does not run.
+    ``repeated``: all of them on a second build, which tells what varies from run to run; else only those that `repeat`
+    is asked for. ``coverage`` says what was generated. Raises EagerError where the case does not run.
     """
 
-    def __init__(self, case: ModelCase, is_user_file: Callable[[str], bool]):
+    def __init__(self, case: ModelCase, is_user_file: Callable[[str], bool], repeated: bool = True):
+        self._case, self._is_user_file, self._repeated = case, is_user_file, repeated
         self._model = EagerModel(case, is_user_file)
         self._calls = given_calls(case, is_user_file)
         self.training = self._model.training
@@ -56,8 +59,10 @@ class EagerRuns:
         self._seconds = (time.monotonic() - began) / len(self._calls)
         if self._seconds > SLOW:
             self._calls[0].times = FEWER_CALLS
-        self._again = EagerModel(case, is_user_file)
-        self._varying = _mark_unstable(self._again, self.observations)
+        self._asked: list[Observation] = []
+        self._varying: set[tuple[str, str]] = set()
+        if repeated:
+            self.repeat(*self.observations)
         self._refused: list[tuple[str, str]] = []
         self._gradients: dict[str, str] = {}
         self._notes = _custom_objects(self.observations)
@@ -70,12 +75,24 @@ class EagerRuns:
         known = self.observations + more
         slow = self._seconds > SLOW
         more += _observe_other_mode(self._model, known, budget, slow, self._refused, self._notes)
-        self._varying |= _mark_unstable(self._again, more)
         self.observations += more
+        if self._repeated:
+            self.repeat(*more)
         trainings = list(dict.fromkeys(seen.training for seen in self.observations))[: 1 if slow else 2]
         unsteady = {seen.training for seen in self.observations if not seen.stable and not seen.call.generated}
         self._gradients = gradient_digests(self._model, self._calls, trainings, unsteady)
         return more
+
+    def repeat(self, *seen: Observation) -> None:
+        """Runs those of `observations` once more on a second build, and marks those that vary as not stable."""
+        left = [one for one in self.observations if not any(one is asked for asked in self._asked)]
+        new = [one for one in seen if any(one is other for other in left)]
+        self._asked += new
+        self._varying |= _mark_unstable(self._again, new)
+
+    @cached_property
+    def _again(self) -> EagerModel:
+        return EagerModel(self._case, self._is_user_file)
 
     def _observe_variations(self, budget: _Budget) -> tuple[list[Observation], str]:
         found: list[Observation] = []

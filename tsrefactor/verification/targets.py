@@ -47,6 +47,17 @@ class _Draws:
         return self._made
 
 
+def compiles(module: torch.nn.Module) -> Verdict:
+    """Whether `torch.jit.script` takes a module, without a diagnosis."""
+    try:
+        torch.jit.script(module)
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        return Verdict(Outcome.COMPILE_ERROR, short(error))
+    return PASS
+
+
 @dataclass
 class Program:
     """What was compiled. ``copied``: every input meets a copy of it, as it was compiled."""
@@ -78,7 +89,8 @@ class Attempt:
 class Prover:
     """Holds TorchScript programs against eager's observations of modules that ``build`` builds the same way.
 
-    ``notes`` and ``warnings`` (the tracer's) grow as targets are tried.
+    ``repeat`` marks an observation as not stable where eager varies from run to run. ``notes`` and ``warnings`` (the
+    tracer's) grow as targets are tried.
     """
 
     def __init__(
@@ -87,8 +99,10 @@ class Prover:
         training: bool,
         is_user_file: Callable[[str], bool],
         build: Callable[[], EagerModel],
+        repeat: Callable[[Observation], None],
     ):
         self._observations = observations
+        self._repeat = repeat
         self._training = training
         self._is_user_file = is_user_file
         self._build = build
@@ -198,6 +212,9 @@ class Prover:
             except Exception as error:
                 return self._failed(Outcome.RUN_ERROR, error, label)
             found = difference(expected, got, values=seen.stable)
+            if found is not None and seen.stable:
+                self._repeat(seen)
+                found = difference(expected, got, values=seen.stable)
             if found is None:
                 continue
             message = f"{target} differs from eager: {found}"

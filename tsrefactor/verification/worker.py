@@ -9,13 +9,13 @@ import torch
 
 from ..cases import ModelCase
 from ..vocabulary import Target, Verdict
-from .eager import EagerModel, Observation
+from .eager import EagerModel, Observation, given_calls
 from .errors import EagerError, user_files
 from .generality import Generality
 from .observing import EagerRuns
 from .origins import left_alone
 from .results import Examination, Fingerprint
-from .targets import Attempt, Prover
+from .targets import Attempt, Prover, compiles
 
 
 def examine(case: ModelCase, target: str, thorough: bool, source: tuple[str, ...]) -> Examination:
@@ -30,14 +30,20 @@ def examine(case: ModelCase, target: str, thorough: bool, source: tuple[str, ...
     return last
 
 
-def examine_in_steps(case: ModelCase, target: str, thorough: bool, source: tuple[str, ...]) -> Iterator[Examination]:
-    """Yields what `examine` returns, last; before that the quick examination, where it passes and more follows."""
+def examine_in_steps(
+    case: ModelCase, target: str, thorough: bool, source: tuple[str, ...], draft: bool = False
+) -> Iterator[Examination]:
+    """Yields what `examine` returns, last; before that the quick examination, where it passes and more follows.
+
+    ``draft``: the source is a rewritten one, held against the fingerprint of the original, which tells what varies from
+    run to run. So eager runs are repeated only where the target differs from them.
+    """
     began = time.monotonic()
     is_user_file = user_files(source)
     torch.set_num_threads(1)
     try:
         with torch.enable_grad():
-            examination = yield from _prove(case, Target(target), thorough, is_user_file)
+            examination = yield from _prove(case, Target(target), thorough, is_user_file, draft)
     except EagerError as error:
         key = Target.TRACE.value if target == Target.TRACE else Target.SCRIPT.value
         examination = Examination({key: error.verdict})
@@ -46,9 +52,9 @@ def examine_in_steps(case: ModelCase, target: str, thorough: bool, source: tuple
 
 
 def _prove(
-    case: ModelCase, target: Target, thorough: bool, is_user_file: Callable[[str], bool]
+    case: ModelCase, target: Target, thorough: bool, is_user_file: Callable[[str], bool], draft: bool
 ) -> Generator[Examination, None, Examination]:
-    runs = EagerRuns(case, is_user_file)
+    runs = EagerRuns(case, is_user_file, repeated=not draft)
     example = runs.observations[0].call.inputs
 
     def build() -> EagerModel:
@@ -56,7 +62,7 @@ def _prove(
         model.materialise(example)
         return model
 
-    prover = Prover(list(runs.observations), runs.training, is_user_file, build)
+    prover = Prover(list(runs.observations), runs.training, is_user_file, build, runs.repeat)
     verdicts: dict[str, Verdict] = {}
     more: list[Observation] | None = None
     searched, held = "", False
@@ -100,6 +106,24 @@ def _prove(
             return examination(reloaded, way.value)
         failure = failure or attempt
     return examination(failure, None)
+
+
+def passes(case: ModelCase, target: str, source: tuple[str, ...]) -> Examination:
+    """A quick examination of a draft, where only its verdicts are asked for: what does not compile is not run."""
+    torch.set_num_threads(1)
+    is_user_file = user_files(source)
+    if target == Target.SCRIPT:
+        try:
+            with torch.enable_grad():
+                model = EagerModel(case, is_user_file)
+                model.materialise(given_calls(case, is_user_file)[0].inputs)
+        except EagerError as error:
+            return Examination({Target.SCRIPT.value: error.verdict})
+        verdict = compiles(model.module)
+        if not verdict.passed:
+            return Examination({Target.SCRIPT.value: verdict})
+    *_, last = examine_in_steps(case, target, False, source, draft=True)
+    return last
 
 
 def fingerprint(case: ModelCase, source: tuple[str, ...]) -> Fingerprint | None:
