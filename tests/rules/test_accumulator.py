@@ -30,6 +30,29 @@ def test_a_trace_wants_it_only_for_loops_whose_turns_it_keeps(tmp_path):
     assert trace_follows(after, inputs, tmp_path) and not trace_follows(HEAD + frozen, inputs, tmp_path)
 
 
+CHOICE = """\
+    def forward(self, x: torch.Tensor):
+        total = 0
+        if x.sum() > 0:
+            total = total - x.sum()
+        else:
+            total -= x.max() / 2
+        return total
+"""
+
+
+def test_a_sum_on_both_sides_of_an_if(tmp_path):
+    settings = Settings(Target.TRACE)
+    after = rewritten([Accumulator(), SoftRefactor()], HEAD + CHOICE, settings).document.text
+    assert "total = torch.tensor(0)" in after and "total = total - x.max() / 2" in after
+    inputs = "[(torch.ones(3),), (-torch.ones(4),)]"
+    assert trace_follows(after, inputs, tmp_path) and not trace_follows(HEAD + CHOICE, inputs, tmp_path)
+    assert (
+        find([Accumulator()], FileFacts(document(HEAD + CHOICE.replace("x.sum() > 0", "self.training"))), settings)
+        == []
+    )
+
+
 @pytest.mark.parametrize("example", MORE.values(), ids=MORE)
 def test_more_examples(example, tmp_path):
     prove(Accumulator(), example, tmp_path)

@@ -42,12 +42,13 @@ class Accumulator(Rule):
     like the number does (a tensor without dimensions takes the other's type), and `total += x` becomes
     `total = total + x`: in place, the first sum would have to fit into that tensor.
 
-    A trace keeps the number of turns of a loop over a tensor or its sizes. soft-refactor lets it compile such a loop,
-    for which this is done as well.
+    So does a variable to which both sides of an `if` add. A trace keeps the number of turns of a loop over a tensor or
+    its sizes, and the side that the example took. soft-refactor lets it compile such a block, for which this is done as
+    well.
 
     Where the loop does not run, the result is the tensor 0, and no longer the number. Left alone: variables that are
     bound in other ways, or that count (`range(total)`, `y[total]`); sums in place of which the loop keeps another
-    reference (`outs.append(total)`); sums in branches alone, where the number may well be the result; loops over
+    reference (`outs.append(total)`); sums in one branch alone, where the number may well be the result; loops over
     modules, which TorchScript unrolls, unless they sum up in all branches of an `if`.
 
     Source: "Cannot input a tensor of dimension other than 0 as a scalar argument", raised by
@@ -91,9 +92,9 @@ class Accumulator(Rule):
             sums = _sums(function, name, start)
             if not sums or not all(_adds_tensor(function, s, name) for s in sums):
                 continue
-            if traced and not any(
-                function.dependence.freezes_block(n) for s in sums for n in _around(function, s, start)
-            ):
+            choices = [c for s in sums if (c := _choice(function, s, start, name)) is not None]
+            around = [*choices, *(n for s in sums for n in _around(function, s, start))]
+            if traced and not any(map(function.dependence.freezes_block, around)):
                 continue
             reason = _refusal(function, name, start, sums)
             message = f"'{name}' starts as a number, which it remains for TorchScript"
@@ -105,14 +106,18 @@ class Accumulator(Rule):
             tensor, imports = function.file.spell("torch.tensor")
             edits: list[Edit] = [Replace(value, f"{tensor}({{number}})", {"number": value})]
             edits += [out_of_place(function, s, name) for s in sums if isinstance(s, ast.AugAssign)]
-            caveat = f"where no loop runs, '{name}' is a tensor and no longer a number"
+            caveat = (
+                None
+                if len(choices) == len(sums)
+                else f"where no loop runs, '{name}' is a tensor and no longer a number"
+            )
             yield self.finding(
                 start, f"{message}; start with `{tensor}({ast.unparse(value)})`", *edits, imports=imports, caveat=caveat
             )
 
 
 def _sums(function: Function, name: str, start: ast.Assign) -> list[ast.stmt]:
-    """All other statements that bind the name; empty where one of them does not add to it in a loop after the start."""
+    """All other statements that bind the name; empty where one does not add to it in a loop or a choice after it."""
     found: list[ast.stmt] = []
     for statement in function.statements:
         if statement is start or isinstance(statement, (ast.If, ast.With, ast.Try)):
@@ -123,10 +128,19 @@ def _sums(function: Function, name: str, start: ast.Assign) -> list[ast.stmt]:
             continue
         if name not in function.flow.writes([statement]):
             continue
-        if not _adds(statement, name) or not _in_loop_after(function, statement, start):
+        placed = _in_loop_after(function, statement, start) or _choice(function, statement, start, name) is not None
+        if not placed or not _adds(statement, name):
             return []
         found.append(statement)
     return found
+
+
+def _choice(function: Function, statement: ast.stmt, start: ast.stmt, name: str) -> ast.If | None:
+    """The `if` around a statement, beside the start, of which every arm binds the name."""
+    block, node = function.file.block_of(start), function.file.parents[statement]
+    while node is not function.node and node not in block:
+        node = function.file.parents[node]
+    return node if isinstance(node, ast.If) and name in function.flow.always_writes([node]) else None
 
 
 def _adds(statement: ast.stmt, name: str) -> bool:
