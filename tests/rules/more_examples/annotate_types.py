@@ -557,4 +557,59 @@ class Model(nn.Module):
         breaks=Target.SCRIPT,
         error="failed to convert Python type",
     ),
+    # Another class's forward fills it.
+    "an attribute that is set from outside": _example(
+        before='''
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.size = None
+
+    def forward(self, x):
+        size = self.size
+        return x * size if size is not None else x
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.ModuleList([Block(), Block()])
+
+    def forward(self, x):
+        for block in self.blocks:
+            block.size = x.size(0)
+            x = block(x)
+        return x
+''',
+        after='''
+
+class Block(nn.Module):
+    size: Optional[int]
+
+    def __init__(self):
+        super().__init__()
+        self.size = None
+
+    def forward(self, x):
+        size = self.size
+        return x * size if size is not None else x
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.ModuleList([Block(), Block()])
+
+    def forward(self, x):
+        for block in self.blocks:
+            block.size = x.size(0)
+            x = block(x)
+        return x
+''',
+        inputs="[(torch.rand(2, 4),), (torch.rand(3, 4),)]",
+        error="",
+        typing="Optional",
+        recorded=True,
+    ),
 }  # fmt: skip
