@@ -74,3 +74,48 @@ def test_nested_lists_of_a_method_that_makes_them(tmp_path):
         "            outer.append(nn.ModuleList(inner))\n        return nn.ModuleList(outer)\n"
     )
     assert "inner.append(nn.Identity())" in rewritten(IdentityForNone(), source(tmp_path / "model.py", text))
+
+
+SHARED = """\
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = self.make(2)
+        self.second = self.make(3)
+
+    def make(self, n):
+        layers = []
+        for i in range(n):
+            layers.append(None if i == 1 else nn.Linear(4, 4))
+        return nn.ModuleList(layers)
+
+    def forward(self, x):
+        for layer in self.first:
+            if layer is not None:
+                x = layer(x)
+        for layer in self.second:
+            x = x + 1 if layer is None else layer(x)
+        return x
+"""
+
+
+def test_lists_of_one_method_together(tmp_path):
+    new = rewritten(IdentityForNone(), source(tmp_path / "model.py", SHARED))
+    assert "nn.Identity() if i == 1" in new
+    assert "if not isinstance(layer, nn.Identity):" in new
+    assert "x + 1 if isinstance(layer, nn.Identity) else layer(x)" in new
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("self.second = self.make(3)", "self.second = nn.Sequential(*self.make(3))"),
+        ("if layer is not None:", "if layer:"),
+    ],
+)
+def test_lists_of_one_method_are_left_together(old, new, tmp_path):
+    [finding] = findings(IdentityForNone(), source(tmp_path / "model.py", SHARED.replace(old, new)))
+    assert not finding.fixable

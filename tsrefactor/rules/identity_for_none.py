@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.file import FileFacts
@@ -145,27 +146,62 @@ class IdentityForNone(Rule):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if not file.mentions("ModuleList"):
             return
-        for cls in (c for c in file.classes if c.is_module):
-            for attribute in cls.assigned:
-                listed = [v for m, v in values_of(cls, attribute) if _is_list(m, v)]
-                elements = list(_elements(cls, attribute)) if listed else []
-                nones = [e for _, e in elements if is_none(e)]
-                if nones and _is_compiled(cls, attribute):
-                    yield self._list(cls, attribute, elements, nones)
+        for group in _groups(file):
+            if any(_is_compiled(held) for held in group):
+                yield self._lists(file, group)
 
-    def _list(self, cls: Class, attribute: str, elements: list[Made], nones: list[ast.expr]) -> Finding:
-        identity, imports = cls.file.spell("torch.nn.Identity")
+    def _lists(self, file: FileFacts, group: list[_Held]) -> Finding:
+        """One finding for the lists that share a None, by the method that makes them."""
+        elements = dict.fromkeys(e for held in group for e in held.elements)
+        nones = [e for _, e in elements if is_none(e)]
+        identity, imports = file.spell("torch.nn.Identity")
         try:
-            tests = none_tests(cls, attribute)
+            tests = dict.fromkeys(t for held in group for t in none_tests(held.cls, held.attribute))
         except Elsewhere:
             return self.finding(nones[0], f"{_WHY}, and entries go elsewhere than into calls and loops")
-        if sees_children(cls):
+        if any(_makes_others(file, method, group) for method, e in elements if is_none(e)):
+            return self.finding(nones[0], f"{_WHY}, and the method makes others, too")
+        if any(sees_children(held.cls) for held in group):
             return self.finding(nones[0], f"{_WHY}, and the class goes over its submodules")
         if tests and not all(is_none(e) or _is_another(m, e) for m, e in elements):
             return self.finding(nones[0], f"{_WHY}, and not all the others are sure to be none and no `{identity}`")
         edits: list[Edit] = [Replace(e, f"{identity}()") for e in nones]
         edits += [_asked(function, test, identity) for function, test in tests]
         return self.finding(nones[0], f"{_WHY}; hold an `{identity}()` there", *edits, imports=imports)
+
+
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """An attribute that holds a list with None in it, and what the list is made of."""
+
+    cls: Class
+    attribute: str
+    elements: list[Made]
+
+
+def _groups(file: FileFacts) -> Iterator[list[_Held]]:
+    """The attributes that hold such lists, those together that hold the same None."""
+    groups: list[list[_Held]] = []
+    for cls in (c for c in file.classes if c.is_module):
+        for attribute in cls.assigned:
+            if not any(_is_list(m, v) for m, v in values_of(cls, attribute)):
+                continue
+            held = _Held(cls, attribute, list(_elements(cls, attribute)))
+            nones = {e for _, e in held.elements if is_none(e)}
+            if not nones:
+                continue
+            same = [g for g in groups if any(e in nones for other in g for _, e in other.elements)]
+            groups = [g for g in groups if g not in same] + [[h for g in same for h in g] + [held]]
+    yield from groups
+
+
+def _makes_others(file: FileFacts, method: Function, group: list[_Held]) -> bool:
+    """Whether what a method returns goes elsewhere than into the attributes, too."""
+    if any(m is method for held in group for m, _ in held.cls.assigned[held.attribute]):
+        return False
+    named = [n for c in file.classes for m in c.methods.values() for n in m.self_attributes.get(method.name, ())]
+    values = [v for held in group for _, v in held.cls.assigned[held.attribute]]
+    return not all(any(isinstance(v, ast.Call) and v.func is n for v in values) for n in named)
 
 
 def _is_list(function: Function, value: ast.expr | None) -> bool:
@@ -184,10 +220,10 @@ def _elements(cls: Class, attribute: str) -> Iterator[Made]:
             yield method, element
 
 
-def _is_compiled(cls: Class, attribute: str) -> bool:
+def _is_compiled(held: _Held) -> bool:
     """Whether a method that TorchScript compiles reads the list."""
-    family = (cls, *cls.subclasses)
-    return any(f.name != "__init__" and attribute in f.self_attributes for c in family for f in c.file.methods_of(c))
+    methods = (f for c in (held.cls, *held.cls.subclasses) for f in c.file.methods_of(c))
+    return any(f.name != "__init__" and held.attribute in f.self_attributes for f in methods)
 
 
 def _is_another(function: Function, element: ast.expr) -> bool:
