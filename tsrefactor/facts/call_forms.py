@@ -106,7 +106,8 @@ class CallForm:
         if set(self.keywords) & set(named):
             raise NotNameable("its calls pass what is given already")
         found: list[Declared] = []
-        taken = {*named, *self.keywords} | self.file.module_names
+        defined = {s.name for s in self.file.tree.body if isinstance(s, (ast.FunctionDef, ast.ClassDef))}
+        taken = {*named, *self.keywords, *self.file.imports.origins, *self.file.assigned} | defined
         for place in range(*self.counts):
             given = self.given(place)
             names = {v.id if isinstance(v, ast.Name) else "x" for _, v in given}
