@@ -396,6 +396,44 @@ def test_a_list_that_the_function_gives_as_a_tensor_moves_as_a_whole():
     assert findings(RULE, model(again), MODULE)
 
 
+LAYERS = """\
+def forward(self, x: torch.Tensor):
+    loss = torch.zeros(())
+    for i in range(x.size(0)):
+        loss = loss + self.l1(x[i], x[0]) + self.act(x[i]).sum() - self.l1(x[i].relu(), target=x[0])
+    return loss
+"""
+
+
+@pytest.mark.parametrize("settings", [INNER, MODULE], ids=["inner", "module"])
+def test_layers_without_parameters_are_called_as_functions(settings, tmp_path):
+    before = model(LAYERS, "self.l1 = nn.L1Loss(reduction='sum')\nself.act = nn.Tanh()")
+    after = rewritten(RULE, before, settings).document.text
+    assert "F.l1_loss(x[i].relu(), target=x[0], reduction='sum')" in after and "torch.tanh(x[i])" in after
+    inputs = "[(torch.rand(3, 2),), (torch.rand(5, 2),)]"
+    assert trace_follows(after, inputs, tmp_path, script=settings is MODULE), after
+    (found,) = findings(RULE, before, settings)
+    assert found.caveat is not None and "`self.l1`, `self.act`" in found.caveat
+
+
+@pytest.mark.parametrize(
+    "init",
+    [
+        "self.l1 = nn.L1Loss(reduction=KIND)",  # what that is, the function would have to be given
+        "self.l1 = nn.L1Loss()\nself.l1 = nn.MSELoss()",
+        "self.l1 = nn.Bilinear(2, 2, 1)",
+        "self.l1 = make()",
+    ],
+)
+def test_other_layers_keep_a_block_where_it_is(init):
+    body = LAYERS.replace(" + self.act(x[i]).sum()", "")
+    (found,) = findings(RULE, model(body, init), MODULE)
+    assert found.message.endswith("it calls self.l1")
+    for layer in ("nn.ReLU(inplace=True)", "nn.ReLU(True)", "nn.Dropout()", "nn.RReLU()"):
+        (found,) = findings(RULE, model(LAYERS, f"self.l1 = nn.L1Loss()\nself.act = {layer}"), MODULE)
+        assert "self.act" in found.message and not found.fixable, layer
+
+
 def test_lists_of_tensors_are_passed(tmp_path):
     body = "parts = [self.act(x), self.act(-x)]\nif x.sum() > 0:\n    x = x + parts[0] - parts[1]\nreturn x"
     after = rewritten(RULE, model(body, "self.act = nn.Tanh()"), MODULE).document.text
@@ -515,7 +553,7 @@ def test_what_a_trace_does_not_ask_is_no_finding():
 
 @pytest.mark.parametrize("body", STAYING.values(), ids=STAYING)
 def test_a_layer_stays_where_its_place_matters(body):
-    text = model(body, "self.act = nn.ReLU()\nself.other = nn.ReLU()\nself.bias_of = nn.ReLU()")
+    text = model(body, "self.act = nn.PReLU()\nself.other = nn.PReLU()\nself.bias_of = nn.PReLU()")
     assert not any(f.fixable for f in findings(RULE, text, MODULE))
 
 

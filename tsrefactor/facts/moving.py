@@ -51,7 +51,7 @@ def moved(function: Function, found: Outline, placement: Placement, name: str) -
     decorator, needed = file.spell("torch.jit.script_if_tracing")
     lists, more = _typed_lists(function, found)
     found.changes |= lists
-    imports = set(needed | more)
+    imports = set(needed | more | found.imports)
     parameters = []
     for argument in found.arguments:
         text = argument.name
@@ -94,9 +94,19 @@ def _values(function: Function, found: Outline, placement: Placement) -> tuple[l
 
 
 def overriding(found: Outline) -> str | None:
-    """What to know where a method becomes a function: it is called as such, whatever a class elsewhere makes of it."""
+    """What to know where a method becomes a function: it is called as such, whatever a class elsewhere makes of it.
+
+    So it is with a layer's function, and hooks of the layer.
+    """
     names = ", ".join(f"`{method.name}`" for method in found.methods)
-    return f"a class of another file that overrides {names} is not asked here any more" if names else None
+    layers = ", ".join(f"`{layer}`" for layer in dict.fromkeys(found.layers))
+    told = [f"a class of another file that overrides {names} is not asked here any more"] if names else []
+    told += (
+        [f"a function is called in place of {layers}: hooks, or another layer under that name, are not"]
+        if layers
+        else []
+    )
+    return "; ".join(told) or None
 
 
 def free_name(function: Function, taken: Set[str], wanted: str) -> str:

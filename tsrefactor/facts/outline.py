@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 
 from tsrefactor.source.excerpt import trailing_comment
+from tsrefactor.source.imports import Import
 
 from .definitions import Function
 from .flow import leaves
@@ -27,8 +28,8 @@ class Outline:
     ``definitions`` are earlier assignments that it repeats, in order; ``obsolete`` those of them that nothing else
     needs. ``results`` are the names that it returns, all tensors; with ``returns`` it gives the whole function's
     result instead. ``changes`` is the new source of expressions in it (``self.scale`` → ``scale``), ``checks`` what is
-    to be asserted before statements of it, ``methods`` what it calls as functions. ``presumed``: a parameter that
-    nothing speaks for is taken for a tensor.
+    to be asserted before statements of it, ``methods`` and ``layers`` what it calls as functions. ``presumed``: a
+    parameter that nothing speaks for is taken for a tensor.
     """
 
     statements: list[ast.stmt]
@@ -39,6 +40,8 @@ class Outline:
     changes: dict[ast.expr, str] = field(default_factory=dict)
     checks: dict[ast.stmt, str] = field(default_factory=dict)
     methods: list[Function] = field(default_factory=list)
+    layers: list[str] = field(default_factory=list)
+    imports: frozenset[Import] = frozenset()
     returns: bool = False
     presumed: bool = False
     expression: ast.expr | None = None
@@ -46,7 +49,7 @@ class Outline:
     def take(self, passing: Passing) -> None:
         """Takes over what is passed."""
         self.arguments, self.changes, self.checks = passing.arguments, passing.changes, passing.checks
-        self.methods = passing.methods
+        self.methods, self.layers, self.imports = passing.methods, passing.layers, passing.imports
         self.presumed |= passing.presumed
 
 

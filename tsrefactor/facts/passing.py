@@ -6,7 +6,10 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
+from tsrefactor.source.imports import Import
+
 from .definitions import Function
+from .layer_functions import layer_function
 from .own_tensors import may_lack
 from .placement import is_elif
 from .plain_methods import function_name, plain_method
@@ -37,8 +40,8 @@ class Argument:
 class Passing:
     """What a function of some code needs: ``arguments``, ``definitions`` (earlier assignments that it repeats, in
     order), ``changes`` (new source of expressions in it: ``self.scale`` → ``scale``), ``methods`` (that must become
-    functions) and ``checks`` (what it asserts before statements). ``presumed``: a parameter that nothing speaks for is
-    taken for a tensor.
+    functions), ``layers`` (whose functions it calls), ``imports``, and ``checks`` (what it asserts before statements).
+    ``presumed``: a parameter that nothing speaks for is taken for a tensor.
 
     ``code`` stands in the statement ``at``, or is it and those after it; ``needed`` are the local names that it reads.
     With ``frozen``, names whose numbers a trace keeps, other sizes are passed where nothing can be repeated: in a trace
@@ -61,6 +64,8 @@ class Passing:
         self.changes: dict[ast.expr, str] = {}
         self.checks: dict[ast.stmt, str] = {}
         self.methods: list[Function] = []
+        self.layers: list[str] = []
+        self.imports: frozenset[Import] = frozenset()
         self.presumed = False
         self._collect(needed - {function.self_name or ""})
         self._close_over()
@@ -183,6 +188,8 @@ class Passing:
                     raise Unmovable(f"a local takes the name of the function {name}")
                 self.changes[node] = name
                 self.methods += [method] if method not in self.methods else []
+            elif isinstance(call, ast.Call) and call.func is node and layer_function(self.function, call) is not None:
+                self._call_function(call)
             elif attribute is not None:
                 assert isinstance(node, ast.Attribute)
                 if attribute not in names:
@@ -190,7 +197,8 @@ class Passing:
                     self.arguments.append(self._own(node, attribute, names[attribute]))
                 self.changes[node] = names[attribute]
         whole = sum(isinstance(n, ast.Name) and n.id == self.function.self_name for n in walk_all(code))
-        if self.function.self_name is not None and whole > len(self.changes):
+        own = sum(self.function.self_attribute(n) is not None for n in self.changes)
+        if self.function.self_name is not None and whole > own:
             raise Unmovable(f"it uses {self.function.self_name} itself")
         constants = module_constants(self.function, code)
         known = set(self.file.imports.origins) | set(constants) | self.flow.local_names | BUILTINS
@@ -202,6 +210,20 @@ class Passing:
             if type_ not in _PLAIN:
                 raise Unmovable(f"it reads the global {name}")
             self.arguments.append(Argument(name, name, type_))
+
+    def _call_function(self, call: ast.Call) -> None:
+        """Calls the function of a layer that has no parameters, with what its constructor was given."""
+        layer = layer_function(self.function, call)
+        assert layer is not None
+        self.changes[call.func], needed = self.file.spell(layer.origin)
+        self.imports |= needed
+        self.layers.append(ast.unparse(call.func))
+        if not layer.settings:
+            return
+        last = max((*call.args, *(k.value for k in call.keywords)), key=lambda a: (a.lineno, a.col_offset))
+        if self.function.self_name in self.flow.reads(last) or any(n in self.changes for n in ast.walk(last)):
+            raise Unmovable(f"it calls {ast.unparse(call.func)}")
+        self.changes[last] = f"{self.file.source.segment(last)}, {', '.join(layer.settings)}"
 
     def _own(self, node: ast.Attribute, attribute: str, name: str) -> Argument:
         """The argument for an attribute of the instance. Where only some instances have it, and a branch of the code

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .flow import root_name
+from .layer_functions import layer_function
 from .operations import is_operation
 from .plain_methods import plain_method, type_is_told
 from .types import TENSOR, UNKNOWN
@@ -127,6 +128,8 @@ class _Check:
         if isinstance(call.func, ast.Attribute):
             if self._of_self(call.func) and function.type_of(call.func.value) != TENSOR:
                 method = plain_method(function, call) if not self.within else None
+                if method is None and not self.within and layer_function(function, call) is not None:
+                    return None
                 return f"it calls {written}" if method is None else self._called(method, call)
             if self._of_self(call.func) and call.func.attr.endswith("_"):
                 return f"it updates {ast.unparse(call.func.value)}"

@@ -63,12 +63,13 @@ class SoftRefactor(Rule):
     `--placement inner`, the classic form, puts the function right before the block; it serves a trace only. `module`
     puts it above the class, which TorchScript can compile as well.
 
-    A layer whose result meets the number is called before, in a variable.
+    A layer whose result meets the number is called before, in a variable. Elsewhere, one without parameters or modes
+    (`nn.L1Loss()`) becomes the function that it calls.
 
     A method that such a block calls, and that only computes with what it is given, becomes a function of the module,
     which the method calls in its turn. One that a class of the file overrides stays.
 
-    Left alone, with the reason: blocks that call submodules or other methods, assign attributes, print, yield, hold
+    Left alone, with the reason: blocks that call other submodules or methods, assign attributes, print, yield, hold
     `try`, `lambda` or nested functions, read or fill dictionaries, or need or give what is not known to be a tensor.
     Blocks that do nothing but raise or warn are no finding. Conditional expressions that `torch.where` can stand for
     are left to hard-refactor.
@@ -159,38 +160,6 @@ class Model(nn.Module):
 """,
             "[(torch.full((4,), 3.0),), (torch.full((6,), 0.3),), (torch.full((5,), 20.0),)]",
             _MODULE,
-        ),
-        # A size used in the block is read inside it: as an argument it would be frozen at the example's.
-        _baked(
-            """\
-import torch
-
-
-class Model(torch.nn.Module):
-    def forward(self, x):
-        rows = x.shape[0]
-        if x.sum() > 0:
-            x = x * rows
-        return x
-""",
-            """\
-import torch
-
-
-class Model(torch.nn.Module):
-    def forward(self, x):
-        @torch.jit.script_if_tracing
-        def _update_x(x):
-            rows = x.shape[0]
-            if x.sum() > 0:
-                x = x * rows
-            return x
-
-        x = _update_x(x)
-        return x
-""",
-            _ROWS,
-            _INNER,
         ),
         # A plain number made of sizes: compiled code computes it, and what uses it.
         _baked(
@@ -319,6 +288,8 @@ class Model(torch.nn.Module):
                     found = outline(function, function.file.statement_of(use))
                 else:
                     found = outline_use(function, around, freezing.names, moves.placement is Placement.INNER)
+                    if found.layers and layer_to_call_before(function, around, use) is not None:
+                        raise Unmovable("it calls a layer")
                 name, edits, imports = moves.move(found)
             except (Unmovable, ValueError) as reason:
                 layer = None if around is None else layer_to_call_before(function, around, use)

@@ -464,4 +464,36 @@ class Model(nn.Module):
         _INNER,
         recorded=True,
     ),
+    # A size used in the block is read inside it: as an argument it would be frozen at the example's.
+    "size": _baked(
+        """\
+import torch
+
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        rows = x.shape[0]
+        if x.sum() > 0:
+            x = x * rows
+        return x
+""",
+        """\
+import torch
+
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        @torch.jit.script_if_tracing
+        def _update_x(x):
+            rows = x.shape[0]
+            if x.sum() > 0:
+                x = x * rows
+            return x
+
+        x = _update_x(x)
+        return x
+""",
+        _ROWS,
+        _INNER,
+    ),
 }

@@ -1,0 +1,50 @@
+"""Calls of layers without parameters as calls of functions: compiled code that has no ``self`` can make these."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .layers import LAYERS, FunctionCall, function_call
+
+if TYPE_CHECKING:
+    from .definitions import Function
+
+
+@dataclass(frozen=True)
+class LayerFunction:
+    """The function that a layer calls, and the arguments that its constructor was given for it."""
+
+    origin: str
+    settings: tuple[str, ...]
+
+
+def layer_function(function: Function, call: ast.Call) -> LayerFunction | None:
+    """What ``self.layer(…)`` calls, where the class makes the layer once, of literals, and nothing in it is random.
+
+    Such a layer has no parameters and no mode.
+    """
+    cls, name = function.cls, function.self_attribute(call.func)
+    if cls is None or name is None:
+        return None
+    made = [v for c in (cls, *cls.ancestors, *cls.subclasses) for _, v in c.assigned.get(name, ())]
+    layer = made[0] if len(made) == 1 else None
+    if not isinstance(layer, ast.Call) or function.file.origin(layer.func) not in LAYERS:
+        return None
+    if not all(_is_literal(v) for v in (*layer.args, *(k.value for k in layer.keywords))):
+        return None
+    form = function_call(function, layer, call)
+    if not isinstance(form, FunctionCall) or "dropout" in form.function:
+        return None
+    texts = {name: ast.unparse(value) for name, value in form.pieces.items()}
+    settings = tuple(part.format(**texts) for part in form.parts[len(call.args) + len(call.keywords) :])
+    changes = any(s.startswith(("training", "inplace")) for s in settings)
+    return None if changes else LayerFunction(form.function, settings)
+
+
+def _is_literal(node: ast.expr) -> bool:
+    value = node.operand if isinstance(node, ast.UnaryOp) else node
+    if isinstance(value, (ast.Tuple, ast.List)):
+        return all(map(_is_literal, value.elts))
+    return isinstance(value, ast.Constant)
