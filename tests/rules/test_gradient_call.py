@@ -1,5 +1,7 @@
 """gradient-call: other forms, and what it must not touch."""
 
+import re
+
 import pytest
 
 from tests.rules.texts import findings, rewritten, source
@@ -40,6 +42,24 @@ def made(tmp_path, lines):
             "g = autograd.grad([y], [z], only_inputs=True, create_graph=True)[0]",
             "g = autograd.grad([y], [z], create_graph=True)[0]\nassert g is not None",
         ),
+        (
+            "g = autograd.grad(only_inputs=True, outputs=y, inputs=z)[0]",
+            "g = autograd.grad(outputs=[y], inputs=[z])[0]\nassert g is not None",
+        ),
+        (
+            "g = autograd.grad(\n    y,  # out\n    z,  # in\n    only_inputs=True,  # only\n    # kept\n"
+            "    create_graph=True,\n)[0]",
+            "g = autograd.grad(\n    [y],  # out\n    [z],  # in\n    # kept\n    create_graph=True,\n)[0]\n"
+            "assert g is not None",
+        ),
+        (
+            "g = autograd.grad(y, z,  # in\n                  only_inputs=True)[0]",
+            "g = autograd.grad([y], [z],  # in\n                  )[0]\nassert g is not None",
+        ),
+        (
+            "g = autograd.grad(y, z,\n                  only_inputs=True, create_graph=True)[0]",
+            "g = autograd.grad([y], [z],\n                  create_graph=True)[0]\nassert g is not None",
+        ),
     ],
 )
 def test_forms(before, after, tmp_path):
@@ -58,6 +78,9 @@ def test_forms(before, after, tmp_path):
         "g = self.net(y) + autograd.grad(y, z)[0]",
         "g = autograd.grad(y, z, *x)[0]",
         "g = autograd.grad(y, z, y.add_(1))[0]",
+        "g = [autograd.grad(v, z, v.detach(), allow_unused=True)[0] for v in y]",
+        "while autograd.grad(y, z, y.detach(), allow_unused=True)[0] is None: y = y * z",
+        "g = y if x is None else autograd.grad(y, z, y.detach(), allow_unused=True)[0]",
     ],
 )
 def test_refused(line, tmp_path):
@@ -68,3 +91,12 @@ def test_refused(line, tmp_path):
 @pytest.mark.parametrize("line", ["g = autograd.grad([y], [z])", "g = self.grad(y, z)[0]"])
 def test_left_alone(line, tmp_path):
     assert findings(GradientCall(), made(tmp_path, line)) == []
+
+
+def test_calls_of_one_statement_have_variables_of_their_own(tmp_path):
+    calls = [f"autograd.grad({v}, {v}, torch.ones_like({v}), allow_unused=True)[0]" for v in "yz"]
+    after = rewritten(GradientCall(), made(tmp_path, f"return torch.stack([{', '.join(calls)}])"))
+    used = re.findall(r"autograd.grad\(\[([yz])\], \[[yz]\], (\w+),", after)
+    assert [of for of, _ in used] == ["y", "z"]
+    assert all(len(re.findall(rf" {name} = .*ones_like\({of}\)", after)) == 1 for of, name in used)
+    assert len(re.findall(" = .*ones_like", after)) == 2

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections import defaultdict
 from collections.abc import Iterator
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.names import fresh
+from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.placement import is_elif, lazy_place
 from tsrefactor.facts.types import TENSOR, list_of, optional
 from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, Piece, Pieces, Replace, verbatim
@@ -18,6 +21,7 @@ from .base import Example, Finding, Rule, Settings, shortened
 
 _LISTS = ("outputs", "inputs", "grad_outputs")
 _PARAMETERS = (*_LISTS, "retain_graph", "create_graph")  # TorchScript takes the others in another order
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _BODY = """\
 class Model(nn.Module):
     def __init__(self):
@@ -110,10 +114,11 @@ class GradientCall(Rule):
         if not file.mentions("autograd"):
             return
         for function in file.functions:
+            names: dict[ast.stmt, set[str]] = defaultdict(set)
             for call in function.calls("torch.autograd.grad"):
                 message = "TorchScript takes lists here, and its gradients may be None"
                 try:
-                    given = _Gradient(function, call, settings.container_style)
+                    given = _Gradient(function, call, settings.container_style, names[file.statement_of(call)])
                     edits = given.edits()
                 except NotListed as reason:
                     yield self.finding(call, f"{message}, and {reason}")
@@ -126,10 +131,11 @@ class GradientCall(Rule):
 
 
 class _Gradient:
-    """A call of `torch.autograd.grad`."""
+    """A call of `torch.autograd.grad`; ``names`` are those that others of its statement make."""
 
-    def __init__(self, function: Function, call: ast.Call, style: ContainerStyle):
+    def __init__(self, function: Function, call: ast.Call, style: ContainerStyle, names: set[str]):
         self.function, self.file, self.call, self.style = function, function.file, call, style
+        self.names = names
         self.imports: frozenset[Import] = frozenset()
         self.presumed = False
         words = {k.arg: k.value for k in call.keywords}
@@ -172,7 +178,7 @@ class _Gradient:
         if value is None or _is_none(value) or self.function.type_of(value) == list_of(optional(TENSOR)):
             return []
         statement = self.file.statement_of(self.call)
-        if is_elif(self.file, statement) or not self.function.flow.is_pure(value):
+        if not self._is_evaluated_once(statement) or not self.function.flow.is_pure(value):
             raise NotListed("`grad_outputs` has no place before it")
         template, pieces = changed.get(value, ("{value}", {"value": value}))
         name = self._fresh("grad_outputs")
@@ -187,7 +193,9 @@ class _Gradient:
 
     def _fresh(self, wanted: str) -> str:
         flow = self.function.flow
-        return fresh(flow.local_names | flow.reads(self.function.node.body), wanted)
+        name = fresh(flow.local_names | flow.reads(self.function.node.body) | self.names, wanted)
+        self.names.add(name)
+        return name
 
     def _list(self, value: ast.expr) -> tuple[str, Pieces]:
         if isinstance(value, ast.Tuple) and not any(isinstance(e, ast.Starred) for e in value.elts):
@@ -212,6 +220,8 @@ class _Gradient:
         for place, (argument, value) in enumerate(arguments):
             start, end = source.span(argument)
             if isinstance(argument, ast.keyword) and argument.arg == "only_inputs":
+                start, end = _with_comma(text, done, start, end, is_first=place == 0)
+                template += verbatim(text[done:start])
                 done = end
                 continue
             between = text[done:start]
@@ -255,13 +265,19 @@ class _Gradient:
             return False
         return len([n for n in self.function.of(ast.Name) if n.id == target.id and isinstance(n.ctx, ast.Store)]) == 1
 
+    def _is_evaluated_once(self, statement: ast.stmt) -> bool:
+        """Whether its statement evaluates the call always and once, and has room before it."""
+        if isinstance(statement, (ast.While, ast.Assert)) or is_elif(self.file, statement):
+            return False
+        if any(isinstance(n, _COMPREHENSIONS) and self.call in walk(n) for n in walk(statement)):
+            return False
+        return lazy_place(self.file, self.call, statement) is None
+
     def _can_go_before(self, statement: ast.stmt) -> bool:
         """Whether the call may come before all else in its statement."""
-        if not isinstance(statement, (ast.Assign, ast.AnnAssign, ast.Return, ast.Expr)) or is_elif(
-            self.file, statement
-        ):
+        if not isinstance(statement, (ast.Assign, ast.AnnAssign, ast.Return, ast.Expr)):
             return False
-        if lazy_place(self.file, self.call, statement) is not None:
+        if not self._is_evaluated_once(statement):
             return False
         outer: ast.AST = self.call
         while outer is not statement:
@@ -280,6 +296,19 @@ class _Gradient:
                 case _:
                     return False
         return True
+
+
+def _with_comma(text: str, before: int, start: int, end: int, *, is_first: bool) -> tuple[int, int]:
+    """What to drop with the argument from ``start`` to ``end``, where the one before it ends at ``before``: its line
+    with its comment where it has one of its own, else the comma on one side."""
+    between, comma = text[before:start], re.match(r"\s*,[ \t]*", text[end:])
+    if comma is not None and ("\n" in between or is_first):
+        after = end + comma.end()
+        own_line = re.match(r"(#[^\n]*)?(?=\n)", text[after:])
+        if own_line is not None and "\n" in between:
+            return before + between.rindex("\n"), after + own_line.end()
+        return start, after
+    return (start, end) if "#" in between or is_first else (before, end)
 
 
 def _is(value: ast.expr | None, wanted: bool) -> bool:
