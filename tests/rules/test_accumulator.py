@@ -53,6 +53,16 @@ def test_a_sum_on_both_sides_of_an_if(tmp_path):
     )
 
 
+def test_what_scales_the_whole_sum_makes_a_new_one(tmp_path):
+    body = "for i in range(x.size(0)):\n            total += x[i].sum()\n        total /= x.size(0) * 2"
+    after = rewritten(
+        [Accumulator(), SoftRefactor()], HEAD + LOOP.format(body=body), Settings(Target.TRACE)
+    ).document.text
+    assert "total = total / (x.size(0) * 2)" in after
+    inputs = "[(torch.rand(3, 4),), (torch.rand(5, 4),)]"
+    assert trace_follows(after, inputs, tmp_path)
+
+
 @pytest.mark.parametrize("example", MORE.values(), ids=MORE)
 def test_more_examples(example, tmp_path):
     prove(Accumulator(), example, tmp_path)

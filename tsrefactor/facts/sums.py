@@ -32,8 +32,8 @@ def is_number(node: ast.expr) -> bool:
 
 def out_of_place(function: Function, statement: ast.AugAssign, name: str) -> Edit:
     """``total += x`` as ``total = total + x``."""
-    operator = OPERATORS[type(statement.op)]
-    value = statement.value if operator == "*" else _operand(function, statement.value)
+    operator = {**OPERATORS, ast.Div: "/"}[type(statement.op)]
+    value = statement.value if operator in "*/" else _operand(function, statement.value)
     return Replace([statement], f"{name} = {name} {operator} {{value}}", {"value": value})
 
 

@@ -105,7 +105,8 @@ class Accumulator(Rule):
                 continue
             tensor, imports = function.file.spell("torch.tensor")
             edits: list[Edit] = [Replace(value, f"{tensor}({{number}})", {"number": value})]
-            edits += [out_of_place(function, s, name) for s in sums if isinstance(s, ast.AugAssign)]
+            updates = [s for s in function.of(ast.AugAssign) if _name(s.target) == name]
+            edits += [out_of_place(function, s, name) for s in updates]
             caveat = (
                 None
                 if len(choices) == len(sums)
@@ -128,6 +129,8 @@ def _sums(function: Function, name: str, start: ast.Assign) -> list[ast.stmt]:
             continue
         if name not in function.flow.writes([statement]):
             continue
+        if found and statement in function.file.block_of(start) and _scales(statement, name):
+            continue
         placed = _in_loop_after(function, statement, start) or _choice(function, statement, start, name) is not None
         if not placed or not _adds(statement, name):
             return []
@@ -141,6 +144,14 @@ def _choice(function: Function, statement: ast.stmt, start: ast.stmt, name: str)
     while node is not function.node and node not in block:
         node = function.file.parents[node]
     return node if isinstance(node, ast.If) and name in function.flow.always_writes([node]) else None
+
+
+def _scales(statement: ast.stmt, name: str) -> bool:
+    """Whether it changes the whole sum: ``total /= n``."""
+    if isinstance(statement, ast.AugAssign):
+        return isinstance(statement.op, (*OPERATORS, ast.Div))
+    value = statement.value if isinstance(statement, ast.Assign) else None
+    return isinstance(value, ast.BinOp) and isinstance(value.op, (*OPERATORS, ast.Div)) and _name(value.left) == name
 
 
 def _adds(statement: ast.stmt, name: str) -> bool:
