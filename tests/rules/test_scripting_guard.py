@@ -105,3 +105,53 @@ def test_print_of_what_torchscript_has_not(tmp_path):
     after = model("if not torch.jit.is_scripting():\n    print(torch.typename(x))\nreturn x * 2")
     example = Example(before, after, "[(torch.rand(2, 3),), (torch.rand(4, 3),)]", Target.SCRIPT, error="typename")
     prove(RULE, example, tmp_path)
+
+
+CHECKS = """\
+def same(*args):
+    \"""All of them are one value.\"""
+    values = (arg for arg in args)
+    first = next(values)
+    assert all(value == first for value in values), 'not the same: ' + str(args)
+
+
+def known(kind):
+    if kind == 'a':
+        return
+    raise ValueError(kind)
+
+
+def counted(*args):
+    assert args
+    return len(args)
+
+
+def changed(x, *args):
+    assert args
+    x.add_(1)
+
+
+def told(*args):
+    assert args
+    tell(args)
+
+
+"""
+
+
+def checked(tmp_path, body, name):
+    file = source(tmp_path / "model.py", model(body).replace("class Model", CHECKS + "class Model"))
+    return body_of(rewritten(RULE, file, diagnosis(file, "variable-arguments", f"def {name}(")))
+
+
+def test_functions_that_only_check(tmp_path):
+    body = "b, n = x.shape\nsame(b, n)\nsame(n, b)\nreturn x"
+    guarded = "b, n = x.shape\nif not torch.jit.is_scripting():\n    same(b, n)\n    same(n, b)\nreturn x"
+    assert checked(tmp_path, body, "same") == guarded
+    assert "if not torch.jit.is_scripting():\n    known('a')" in checked(tmp_path, "known('a')", "known")
+
+
+@pytest.mark.parametrize("name", ["counted", "changed", "told"])
+def test_functions_that_do_more(tmp_path, name):
+    body = f"{name}(x, x)\nreturn x"
+    assert checked(tmp_path, body, name) == body

@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from tsrefactor.facts.callers import callee
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
-from tsrefactor.facts.effects import is_effect
+from tsrefactor.facts.effects import is_effect, only_checks
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.placement import only_eager
 from tsrefactor.facts.scriptable import unparsed
+from tsrefactor.facts.signatures import function_at
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
 
@@ -28,8 +30,9 @@ class ScriptingGuard(Rule):
 
     Always: calls of a logger and of `logging`, `flatten_parameters()` (a matter of memory layout on a GPU),
     `torch.cuda.empty_cache()` and the like, `print` with keywords, `warnings.warn` with a category. Where the compiler
-    complains about them or they call numpy: other prints and warnings, and an `assert`, whose check TorchScript then
-    does not make. A hook set with `register_hook` is not set there either. Both are caveats, always printed.
+    complains about them or they call numpy: other prints and warnings, and an `assert`, or a call of the file's own
+    function that does nothing but assert, whose check TorchScript then does not make. A hook set with `register_hook`
+    is not set there either. Both are caveats, always printed.
 
     Refused: what TorchScript cannot even parse (a lambda, a set, `f'{x:.2f}'`).
 
@@ -128,26 +131,32 @@ class Model(torch.nn.Module):
         if not file.mentions_torch:
             return
         complaints = {d.place.line: d for d in self.diagnoses(file) if d.place is not None}
+        failing = {_called_as(file, line): diagnosis for line, diagnosis in complaints.items()}
         for function in file.functions:
             run: list[ast.stmt] = []
             for statement in function.statements:
-                if not _only_effects(function, statement, complaints) or _is_left_out(file, statement):
+                check = _check(function, statement) if failing else None
+                if check is not None and check in failing:
+                    complaints[statement.lineno] = failing[check]
+                elif not _only_effects(function, statement, complaints):
+                    continue
+                if _is_left_out(file, statement):
                     continue
                 if run and not _follows(file, run[-1], statement):
-                    yield self._guarded(file, run, complaints)
+                    yield self._guarded(function, run, complaints)
                     run = []
                 run.append(statement)
             if run:
-                yield self._guarded(file, run, complaints)
+                yield self._guarded(function, run, complaints)
 
-    def _guarded(self, file: FileFacts, run: list[ast.stmt], complaints: dict[int, Diagnosis]) -> Finding:
-        first = run[0]
+    def _guarded(self, function: Function, run: list[ast.stmt], complaints: dict[int, Diagnosis]) -> Finding:
+        first, file = run[0], function.file
         answered = next((d for s in run if (d := _complaint(s, complaints)) is not None), None)
         if any(unparsed(n) for s in run for n in walk(s)):
             message = "TorchScript cannot compile this, nor parse it under `if not torch.jit.is_scripting():`"
             return self.finding(first, message, answers=answered)
         name, imports = file.spell("torch.jit.is_scripting")
-        caveats = [c for s in run if (c := _caveat(s)) is not None]
+        caveats = [c for s in run if (c := _caveat(function, s)) is not None]
         return self.finding(
             first,
             f"it computes nothing that TorchScript needs; put it under `if not {name}():`",
@@ -184,6 +193,20 @@ def _only_effects(function: Function, statement: ast.stmt, complaints: dict[int,
     return is_effect(function, statement)
 
 
+def _called_as(file: FileFacts, line: int) -> Function | None:
+    """The function that holds a line, or that in whose place TorchScript compiles it."""
+    function = function_at(file, line)
+    name = function.stands_for if function is not None else None
+    return file.function_named(name) if name is not None else function
+
+
+def _check(function: Function, statement: ast.stmt) -> Function | None:
+    """The function that a statement calls and that does no more than raise where something does not hold."""
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    called = callee(function, call) if isinstance(call, ast.Call) else None
+    return called if called is not None and only_checks(called) else None
+
+
 def _of_numpy(file: FileFacts, statement: ast.stmt) -> bool:
     """Whether a statement calls numpy, which no error message places."""
     called = [n.func for n in walk(statement) if isinstance(n, ast.Call)]
@@ -202,9 +225,9 @@ def _follows(file: FileFacts, first: ast.stmt, second: ast.stmt) -> bool:
     return at < len(block) and block[at] is second
 
 
-def _caveat(statement: ast.stmt) -> str | None:
+def _caveat(function: Function, statement: ast.stmt) -> str | None:
     if isinstance(statement, ast.Assert):
         return f"TorchScript does not check `{ast.unparse(statement.test)}`"
     if any(isinstance(n, ast.Attribute) and n.attr == "register_hook" for n in walk(statement)):
         return "TorchScript does not set the hook"
-    return None
+    return f"TorchScript does not check `{ast.unparse(statement)}`" if _check(function, statement) is not None else None
