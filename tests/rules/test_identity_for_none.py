@@ -19,6 +19,7 @@ class Model(nn.Module):
         return x
 {more}"""
 CALLS = "for layer in self.layers[1:]:\n            x = layer(x)"
+ASK = "if layer is not None:\n            x = layer(x)"
 ASKS = "for layer in self.layers:\n            if layer is not None:\n                x = layer(x)"
 
 
@@ -36,6 +37,14 @@ def model(use=CALLS, other="nn.ReLU()", more=""):
         model(ASKS, other="down"),
         model(ASKS, other="nn.Identity()"),
         model(ASKS, other="self.make()"),
+        model(ASKS, more="\n    def more(self, n):\n        self.layers.extend([None] * n)\n"),
+        model(ASKS, more="\n    def more(self, n):\n        self.layers += [None] * n\n"),
+        model(ASKS, more="\n    def more(self):\n        layers = self.layers\n        layers.append(None)\n"),
+        model(ASKS, more="\n    def more(self, n):\n        self.layers = nn.ModuleList(make(n))\n"),
+        model(ASKS, more="\n\nclass Other(Model):\n    def more(self, n):\n        self.layers = make(n)\n"),
+        model(f"layer = pick(x)\n        if x.dim() == 2:\n            layer = self.layers[0]\n        {ASK}"),
+        model(f"layer = self.layers\n        if x.dim() == 2:\n            layer = self.layers[0]\n        {ASK}"),
+        model("for i, layer in self.layers.named_children():\n            x = layer(x)"),
         model(more="\n    def init(self):\n        for m in self.modules():\n            m.reset_parameters()\n"),
         model(more="\n\ndef first(model):\n    return model.layers[0]\n"),
     ],
@@ -62,6 +71,52 @@ def test_questions(tmp_path):
     new = rewritten(IdentityForNone(), source(tmp_path / "model.py", model(asks)))
     assert "ModuleList([nn.Identity(), nn.Linear(4, 4), nn.ReLU()])" in new
     assert "if isinstance(layer, nn.Identity) or x.dim() == 2:" in new
+
+
+def test_the_list_itself_may_be_none(tmp_path):
+    asks = f"layers = self.layers\n        if self.layers is not None and layers is not None:\n            {ASKS}"
+    asks = asks.replace("\n            if", "\n                if").replace(
+        "\n                x", "\n" + " " * 20 + "x"
+    )
+    text = model(asks, more="\n    def drop(self):\n        self.layers = None\n")
+    new = rewritten(IdentityForNone(), source(tmp_path / "model.py", text))
+    assert "if self.layers is not None and layers is not None:" in new
+    assert "if not isinstance(layer, nn.Identity):" in new
+
+
+def test_a_name_that_has_something_else_elsewhere(tmp_path):
+    asks = f"{ASKS}\n        for layer in self.more:\n            if layer is not None:\n                x = layer + x"
+    new = rewritten(IdentityForNone(), source(tmp_path / "model.py", model(asks)))
+    assert "if not isinstance(layer, nn.Identity):" in new and "if layer is not None:" in new
+
+
+BRANCH = """\
+for layer in self.layers:
+            if layer is None:
+                outs.append(x){comment}
+            else:
+                outs.append(layer(x))
+"""
+
+
+@pytest.mark.parametrize("comment", ["  # as it is", "\n                # as it is"])
+def test_comments_stay(comment, tmp_path):
+    new = rewritten(IdentityForNone(), source(tmp_path / "model.py", model(BRANCH.format(comment=comment))))
+    assert f"if isinstance(layer, nn.Identity):\n                outs.append(x){comment}\n" in new
+
+
+def test_a_comment_at_the_end_stays(tmp_path):
+    branch = BRANCH.format(comment="") + "                # through the layer"
+    new = rewritten(IdentityForNone(), source(tmp_path / "model.py", model(branch)))
+    assert "if isinstance(layer, nn.Identity):" in new and "# through the layer\n" in new
+
+
+def test_an_elif(tmp_path):
+    branch = BRANCH.format(comment="").replace(
+        "if layer", "if i == 1:\n                x = x + 1\n            elif layer"
+    )
+    new = rewritten(IdentityForNone(), source(tmp_path / "model.py", model(branch)))
+    assert "elif isinstance(layer, nn.Identity):" in new
 
 
 def test_nested_lists_of_a_method_that_makes_them(tmp_path):

@@ -10,6 +10,7 @@ from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.filling import Made, elements_in, elements_made, is_none, values_of
 from tsrefactor.facts.module_uses import Elsewhere, none_tests
+from tsrefactor.facts.placement import is_elif
 from tsrefactor.facts.registering import sees_children
 from tsrefactor.source.edits import Edit, Replace
 from tsrefactor.vocabulary import Target
@@ -163,7 +164,8 @@ class IdentityForNone(Rule):
             return self.finding(nones[0], f"{_WHY}, and the method makes others, too")
         if any(sees_children(held.cls) for held in group):
             return self.finding(nones[0], f"{_WHY}, and the class goes over its submodules")
-        if tests and not all(is_none(e) or _is_another(m, e) for m, e in elements):
+        shown = all(is_none(e) or _is_another(m, e) for m, e in elements) and all(_is_shown(held) for held in group)
+        if tests and not shown:
             return self.finding(nones[0], f"{_WHY}, and not all the others are sure to be none and no `{identity}`")
         edits: list[Edit] = [Replace(e, f"{identity}()") for e in nones]
         edits += [_asked(function, test, identity) for function, test in tests]
@@ -235,11 +237,26 @@ def _is_another(function: Function, element: ast.expr) -> bool:
     return origin.startswith("torch.nn.") and origin.count(".") == 2 and origin != "torch.nn.Identity"
 
 
+def _is_shown(held: _Held) -> bool:
+    """Whether the class is the only one of its family that sets the attribute, and shows all that it puts into it."""
+    family = (*held.cls.ancestors, *held.cls.subclasses)
+    values = values_of(held.cls, held.attribute)
+    return not any(held.attribute in c.assigned for c in family) and all(_shows_all(m, v) for m, v in values)
+
+
+def _shows_all(method: Function, value: ast.expr | None) -> bool:
+    """Whether a value is None, or a list whose elements `_elements` finds."""
+    if value is None or not isinstance(value, ast.Call):
+        return value is not None and is_none(value)
+    empty = not value.args and not value.keywords
+    return _is_list(method, value) and (empty or bool(elements_in(method, value)))
+
+
 def _asked(function: Function, test: ast.Compare, identity: str) -> Edit:
     """The question for an identity; one call for both sides of an `if` that does nothing else."""
     absent = isinstance(test.ops[0], ast.Is)
     branch = function.file.parents[test]
-    if isinstance(branch, ast.If) and branch.test is test and len(branch.body) == 1 == len(branch.orelse):
+    if isinstance(branch, ast.If) and branch.test is test and _is_bare(function, branch):
         taken, other = branch.body[0], branch.orelse[0]
         given = (_handed_over(other), _handed_over(taken)) if absent else (_handed_over(taken), _handed_over(other))
         if given[0] is not None and given[1] is not None and ast.unparse(given[0][0]) == ast.unparse(given[1][0]):
@@ -252,6 +269,14 @@ def _asked(function: Function, test: ast.Compare, identity: str) -> Edit:
                 {"method": method, "plain": plain, "layer": test.left, "module": module},
             )
     return Replace(test, f"{'' if absent else 'not '}isinstance({{layer}}, {identity})", {"layer": test.left})
+
+
+def _is_bare(function: Function, branch: ast.If) -> bool:
+    """Whether it is a statement of its own with one statement on each side, and no comment in it."""
+    lines, end = function.file.source.lines, branch.end_lineno or branch.lineno
+    commented = any("#" in line for line in lines[branch.lineno - 1 : end])
+    commented |= end < len(lines) and lines[end].strip().startswith("#")
+    return len(branch.body) == 1 == len(branch.orelse) and not commented and not is_elif(function.file, branch)
 
 
 def _handed_over(statement: ast.stmt) -> tuple[ast.expr, ast.expr] | None:
