@@ -145,14 +145,16 @@ class Attributes:
     # -- branches that only a constant can decide ------------------------------------------------------------------
 
     def _undecided_branches(self) -> Iterator[Declaration]:
-        """Bool attributes that decide branches which use an attribute that an instance may lack."""
+        """Bool attributes that decide branches which use an attribute that an instance may lack, or have as None."""
         for function in self.visible:
             assert function.cls is not None
             for node in function.of(ast.If, ast.IfExp):
                 for flag in decided_by(function, node.test):
                     lacking = next((p for p in _read(function, node) if self._may_lack(function.cls, p)), None)
-                    if lacking is not None and self.is_flag(function.cls, flag):
-                        why = f"a branch that it decides uses '{lacking}', which an instance may lack"
+                    none = next((p for p in _read(function, node) if self.recorded(function.cls, p).optional), None)
+                    if (lacking or none) is not None and self.is_flag(function.cls, flag):
+                        why = f"a branch that it decides uses '{lacking or none}', which "
+                        why += "an instance may lack" if lacking else "is None in some instances"
                         yield Declaration(self.owner(function.cls, flag), flag, BOOL, True, node.test, why)
 
     def is_flag(self, cls: Class, name: str) -> bool:

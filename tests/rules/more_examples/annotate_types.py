@@ -612,4 +612,57 @@ class Model(nn.Module):
         typing="Optional",
         recorded=True,
     ),
+    # Both branches run, by different instances.
+    "a flag that decides whether an attribute is needed": _example(
+        before='''
+
+class Block(nn.Module):
+    def __init__(self, times, plain):
+        super().__init__()
+        self.times, self.plain = times, plain
+
+    def forward(self, x):
+        if self.plain:
+            return x.relu()
+        else:
+            return x.repeat(self.times, 1)
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = Block(2, False), Block(None, True)
+
+    def forward(self, x):
+        return self.second(self.first(x))
+''',
+        after='''
+
+class Block(nn.Module):
+    plain: Final[bool]
+
+    def __init__(self, times, plain):
+        super().__init__()
+        self.times, self.plain = times, plain
+
+    def forward(self, x):
+        if self.plain:
+            return x.relu()
+        else:
+            return x.repeat(self.times, 1)
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = Block(2, False), Block(None, True)
+
+    def forward(self, x):
+        return self.second(self.first(x))
+''',
+        inputs="[(torch.rand(2, 4),), (torch.rand(3, 4),)]",
+        error="NoneType",
+        typing="Final",
+        recorded=True,
+    ),
 }  # fmt: skip
