@@ -126,6 +126,10 @@ def test_an_implicit_none_that_callers_compute_with(tmp_path, result, annotation
         ),
         ("assert mode in ['a', 'b']", "elif self.wide == 'b':"),
         ("assert mode in ['a', 'b']", "elif self.mode > 'b':"),
+        ("if wide:\n            return\n        assert mode in ['a', 'b']", "elif self.mode == 'b':"),
+        ("assert mode in ['a', 'b']\n        setattr(self, 'mode', wide)", "elif self.mode == 'b':"),
+        ("assert mode in ['a', 'b']\n        setattr(self, wide, wide)", "elif self.mode == 'b':"),
+        ("assert mode in ['a', 'b']\n        self.__dict__['mode'] = wide", "elif self.mode == 'b':"),
         ("if mode:\n            self.mode = 'd'\n        assert mode in ['a', 'b']", "elif self.mode == 'b':"),
     ],
 )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from .attributes import Attributes
 from .branches import head_of, links
+from .computed_names import pattern
 from .definitions import Class, Function
+from .file import FileFacts
+from .nodes import walk
 
 _Values = list[object]
 
@@ -48,16 +52,26 @@ def _literals(node: ast.expr) -> _Values:
 def _accepted(cls: Class, name: str, attributes: Attributes) -> _Values | None:
     """The values of an attribute that `__init__` sets and lets through."""
     assigned = [pair for c in attributes.family(cls) for pair in c.assigned.get(name, ())]
-    if len(assigned) != 1 or not attributes.set_by_init(cls, name):
+    if len(assigned) != 1 or not attributes.set_by_init(cls, name) or _set_by_name(cls.file, name):
         return None
     [(init, value)] = assigned
     for statement in init.node.body:
+        if any(isinstance(n, ast.Return) for n in walk(statement)):
+            return None  # what comes after it may be left out
         for asked, values in _lets_through(init, statement):
             same = isinstance(value, ast.Name) and isinstance(asked, ast.Name) and asked.id == value.id
             rebound = isinstance(value, ast.Name) and value.id in init.flow.writes(init.node.body)
             if init.self_attribute(asked) == name or (same and not rebound):
                 return values
     return None
+
+
+def _set_by_name(file: FileFacts, name: str) -> bool:
+    """Whether the file may set the attribute by its name: ``setattr(model, key, value)``."""
+    if file.mentions("__dict__", "__setattr__"):
+        return True
+    calls = [(f, c) for f in file.all_functions if file.mentions("setattr") for c in f.calls("setattr")]
+    return any(len(c.args) < 2 or re.fullmatch(pattern(f, c.args[1]), name) for f, c in calls)
 
 
 def _lets_through(init: Function, statement: ast.stmt) -> Iterator[tuple[ast.expr, _Values]]:
