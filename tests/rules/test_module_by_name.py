@@ -142,3 +142,15 @@ def test_names_that_a_loop_over_literals_registers(tmp_path):
         "setattr(self, f'norm{i}'", "setattr(self, f'norm{depth}', nn.ReLU())\n            setattr(self, f'norm{i}'"
     )
     assert "named_children" in rewritten(RULE, source(tmp_path / "model.py", others + body))
+
+
+@pytest.mark.parametrize(
+    ("value", "branches"),
+    [("3", False), ("nn.Parameter(torch.ones(4))", False), ("nn.ReLU()", True), ("depth", False), ("make(2)", None)],
+)
+def test_only_modules_get_a_branch(value, branches, tmp_path):
+    head = HEAD.replace("for i in range(depth):", f"self.norm_scale = {value}\n        for i in range(2):")
+    body = "    def forward(self, x):\n        return getattr(self, f'norm{self.depth}')(x)\n"
+    new = rewritten(RULE, source(tmp_path / "model.py", head + body))
+    assert ("if name == 'norm1':" in new) == (branches is not None)
+    assert ("if name == 'norm_scale':" in new) == bool(branches)

@@ -37,3 +37,10 @@ def test_names(tmp_path, body, expected, found, after):
 def test_left_alone(tmp_path, body, expected, found):
     at = next(line.strip() for line in body.split("\n") if "# at" in line)
     assert findings(RenamedVariable(), *about(tmp_path, body, at, expected, found)) == []
+
+
+def test_no_keyword_is_a_name(tmp_path):
+    body = "a = x\nif n:\n    a = [x]  # at\n    return a[0]\nreturn a"
+    assert "a_list = [x]" in rewritten(
+        RenamedVariable(), *about(tmp_path, body, "a = [x]", "Tensor", "List[Tensor]", variable="a")
+    )

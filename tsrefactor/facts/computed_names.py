@@ -159,7 +159,11 @@ def registered_names(cls: Class, wanted: str) -> list[str] | None:
     or assign; None where the source does not tell all of them."""
     names: list[str] = []
     for c in (cls, *cls.ancestors, *cls.subclasses):
-        names += [name for name in c.assigned if re.fullmatch(wanted, name)]
+        for name in (n for n in c.assigned if re.fullmatch(wanted, n)):
+            made = [_is_module(method, value) for method, value in c.assigned[name]]
+            if None in made:
+                return None
+            names += [name] if True in made else []
         for method in c.methods.values():
             for node in method.of(ast.Call):
                 given = registered_name(method, node)
@@ -175,3 +179,14 @@ def registered_names(cls: Class, wanted: str) -> list[str] | None:
                 else:
                     names += [name for name in found if re.fullmatch(wanted, name)]
     return list(dict.fromkeys(names))
+
+
+def _is_module(method: Function, value: ast.expr | None) -> bool | None:
+    """Whether a value is a new module; None where the file does not tell."""
+    if value is None:
+        return None
+    if isinstance(value, ast.Call):
+        origin, cls = method.file.origin(value.func), method.file.class_named(ast.unparse(value.func))
+        if (cls is not None and cls.is_module) or re.fullmatch(r"torch\.nn\.(\w+\.)*[A-Z]\w+", origin):
+            return origin != "torch.nn.Parameter"
+    return False if isinstance(value, ast.Constant) or method.type_of(value).known else None

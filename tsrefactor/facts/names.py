@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import keyword
 import re
 from collections.abc import Container
 
@@ -10,7 +11,7 @@ from collections.abc import Container
 def fresh(taken: Container[str], *wanted: str) -> str:
     """The first of the names that is not taken, else the last of them with a number."""
     numbered = (f"{wanted[-1]}_{n}" for n in itertools.count(2))
-    return next(name for name in itertools.chain(wanted, numbered) if name not in taken)
+    return next(name for name in itertools.chain(wanted, numbered) if name not in taken and not keyword.iskeyword(name))
 
 
 def snake(name: str) -> str:
