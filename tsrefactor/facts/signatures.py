@@ -269,6 +269,7 @@ class Signatures:
                 used, why = function.types.used_as(parameter.name), "its uses ask for"
             if used == UNKNOWN and total == NONE:
                 assigned = function.types.assigned(parameter.name)
+                assigned = list_of(optional(TENSOR)) if assigned == list_of(NONE) else assigned  # `[None] * n`
                 used, presumed = (assigned, False) if assigned.known and assigned != NONE else (TENSOR, True)
             total = optional(used) if total == NONE and used != UNKNOWN else used
         if total in (UNKNOWN, TENSOR):
