@@ -31,6 +31,7 @@ def test_what_is_written(written):
         "dtype = x.dtype\nreturn x.double().to(dtype)",
         "return x + 1 if x.dtype == torch.float32 else x",
         "return x.to(finfo(x.dtype))",
+        "with torch.autocast('cpu', dtype=x.dtype):\n    return self.fc(x)",
     ],
 )
 def test_left_alone(body):

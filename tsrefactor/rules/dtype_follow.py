@@ -121,7 +121,9 @@ def _dtype_owner(function: Function, call: ast.Call) -> ast.expr | None:
         if len(values) != 1 or keywords or function.type_of(call.func.value, presume=True) != TENSOR:
             return None
         given = values[0]
-    elif not function.file.origin(call.func).startswith("torch.") or "device" in keywords:
+    elif "device" in keywords or function.type_of(call) != TENSOR:  # `torch.autocast` only holds while a block runs
+        return None
+    elif not function.file.origin(call.func).startswith("torch."):
         return None
     if not isinstance(given, ast.Attribute) or given.attr != "dtype":
         return None
