@@ -12,7 +12,7 @@ from torch import nn
 
 
 class Model(nn.Module):
-    def __init__(self, shape, n: int):
+    def __init__(self, shape, n: int, count=2):
         super().__init__()
         {init}
 
@@ -34,6 +34,11 @@ def about(tmp_path, init, type_="numpy.int64"):
         ("np.array(shape).sum()", "np.array(shape).sum().item()", False),
         ("np.int64(n)", "np.int64(n).item()", False),
         ("np.ceil(n / 2)", "np.ceil(n / 2).item()", False),
+        ("np.float64(shape)", "np.float64(shape).item()", True),
+        ("np.prod(shape) * count", "(np.prod(shape) * count).item()", True),
+        ("np.int64(count + 1)", "np.int64(count + 1).item()", True),
+        ("np.sqrt(len(shape))", "np.sqrt(len(shape)).item()", False),
+        ("np.sqrt(np.prod(shape))", "np.sqrt(np.prod(shape)).item()", False),
         ("np.ceil(shape)", "np.ceil(shape).item()", True),
     ],
 )
@@ -70,6 +75,8 @@ def test_32_bits_are_presumed(tmp_path):
         "self.size = np.array(shape)",
         "self.size = n * 2",
         "shape = np.prod(shape)\nself.size = shape",
+        "self.size = np.int64(n)\nself.kind = self.size.dtype",
+        "size = np.int64(n)\nself.size = size\nself.half = size.astype(np.float16)",
     ],
 )
 def test_left_alone(tmp_path, init):

@@ -36,8 +36,9 @@ class NumpyNumber(Rule):
     `self.size = np.prod(shape)` becomes `self.size = np.prod(shape).item()`, which is an int or a float, as numpy's
     number is.
 
-    Left alone: what callers pass; results that may be arrays. Functions of one number (`np.sqrt(n)`) whose argument is
-    not known to be a number, and 32-bit floats, count as presumed.
+    Left alone: what callers pass; results that may be arrays; numbers whose attributes are read (`.dtype`). Functions
+    of one number (`np.sqrt(n)`, `np.int64(n)`) whose argument is not known to be a number, and 32-bit floats, count as
+    presumed.
 
     Source: "failed to convert Python type: 'numpy.int64' to a TorchScript type", raised by
     torch/csrc/jit/python/python_sugared_value.cpp.
@@ -99,6 +100,9 @@ class NumpyNumber(Rule):
                 continue
             numbers: dict[ast.expr, bool] = {}
             for method, value in _values(file, diagnosis):
+                if _is_used_as_numpys(method, value) or _is_used_as_numpys(method, diagnosis.names.get("attribute")):
+                    numbers = {}
+                    break
                 for origin in _origins(method, value):
                     sure = _is_number(method, origin)
                     if sure is not None:
@@ -127,6 +131,16 @@ def _values(file: FileFacts, diagnosis: Diagnosis) -> Iterator[tuple[Function, a
         yield from ((method, value) for method, value in c.assigned.get(attribute, ()) if value is not None)
 
 
+def _is_used_as_numpys(method: Function, value: ast.expr | str | None) -> bool:
+    """Whether the file reads an attribute of what a local name, or an attribute of that name, holds (`.dtype`)."""
+    if isinstance(value, ast.Name):
+        owners = [n.value for n in method.of(ast.Attribute)]
+        return any(isinstance(o, ast.Name) and o.id == value.id for o in owners)
+    attribute = method.self_attribute(value) if isinstance(value, ast.AST) else value
+    owners = [n.value for n in method.file.of(ast.Attribute)]
+    return any(isinstance(o, ast.Attribute) and o.attr == attribute for o in owners)
+
+
 def _origins(method: Function, value: ast.expr) -> list[ast.expr]:
     """The expressions that a name or an attribute of self was given; of another expression itself."""
     if isinstance(value, ast.Name):
@@ -151,16 +165,23 @@ def _is_number(method: Function, value: ast.expr) -> bool | None:
             sides = [_is_number(method, side) for side in (left, right)]
             if sides == [None, None]:
                 return None
-            plain = [
-                s is not None or method.type_of(e) in (INT, FLOAT) for s, e in zip(sides, (left, right), strict=True)
-            ]
-            return all(plain) and False not in sides
+            return all(s or _is_plain(method, e) for s, e in zip(sides, (left, right), strict=True))
         case ast.Call(func=ast.Attribute(attr=name, value=array) as func, args=arguments, keywords=keywords):
             origin = file.origin(func)
             if origin == f"numpy.{name}":
-                if name in _OF_EACH:
-                    return all(method.type_of(a) in (INT, FLOAT) for a in arguments)
-                return True if (name in _TO_ONE and len(arguments) == 1 and not keywords) or name in _TYPES else None
+                if name in _OF_EACH or name in _TYPES:
+                    return all(_is_number(method, a) or _is_plain(method, a) for a in arguments)
+                return True if name in _TO_ONE and len(arguments) == 1 and not keywords else None
             of_array = isinstance(array, ast.Call) and file.origin(array.func).startswith("numpy.")
             return True if of_array and name in _TO_ONE and not arguments and not keywords else None
     return None
+
+
+def _is_plain(method: Function, value: ast.expr) -> bool:
+    """Whether it is surely a number of Python's: a default says nothing of what callers give."""
+    if method.type_of(value) not in (INT, FLOAT):
+        return False
+    read = [n for n in ast.walk(value) if isinstance(n, (ast.Name, ast.Attribute))]
+    read += [o for n in read if isinstance(n, ast.Attribute) for o in _origins(method, n)]
+    given = {p.name for p in method.parameters if p.annotation is None}
+    return not any(isinstance(n, ast.Name) and n.id in given and method.type_of(n) in (INT, FLOAT) for n in read)
