@@ -38,7 +38,8 @@ class BareRaise(Rule):
     Where no exception is being handled, `raise` alone is a RuntimeError in Python. TorchScript's parser crashes at it,
     with a message that names no place.
 
-    Left alone: `raise` in an `except` block, which raises again what is handled there.
+    Left alone: `raise` in an `except` block, or in what one calls, which raises again what is handled there. Where a
+    function may have callers in other files, this is presumed.
 
     Source: `build_Raise` in torch/jit/frontend.py.
     """
@@ -60,15 +61,33 @@ class BareRaise(Rule):
         if not file.mentions("raise"):
             return
         for function in file.functions:
-            for node in function.of(ast.Raise):
-                if node.exc is None and not _is_handling(function, node):
-                    message = f"TorchScript cannot read a `raise` without an error; write `raise {_ERROR}`"
-                    yield self.finding(node, message, Replace([node], f"raise {_ERROR}"))
+            raises = [n for n in function.of(ast.Raise) if n.exc is None and not _is_handling(function, n)]
+            if not raises or function.name in _names_called_in_handlers(file):
+                continue
+            known = function.name == "forward" or function.name.startswith("_")
+            for node in raises:
+                message = f"TorchScript cannot read a `raise` without an error; write `raise {_ERROR}`"
+                yield self.finding(node, message, Replace([node], f"raise {_ERROR}"), presumed=not known)
 
 
 def _is_handling(function: Function, node: ast.AST) -> bool:
+    """Whether an exception may be handled where a node stands: in an `except` block, or in a `finally`."""
     while node is not function.node:
-        if isinstance(node, (ast.ExceptHandler, ast.Try)):  # also in `finally`, after an error
+        parent = function.file.parents[node]
+        if isinstance(node, ast.ExceptHandler) or node in getattr(parent, "finalbody", ()):
             return True
-        node = function.file.parents[node]
+        node = parent
     return False
+
+
+def _names_called_in_handlers(file: FileFacts) -> set[str]:
+    """The names that are called where an exception is handled, also by what is called there."""
+    calls: list[tuple[Function, ast.Call, str]] = []
+    for function in file.all_functions:
+        for call in function.of(ast.Call):
+            name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+            calls.append((function, call, name))
+    found = {name for function, call, name in calls if _is_handling(function, call)}
+    while more := {name for function, _, name in calls if function.name in found} - found:
+        found |= more
+    return found

@@ -121,9 +121,9 @@ def _dtype_owner(function: Function, call: ast.Call) -> ast.expr | None:
         if len(values) != 1 or keywords or function.type_of(call.func.value, presume=True) != TENSOR:
             return None
         given = values[0]
-    elif "device" in keywords or function.type_of(call) != TENSOR:  # `torch.autocast` only holds while a block runs
+    elif not function.file.origin(call.func).startswith("torch.") or "device" in keywords:
         return None
-    elif not function.file.origin(call.func).startswith("torch."):
+    elif function.type_of(call) != TENSOR:  # `torch.autocast(…)`, which no function can give back
         return None
     if not isinstance(given, ast.Attribute) or given.attr != "dtype":
         return None
