@@ -121,10 +121,10 @@ def _dtype_owner(function: Function, call: ast.Call) -> ast.expr | None:
         if len(values) != 1 or keywords or function.type_of(call.func.value, presume=True) != TENSOR:
             return None
         given = values[0]
-    elif not function.file.origin(call.func).startswith("torch.") or "device" in keywords:
-        return None
-    elif function.type_of(call) != TENSOR:  # `torch.autocast(…)`, which no function can give back
-        return None
+    else:  # what makes a tensor: not `torch.autocast(…)`, which no function can give back
+        makes = function.file.origin(call.func).startswith("torch.") and function.type_of(call) == TENSOR
+        if not makes or "device" in keywords:
+            return None
     if not isinstance(given, ast.Attribute) or given.attr != "dtype":
         return None
     owner = given.value
