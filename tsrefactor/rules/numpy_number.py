@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.signatures import function_at
 from tsrefactor.facts.types import FLOAT, INT
 from tsrefactor.source.edits import Replace
@@ -181,7 +182,7 @@ def _is_plain(method: Function, value: ast.expr) -> bool:
     """Whether it is surely a number of Python's: a default says nothing of what callers give."""
     if method.type_of(value) not in (INT, FLOAT):
         return False
-    read = [n for n in ast.walk(value) if isinstance(n, (ast.Name, ast.Attribute))]
+    read: list[ast.expr] = [n for n in walk(value) if isinstance(n, (ast.Name, ast.Attribute))]
     read += [o for n in read if isinstance(n, ast.Attribute) for o in _origins(method, n)]
     given = {p.name for p in method.parameters if p.annotation is None}
     return not any(isinstance(n, ast.Name) and n.id in given and method.type_of(n) in (INT, FLOAT) for n in read)
