@@ -154,3 +154,28 @@ def test_only_modules_get_a_branch(value, branches, tmp_path):
     new = rewritten(RULE, source(tmp_path / "model.py", head + body))
     assert ("if name == 'norm1':" in new) == (branches is not None)
     assert ("if name == 'norm_scale':" in new) == bool(branches)
+
+
+@pytest.mark.parametrize(
+    ("more", "listed"),
+    [
+        ("model.add_module('norm7', nn.ReLU())", False),
+        ("setattr(model, f'norm{depth}', nn.ReLU())", False),
+        ("model.norm7 = nn.ReLU()", False),
+        ("model._modules['norm7'] = nn.ReLU()", False),
+        ("model.add_module('head', nn.ReLU())", True),
+        ("layers = nn.Sequential()\n    layers.add_module('norm7', nn.ReLU())", True),
+    ],
+)
+def test_others_that_add_modules_keep_the_names_open(more, listed, tmp_path):
+    head = HEAD.replace("for i in range(depth):", "for i in range(2):")
+    body = "    def forward(self, x):\n        return getattr(self, f'norm{self.depth}')(x)\n"
+    after = f"\n\ndef deep(depth):\n    model = Model()\n    {more}\n    return model\n"
+    new = rewritten(RULE, source(tmp_path / "model.py", head + body + after))
+    assert ("named_children" not in new) == listed
+
+
+def test_a_function_that_is_given_the_model_keeps_the_names_open(tmp_path):
+    head = HEAD.replace("for i in range(depth):", "build(self)\n        for i in range(2):")
+    body = "    def forward(self, x):\n        return getattr(self, f'norm{self.depth}')(x)\n"
+    assert "named_children" in rewritten(RULE, source(tmp_path / "model.py", head + body))

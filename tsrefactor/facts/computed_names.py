@@ -13,6 +13,7 @@ from .nodes import walk
 
 _ANY = ".+"
 _MOST = 12  # names that are worth writing down one by one
+_HARMLESS = ("super", "setattr", "getattr", "hasattr", "isinstance", "type", "id", "print")  # they add nothing unseen
 _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], object]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -158,6 +159,8 @@ def registered_names(cls: Class, wanted: str) -> list[str] | None:
     """The submodules of such names (a regular expression) that a class and its relatives add in loops over literals,
     or assign; None where the source does not tell all of them."""
     names: list[str] = []
+    if _added_by_others(cls, wanted):
+        return None
     for c in (cls, *cls.ancestors, *cls.subclasses):
         for name in (n for n in c.assigned if re.fullmatch(wanted, n)):
             made = [_is_module(method, value) for method, value in c.assigned[name]]
@@ -170,15 +173,56 @@ def registered_names(cls: Class, wanted: str) -> list[str] | None:
                 if given is None:
                     continue
                 found = possible(method, node, given)
-                if found is None and pattern(method, given) != wanted:
-                    begin, own = prefix(method, given), re.sub(r"\\(.)", r"\1", wanted.partition(_ANY)[0])
-                    if begin.startswith(own) or own.startswith(begin):
-                        return None
-                elif found is None:
+                if found is None and _may_be(method, given, wanted):
                     return None
-                else:
+                if found is not None:
                     names += [name for name in found if re.fullmatch(wanted, name)]
     return list(dict.fromkeys(names))
+
+
+def _may_be(function: Function, name: ast.expr, wanted: str) -> bool:
+    """Whether a computed name may be one of those wanted (a regular expression), by what it begins with."""
+    begin, own = prefix(function, name), re.sub(r"\\(.)", r"\1", wanted.partition(_ANY)[0])
+    return begin.startswith(own) or own.startswith(begin)
+
+
+def _added_by_others(cls: Class, wanted: str) -> bool:
+    """Whether code outside of the class, or that `__init__` hands self to, may add submodules of such names."""
+    file = cls.file
+    stored = [n for n in file.of(ast.Attribute) if isinstance(n.ctx, ast.Store) and re.fullmatch(wanted, n.attr)]
+    own = {n for f in file.all_functions for nodes in f.self_attributes.values() for n in nodes}
+    if file.mentions("_modules.update") or any(n not in own for n in stored):
+        return True
+    for n in file.of(ast.Subscript) if file.mentions("_modules[") else ():
+        if isinstance(n.ctx, ast.Store) and isinstance(n.value, ast.Attribute) and n.value.attr == "_modules":
+            return True
+    for function in file.all_functions:
+        for call in function.of(ast.Call):
+            name = _name_added(function, call)
+            if name is not None and registered_name(function, call) is None and _may_be(function, name, wanted):
+                return True
+    inits = [c.methods["__init__"] for c in (cls, *cls.ancestors, *cls.subclasses) if "__init__" in c.methods]
+    return any(_hands_self_on(init, call) for init in inits for call in init.of(ast.Call))
+
+
+def _name_added(function: Function, call: ast.Call) -> ast.expr | None:
+    """The name under which a call sets something on an object that may be any module."""
+    if function.file.origin(call.func) == "setattr":
+        return call.args[1] if len(call.args) == 3 else None
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in ("add_module", "register_module"):
+        return None
+    made = defined(function, call.func.value)
+    if isinstance(made, ast.Call) and function.file.origin(made.func).startswith("torch.nn."):
+        return None  # ``layers = nn.Sequential()`` of its own
+    return next(iter([*call.args[:1], *(k.value for k in call.keywords if k.arg == "name")]), None)
+
+
+def _hands_self_on(init: Function, call: ast.Call) -> bool:
+    given = [*call.args, *(k.value for k in call.keywords)]
+    if not any(isinstance(g, ast.Name) and g.id == init.self_name for g in given):
+        return False
+    called = init.file.origin(call.func)
+    return called not in _HARMLESS and not (isinstance(call.func, ast.Attribute) and call.func.attr == "__init__")
 
 
 def _is_module(method: Function, value: ast.expr | None) -> bool | None:
