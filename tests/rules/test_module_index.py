@@ -232,6 +232,37 @@ def example_of(before: str, after: str, error: str = "Expected integer literal",
 
 
 MORE = {
+    "beside a numbered one": example_of(
+        """\
+    def __init__(self, depth=2):
+        super().__init__()
+        self.convs = nn.ModuleList([nn.Linear(4, 4) for _ in range(depth)])
+        self.norms = nn.ModuleList([nn.LayerNorm(4) for _ in range(depth + 1)])
+        self.acts = nn.ModuleList([nn.ReLU() for _ in range(depth)])
+
+    def forward(self, x):
+        for i, conv in enumerate(self.convs):  # as in PointNet++
+            norm = self.norms[i]
+            x = torch.relu(norm(conv(x)))
+        for i, conv in enumerate(self.convs):
+            x = self.acts[i](conv(x)) + i
+        return x
+""",
+        """\
+    def __init__(self, depth=2):
+        super().__init__()
+        self.convs = nn.ModuleList([nn.Linear(4, 4) for _ in range(depth)])
+        self.norms = nn.ModuleList([nn.LayerNorm(4) for _ in range(depth + 1)])
+        self.acts = nn.ModuleList([nn.ReLU() for _ in range(depth)])
+
+    def forward(self, x):
+        for conv, norm in zip(self.convs, self.norms):  # as in PointNet++
+            x = torch.relu(norm(conv(x)))
+        for i, (conv, act) in enumerate(zip(self.convs, self.acts)):
+            x = act(conv(x)) + i
+        return x
+""",
+    ),
     "nested containers": example_of(
         """\
     def __init__(self, stages=2, depth=2):
@@ -391,3 +422,24 @@ def test_a_numbered_slice_whose_number_is_read_later(tmp_path):
     file = source(tmp_path / "model.py", loop("for i, layer in enumerate(self.layers[1:]):", "x = layer(x)") + "")
     later = source(tmp_path / "later.py", file.text.replace("return x", "return x * i"))
     assert rewritten(RULE, later) == later.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "for i, conv in enumerate(self.convs):\n            x = conv(x)\n            if i > 0:\n"
+        "                x = self.norms[i](x)\n",
+        "for i, conv in enumerate(self.convs):\n            i = 0\n            x = self.norms[i](conv(x))\n",
+        "for i, conv in enumerate(self.convs, 1):\n            x = self.norms[i](conv(x))\n",
+        "for i, conv in enumerate(self.convs):\n            other = self.convs[i]\n            x = other(conv(x))\n",
+        "for i, conv in enumerate(self.convs):\n            x = self.norms[i + 1](conv(x))\n",
+    ],
+)
+def test_a_numbered_loop_that_stays(body, tmp_path):
+    text = (
+        "from torch import nn\n\n\nclass Model(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.convs = nn.ModuleList([nn.ReLU(), nn.ReLU()])\n"
+        "        self.norms = nn.ModuleList([nn.ReLU(), nn.ReLU()])\n\n    def forward(self, x):\n"
+        f"        {body}        return x\n"
+    )
+    assert findings(ModuleIndex(), source(tmp_path / "model.py", text)) == []

@@ -89,11 +89,30 @@ class Loop:
         self.taken.add(name)
         return name
 
+    @property
+    def numbered(self) -> ast.expr | None:
+        """``a`` of ``for i, layer in enumerate(a)``, where that is a container of modules."""
+        over, target = self.node.iter, self.node.target
+        if not isinstance(over, ast.Call) or len(over.args) != 1 or over.keywords or not isinstance(target, ast.Tuple):
+            return None
+        named = len(target.elts) == 2 and all(isinstance(e, ast.Name) for e in target.elts)
+        modules = self.function.file.origin(over.func) == "enumerate" and container_kind(self.function, over.args[0])
+        return over.args[0] if named and modules else None
+
+    @property
+    def index(self) -> str | None:
+        """The variable that counts the rounds of a loop over a range, or over a container that is numbered."""
+        over, target = self.node.iter, self.node.target
+        if isinstance(target, ast.Tuple) and self.numbered is not None:
+            target = target.elts[0]
+        elif not isinstance(over, ast.Call) or self.function.file.origin(over.func) != "range":
+            return None
+        return target.id if isinstance(target, ast.Name) else None
+
     def indexed(self) -> dict[str, list[ast.Subscript]]:
-        """Container → its reads at the loop's own index, in a loop over a range."""
-        if not isinstance(self.node.target, ast.Name) or not isinstance(self.node.iter, ast.Call):
-            return {}
-        if self.function.file.origin(self.node.iter.func) != "range":
+        """Container → its reads at the loop's own index."""
+        index = self.index
+        if index is None:
             return {}
         found: dict[str, list[ast.Subscript]] = {}
         for statement in self.node.body:
@@ -101,7 +120,7 @@ class Loop:
                 if (
                     isinstance(node, ast.Subscript)
                     and isinstance(node.slice, ast.Name)
-                    and node.slice.id == self.node.target.id
+                    and node.slice.id == index
                     and container_kind(self.function, node.value) is not None
                 ):
                     found.setdefault(ast.unparse(node.value), []).append(node)
@@ -209,7 +228,13 @@ def in_order(loop: Loop) -> tuple[dict[str, list[ast.Subscript]], str]:
     """The containers that a loop over a range reads at its index, which a loop over them can take the place of: their
     reads, and the condition on the index (see `guard_of`). Raises NotInOrder where it cannot."""
     used = loop.indexed()
-    guard = guard_of(loop, [reads[0].value for reads in used.values()]) if used else ""
+    if loop.numbered is not None:
+        guard = ""
+        for base, reads in used.items():
+            if base != ast.unparse(loop.numbered) and not loop.reads_in_every_round(reads[0].value):
+                raise NotInOrder(f"`{base}` is read only under a condition: it may hold fewer modules")
+    else:
+        guard = guard_of(loop, [reads[0].value for reads in used.values()]) if used else ""
     if any(not isinstance(read.ctx, ast.Load) for reads in used.values() for read in reads):
         raise NotInOrder("the loop replaces modules")
     if used and (reason := loop.refusal(guarded=bool(guard))):

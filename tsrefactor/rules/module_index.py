@@ -48,9 +48,10 @@ class ModuleIndex(Rule):
 
     TorchScript unrolls a loop over a ModuleList, Sequential or ParameterList, and so knows the type of each; an index
     must be an integer literal. `for i in range(n): x = self.layers[i](x)` becomes a loop over `self.layers` (with
-    `enumerate` where `i` is used, `zip` for several containers, a guard for a part of the range); so do a loop over a
-    slice of a ModuleList (numbered or not), whose modules cannot be called there, and over a ModuleList reversed. Any
-    other index goes through a small method that looks for the module.
+    `enumerate` where `i` is used, `zip` for several containers, a guard for a part of the range); `for i, conv in
+    enumerate(self.convs)` that reads `self.norms[i]` takes both; so do a loop over a slice of a ModuleList (numbered or
+    not), whose modules cannot be called there, and over a ModuleList reversed. Any other index goes through a small
+    method that looks for the module.
 
     The loop variable gets a name of its own: TorchScript takes no second module under one name. Left alone: loops with
     `break` or `continue`, which an unrolled loop cannot have, and loops that would come to stand behind a guard while
@@ -152,14 +153,20 @@ class ModuleIndex(Rule):
             return
         found = [s for subscripts in used.values() for s in subscripts]
         answered = self._at(function, found[0])
-        assert isinstance(node.target, ast.Name)
-        held = _held(loop)
+        held, index = _held(loop), loop.index
+        assert index is not None
         names = {base: name for name, base in held.items() if base in used}
+        if loop.numbered is not None:
+            assert isinstance(node.target, ast.Tuple)
+            own = ast.unparse(loop.numbered)
+            if own in names:
+                return  # it has a second name
+            names[own] = ast.unparse(node.target.elts[1])
+            used = {own: used.get(own, []), **used}
         for base, subscripts in used.items():
             if base not in names:
                 kind = container_kind(function, subscripts[0].value) or ""
                 names[base] = loop.fresh(element_name(base, kind), "layer", "module")
-        index = node.target.id
         reads = [n for s in node.body for n in walk(s) if isinstance(n, ast.Name) and n.id == index]
         numbered = len(reads) > len(found) or bool(guard) or index in function.flow.live_after(node)
         over = ", ".join(used) if len(used) == 1 else f"zip({', '.join(used)})"
@@ -299,7 +306,7 @@ def _literal(bound: ast.expr) -> int | None:
 def _held(loop: Loop) -> dict[str, str]:
     """Name → container, for the statements at the loop's head that only give a module of this round a name."""
     found: dict[str, str] = {}
-    flow, index = loop.function.flow, ast.unparse(loop.node.target)
+    flow, index = loop.function.flow, loop.index
     for place, statement in enumerate(loop.node.body[:-1]):
         value = statement.value if isinstance(statement, ast.Assign) else None
         named = isinstance(statement, ast.Assign) and len(statement.targets) == 1 and statement.targets[0]
