@@ -66,6 +66,7 @@ def test_stores(tmp_path, parts, stored):
         {"body": "return getattr(self, self.act)(x)"},
         {"heir": "def set(self, act):\n        self.act = act"},
         {"tune": "model.act = 'relu'"},
+        {"heir": "def set(self, act):\n        setattr(self, 'act', act)"},
         {"init": "if n:\n            return\n        self.act = act"},
     ],
 )

@@ -25,6 +25,7 @@ def found(body: str, settings: Settings) -> list[bool]:
         ("n = x.shape[0]\nfor i in range(n):\n    x = x[range(i, i + 1)]\nreturn x", [True], [True]),
         ("n = x.shape[0]\nreturn x[range(1, n)]", [False], [False]),
         ("n = x.shape[0]\nreturn x[range(n - 4)]", [False], [False]),
+        ("n = x.shape[0]\nreturn x[range(n), range(n - 1)]", [False, False], [False, False]),
         ("xs = [1, 2]\nn = x.shape[0]\nreturn xs[range(n)]", [], []),
         ("n = x.shape[0]\nrange = list\nreturn x[range(n)]", [], []),
         ("n = x.shape[0]\nreturn x[sum(range(n))]", [], []),

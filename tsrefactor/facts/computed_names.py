@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .definitions import Class, Function
+from .file import FileFacts
 from .nodes import walk
 
 _ANY = ".+"
@@ -46,6 +47,14 @@ def pattern(function: Function, node: ast.expr) -> str:
         case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format")):
             return _ANY.join(map(re.escape, re.split(r"\{\w*\}", text)))
     return _ANY
+
+
+def set_by_name(file: FileFacts, name: str) -> bool:
+    """Whether the file may set the attribute by its name: ``setattr(model, key, value)``."""
+    if file.mentions("__dict__", "__setattr__"):
+        return True
+    calls = [(f, c) for f in file.all_functions if file.mentions("setattr") for c in f.calls("setattr")]
+    return any(len(c.args) < 2 or re.fullmatch(pattern(f, c.args[1]), name) for f, c in calls)
 
 
 def prefix(function: Function, node: ast.expr) -> str:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from .attributes import Attributes
 from .branches import head_of, links
-from .computed_names import pattern
+from .computed_names import set_by_name
 from .definitions import Class, Function
-from .file import FileFacts
 from .nodes import walk
 
 _Values = list[object]
@@ -52,7 +50,7 @@ def _literals(node: ast.expr) -> _Values:
 def _accepted(cls: Class, name: str, attributes: Attributes) -> _Values | None:
     """The values of an attribute that `__init__` sets and lets through."""
     assigned = [pair for c in attributes.family(cls) for pair in c.assigned.get(name, ())]
-    if len(assigned) != 1 or not attributes.set_by_init(cls, name) or _set_by_name(cls.file, name):
+    if len(assigned) != 1 or not attributes.set_by_init(cls, name) or set_by_name(cls.file, name):
         return None
     [(init, value)] = assigned
     for statement in init.node.body:
@@ -64,14 +62,6 @@ def _accepted(cls: Class, name: str, attributes: Attributes) -> _Values | None:
             if init.self_attribute(asked) == name or (same and not rebound):
                 return values
     return None
-
-
-def _set_by_name(file: FileFacts, name: str) -> bool:
-    """Whether the file may set the attribute by its name: ``setattr(model, key, value)``."""
-    if file.mentions("__dict__", "__setattr__"):
-        return True
-    calls = [(f, c) for f in file.all_functions if file.mentions("setattr") for c in f.calls("setattr")]
-    return any(len(c.args) < 2 or re.fullmatch(pattern(f, c.args[1]), name) for f, c in calls)
 
 
 def _lets_through(init: Function, statement: ast.stmt) -> Iterator[tuple[ast.expr, _Values]]:

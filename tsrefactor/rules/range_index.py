@@ -84,7 +84,7 @@ class RangeIndex(Rule):
                 if traced and not any(function.dependence.holds_kept(a) for a in call.args):
                     continue
                 message = "the numbers of a `range` are no index for TorchScript, and a trace keeps the example's"
-                if not _rises(function, call):
+                if not all(_rises(function, c) for c in _beside(function, call)):
                     yield self.finding(call, f"{message}; whether it ends before it starts is not known")
                     continue
                 arange, imports = file.spell("torch.arange")
@@ -104,6 +104,13 @@ def _is_index(function: Function, call: ast.Call) -> bool:
     if isinstance(parent, ast.Tuple):
         node, parent = parent, function.file.parents[parent]
     return isinstance(parent, ast.Subscript) and parent.slice is node and function.type_of(parent.value) == TENSOR
+
+
+def _beside(function: Function, call: ast.Call) -> list[ast.Call]:
+    """The ranges of the same index, of which none stays alone."""
+    parent = function.file.parents[call]
+    nodes = parent.elts if isinstance(parent, ast.Tuple) else [call]
+    return [c for c in function.calls("range") if c in nodes]
 
 
 def _rises(function: Function, call: ast.Call) -> bool:
