@@ -108,3 +108,10 @@ def test_a_loop_over_modules_is_unrolled(tmp_path):
         "            total = total + torch.relu(x)\n        return total\n"
     )
     assert found(tmp_path, text) == []
+
+
+@pytest.mark.parametrize(("number", "said"), [("0", False), ("0.", True)])
+def test_a_float_start_says_what_becomes_of_half_precision(number, said, tmp_path):
+    body = "for i in range(x.size(0)):\n            total += x[i].mean()"
+    [finding] = found(tmp_path, LOOP.format(body=body).replace("total = 0", f"total = {number}"))
+    assert ("half precision" in (finding.caveat or "")) == said

@@ -1,9 +1,13 @@
 """item-type: which type is written, and where."""
 
 import pytest
+import torch  # noqa: F401  imported before the forks
 
+from tests.rules.proof import prove
 from tests.rules.texts import diagnosis, findings, rewritten, source
+from tsrefactor.rules import Example
 from tsrefactor.rules.item_type import ItemType
+from tsrefactor.vocabulary import Target
 
 BODY = """\
 import torch
@@ -57,7 +61,36 @@ def test_what_a_function_returns(tmp_path):
     )
     file = source(tmp_path / "model.py", text.replace("torch.tensor([n, 1])", "x[n]"))
     about_index = diagnosis(file, "tensor-index", "x[n]", type="number")
-    assert "    return int(x.max(0)[1].item())\n" in rewritten(ItemType(), file, about_index)
+    assert "        n = int(best(x))\n" in rewritten(ItemType(), file, about_index)
+    file = source(tmp_path / "model.py", file.text.replace("x.max(0)[1]", "x.argmax()"))
+    about_index = diagnosis(file, "tensor-index", "x[n]", type="number")
+    assert "    return int(x.argmax().item())\n" in rewritten(ItemType(), file, about_index)
+
+
+NUMBER = """\
+import torch
+from torch import nn
+
+
+def value(t):
+    return t.item()
+
+
+class Model(nn.Module):
+    def forward(self, x, idx):
+        for _ in range({}):
+            x = x + 1
+        return x
+
+    def weigh(self, x, gain):
+        return x * value(gain)
+"""
+
+
+def test_a_number_that_others_may_want_as_a_float_is_converted_where_it_is_asked_for(tmp_path):
+    inputs = "[(torch.rand(2), torch.tensor(3)), (torch.rand(2), torch.tensor(1))]"
+    before, after = NUMBER.format("value(idx)"), NUMBER.format("int(value(idx))")
+    prove(ItemType(), Example(before, after, inputs, Target.SCRIPT, error="range"), tmp_path)
 
 
 def test_another_index(tmp_path):

@@ -11,7 +11,7 @@ from tsrefactor.facts.filling import iterated
 from tsrefactor.facts.module_loops import container_kind
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.sums import OPERATORS, numbers, out_of_place
-from tsrefactor.facts.types import TENSOR, UNKNOWN
+from tsrefactor.facts.types import FLOAT, TENSOR, UNKNOWN
 from tsrefactor.source.edits import Edit, Replace
 from tsrefactor.vocabulary import Target
 
@@ -46,7 +46,8 @@ class Accumulator(Rule):
     its sizes, and the side that the example took. soft-refactor lets it compile such a block, for which this is done as
     well.
 
-    Where the loop does not run, the result is the tensor 0, and no longer the number. Left alone: variables that are
+    Where the loop does not run, the result is the tensor 0, and no longer the number; where it starts as `0.`, tensors
+    without dimensions of half precision add up to a float32. Left alone: variables that are
     bound in other ways, or that count (`range(total)`, `y[total]`); sums in place of which the loop keeps another
     reference (`outs.append(total)`); sums in one branch alone, where the number may well be the result; loops over
     modules, which TorchScript unrolls, unless they sum up in all branches of an `if`.
@@ -107,11 +108,12 @@ class Accumulator(Rule):
             edits: list[Edit] = [Replace(value, f"{tensor}({{number}})", {"number": value})]
             updates = [s for s in function.of(ast.AugAssign) if _name(s.target) == name]
             edits += [out_of_place(function, s, name) for s in updates]
-            caveat = (
-                None
-                if len(choices) == len(sums)
-                else f"where no loop runs, '{name}' is a tensor and no longer a number"
-            )
+            caveats = []
+            if len(choices) < len(sums):
+                caveats.append(f"where no loop runs, '{name}' is a tensor and no longer a number")
+            if function.type_of(value) == FLOAT:
+                caveats.append(f"where tensors without dimensions of half precision are added, '{name}' is float32")
+            caveat = "; ".join(caveats) or None
             yield self.finding(
                 start, f"{message}; start with `{tensor}({ast.unparse(value)})`", *edits, imports=imports, caveat=caveat
             )

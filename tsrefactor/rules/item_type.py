@@ -119,7 +119,7 @@ class Model(nn.Module):
         counts = diagnosis.kind in ("range-argument", "tensor-index")
         asked = INT if counts or "int" in diagnosis.names.get("expected", "") else UNKNOWN
         for around, call in _leading_to(function, diagnosis.place.line):
-            known = element_type(around, _receiver(call))
+            known = _element(around, call)
             type_ = known if known.known else _recorded(around, call) if not asked.known else asked
             if type_ not in (INT, FLOAT, UNKNOWN):
                 continue
@@ -133,13 +133,17 @@ class Model(nn.Module):
             )
 
 
-def _receiver(call: ast.Call) -> ast.expr:
-    assert isinstance(call.func, ast.Attribute)
-    return call.func.value
+def _element(function: Function, call: ast.Call) -> Type:
+    """What `item` takes out of the tensor; unknown for a call of another function."""
+    if not isinstance(call.func, ast.Attribute) or call.func.attr != "item":
+        return UNKNOWN
+    return element_type(function, call.func.value)
 
 
 def _leading_to(function: Function, line: int) -> list[tuple[Function, ast.Call]]:
-    """The unconverted calls of `item` on a line, in what the names there were given, and in what functions return."""
+    """The unconverted calls of `item` on a line, in what the names there were given, and in what functions return.
+
+    Of a function that returns a number of unknown type, its call: another one may want the other type."""
     found: dict[ast.Call, Function] = {}
     seen: set[str] = set()
     here = [n for n in function.nodes if isinstance(n, ast.expr) and n.lineno <= line <= (n.end_lineno or 0)]
@@ -151,7 +155,11 @@ def _leading_to(function: Function, line: int) -> list[tuple[Function, ast.Call]
                 found[call] = function
             elif (called := callee(function, call)) is not None:
                 returned = [r.value for r in called.of(ast.Return)]
-                found |= {r: called for r in returned if isinstance(r, ast.Call) and _is_item(called, r)}
+                for item in (r for r in returned if isinstance(r, ast.Call) and _is_item(called, r)):
+                    if _element(called, item).known:
+                        found[item] = called
+                    elif not _is_converted(function, call):
+                        found[call] = function
         for name in function.flow.reads(code) - seen:
             seen.add(name)
             values = function.types.bindings.values.get(name, ())
@@ -162,9 +170,12 @@ def _leading_to(function: Function, line: int) -> list[tuple[Function, ast.Call]
 def _is_item(function: Function, node: ast.Call) -> bool:
     if node.args or node.keywords or not isinstance(node.func, ast.Attribute):
         return False
+    return node.func.attr == "item" and not _is_converted(function, node)
+
+
+def _is_converted(function: Function, node: ast.Call) -> bool:
     parent = function.file.parents[node]
-    converted = isinstance(parent, ast.Call) and function.file.origin(parent.func) in _CONVERSIONS
-    return node.func.attr == "item" and not converted
+    return isinstance(parent, ast.Call) and function.file.origin(parent.func) in _CONVERSIONS
 
 
 def _recorded(function: Function, call: ast.Call) -> Type:
