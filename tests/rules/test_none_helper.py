@@ -35,7 +35,8 @@ IF = "def default(x, d):\n    if x is not None:\n        return x\n    return d"
     [
         (EXISTS, "x if exists(y) else y", "x if y is not None else y"),
         (EXISTS, "exists(y) and exists(x)", "y is not None and x is not None"),
-        (EXISTS, "not exists(y)", "not (y is not None)"),
+        (EXISTS, "not exists(y)", "y is None"),
+        (IS_NONE, "not missing(y) and x", "y is not None and x"),
         (IS_NONE, "missing(y)", "y is None"),
         (CALLS, "default(y, lambda: x.clone())", "y if y is not None else x.clone()"),
         (CALLS, "default(y, 2)", "y if y is not None else 2"),

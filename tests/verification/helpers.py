@@ -22,19 +22,25 @@ def case_of(model: Callable[[], nn.Module], *inputs: Inputs, train: bool = False
 
 
 def examined(
-    model: Callable[[], nn.Module], *inputs: Inputs, target: str = "script", thorough: bool = False, train: bool = False
+    model: Callable[[], nn.Module],
+    *inputs: Inputs,
+    target: str = "script",
+    thorough: bool = False,
+    train: bool = False,
+    **asked: bool,
 ) -> Examination:
-    return examined_case(case_of(model, *inputs, train=train), target, thorough)
+    return examined_case(case_of(model, *inputs, train=train), target, thorough, **asked)
 
 
-def examined_case(case: ModelCase, target: str = "script", thorough: bool = False) -> Examination:
-    return forked(_examine, case, target, thorough)
+def examined_case(case: ModelCase, target: str = "script", thorough: bool = False, **asked: bool) -> Examination:
+    return forked(_examine, case, target, thorough, asked)
 
 
-def _examine(case: ModelCase, target: str, thorough: bool) -> Examination:
+def _examine(case: ModelCase, target: str, thorough: bool, asked: dict[str, bool]) -> Examination:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    return worker.examine(case, target, thorough, (HERE,))
+    *_, last = worker.examine_in_steps(case, target, thorough, (HERE,), **asked)
+    return last
 
 
 def fingerprint_of(model: Callable[[], nn.Module], *inputs: Inputs) -> Fingerprint | None:

@@ -6,8 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.verification.helpers import examined, examined_case, line_of
+from tests.forked import forked
+from tests.verification.helpers import case_of, examined, examined_case, line_of
 from tsrefactor import Inputs, ModelCase
+from tsrefactor.verification.observing import EagerRuns
 
 X = torch.arange(12.0).reshape(2, 6) / 10
 
@@ -125,6 +127,16 @@ class Noise(nn.Module):
 
     def forward(self, x):
         return x + self.noise()
+
+
+class CountsInPlain(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.held = [[0]]  # deeper than what is put back after a run
+
+    def forward(self, x):
+        self.held[0][0] += 1
+        return x * self.held[0][0]
 
 
 class MixedDict(nn.Module):
@@ -261,10 +273,28 @@ def test_what_cannot_be_saved_passes_script_but_not_reload():
     assert result.passed_as == "script" and not result.passed and result.diagnosis is not None
 
 
-def test_results_that_vary_are_compared_in_shape_only_and_said_so():
-    result = examined(Noise, Inputs(X))
+@pytest.mark.parametrize("draft", [False, True])
+def test_results_that_vary_are_compared_in_shape_only_and_said_so(draft):
+    result = examined(Noise, Inputs(X), draft=draft)
     assert outcome(result) == "pass" and outcome(result, "reload") == "run-error"
     assert any("vary from run to run" in note for note in result.notes)
+
+
+def test_a_bare_examination_runs_nothing_of_what_does_not_compile():
+    result = examined(LocalFunction, Inputs(X), draft=True, bare=True)
+    assert outcome(result) == "compile-error" and result.fingerprint is None
+    assert examined(InPlace, Inputs(X), draft=True, bare=True).fingerprint is not None
+
+
+def test_a_repeated_run_meets_what_the_runs_before_it_left():
+    assert forked(_repeated_last)
+
+
+def _repeated_last():
+    runs = EagerRuns(case_of(CountsInPlain, Inputs(X), Inputs(X + 1)), lambda _: False, repeated=False)
+    runs.run()
+    runs.repeat(runs.observations[-1])
+    return runs.observations[-1].stable
 
 
 def test_nested_outputs_are_compared_leaf_by_leaf():

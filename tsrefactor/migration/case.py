@@ -309,21 +309,13 @@ class CaseLoop:
                 smaller = draft.without(a.change for a in chunk)
                 if not any(a.change not in known for a in smaller.applied):
                     continue  # without any edit it failed: known already
-                [result] = yield [self._trial(smaller)]
+                [result] = yield [case_task(self.options, self.name, self.target, smaller, self.thorough, bare=True)]
                 examination = self._examined(result)
                 if examination.passed or (not reloads and examination.passed_as is not None):
                     draft = smaller
             kept = {a.change for a in draft.applied}
             own = [a for a in own if a.change in kept]
         return draft
-
-    def _trial(self, draft: Draft) -> Task:
-        """The task that asks whether the case passes with a draft's text."""
-        if self.thorough:
-            return self.attempt(draft)
-        arguments = {"target": self.target.value, "source": tuple(map(str, self.options.source))}
-        function = "tsrefactor.verification.worker:passes"
-        return examination_task(self.options, function, self.name, arguments, draft.overlay)
 
 
 def unfinished(result: Result) -> list[str]:
@@ -333,10 +325,10 @@ def unfinished(result: Result) -> list[str]:
     return [f"only its own inputs were compared; the thorough examination did not end: {result.message}"]
 
 
-def case_task(options: Options, name: str, target: Target, draft: Draft, thorough: bool) -> Task:
-    """The task that examines one case with a draft's text."""
+def case_task(options: Options, name: str, target: Target, draft: Draft, thorough: bool, bare: bool = False) -> Task:
+    """The task that examines one case with a draft's text. ``bare``: only whether it passes is asked for."""
     source = tuple(map(str, options.source))
-    arguments = {"target": target.value, "thorough": thorough, "source": source, "draft": True}
+    arguments = {"target": target.value, "thorough": thorough, "source": source, "draft": True, "bare": bare}
     function = "tsrefactor.verification.worker:examine_in_steps"
     return examination_task(options, function, name, arguments, draft.overlay)
 

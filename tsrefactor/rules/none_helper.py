@@ -13,6 +13,8 @@ from tsrefactor.vocabulary import Target
 from .base import Example, Finding, Rule, Settings, preview
 
 _ARE_CALLABLE = ("callable", "inspect.isfunction")
+_IS_GIVEN, _IS_NONE = "{value} is not None", "{value} is None"
+_OPPOSITE = {_IS_GIVEN: _IS_NONE, _IS_NONE: _IS_GIVEN}
 
 
 class NoneHelper(Rule):
@@ -158,8 +160,12 @@ class Model(nn.Module):
         if wanted == 2 and not all(map(_plain, given if given[1] is call.args[1] else given[:1])):
             return None
         pieces = dict(zip(("value", "other"), given, strict=False))
+        replaced: ast.expr = call
+        parent = function.file.parents[call]
+        if wanted == 1 and isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.Not):
+            template, replaced = _OPPOSITE[template], parent
         message = f"TorchScript does not see what `{call.func.id}` tests; write `{preview(template, pieces)}`"
-        return self.finding(call, message, Replace(call, template, pieces))
+        return self.finding(call, message, Replace(replaced, template, pieces))
 
 
 def _body(function: Function, parameters: int) -> list[ast.stmt]:
@@ -185,7 +191,7 @@ def _none_test(node: ast.expr, name: str) -> str | None:
     against = node.comparators[0]
     if len(node.ops) != 1 or not isinstance(against, ast.Constant) or against.value is not None:
         return None
-    return {ast.IsNot: "{value} is not None", ast.Is: "{value} is None"}.get(type(node.ops[0]))
+    return {ast.IsNot: _IS_GIVEN, ast.Is: _IS_NONE}.get(type(node.ops[0]))
 
 
 def _choice(function: Function, tests: dict[str, str]) -> str | None:
@@ -212,7 +218,7 @@ def _choice(function: Function, tests: dict[str, str]) -> str | None:
     else:
         form = _none_test(test, value)
     names = [n.id if isinstance(n, ast.Name) else "" for n in (first, second)]
-    if form != "{value} is not None" or names != [value, other]:
+    if form != _IS_GIVEN or names != [value, other]:
         return None
     return "{value} if {value} is not None else {other}"
 

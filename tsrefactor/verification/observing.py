@@ -43,7 +43,7 @@ class _Budget:
 
 
 class EagerRuns:
-    """The eager runs of one case: its own inputs in the mode as built, and what `extend` adds.
+    """The eager runs of one case: its own inputs in the mode as built, with `run`, and what `extend` adds.
 
     ``repeated``: all of them on a second build, which tells what varies from run to run; else only those that `repeat`
     is asked for. ``coverage`` says what was generated. Raises EagerError where the case does not run.
@@ -53,20 +53,26 @@ class EagerRuns:
         self._case, self._is_user_file, self._repeated = case, is_user_file, repeated
         self._model = EagerModel(case, is_user_file)
         self._calls = given_calls(case, is_user_file)
+        self.example = self._calls[0].inputs
         self.training = self._model.training
+        self.observations: list[Observation] = []
+        self._again_on = 0  # so many of them
+        self._varying: set[tuple[str, str]] = set()
+        self._refused: list[tuple[str, str]] = []
+        self._gradients: dict[str, str] = {}
+        self._notes: list[str] = []
+        self.coverage = ""
+
+    def run(self) -> None:
+        """Runs the case's own inputs."""
         began = time.monotonic()
-        self.observations = [self._model.observe_given(wanted, self.training) for wanted in self._calls]
+        self.observations += [self._model.observe_given(wanted, self.training) for wanted in self._calls]
         self._seconds = (time.monotonic() - began) / len(self._calls)
         if self._seconds > SLOW:
             self._calls[0].times = FEWER_CALLS
-        self._asked: list[Observation] = []
-        self._varying: set[tuple[str, str]] = set()
-        if repeated:
-            self.repeat(*self.observations)
-        self._refused: list[tuple[str, str]] = []
-        self._gradients: dict[str, str] = {}
-        self._notes = _custom_objects(self.observations)
-        self.coverage = ""
+        if self._repeated:
+            self.repeat(self.observations[-1])
+        self._notes += _custom_objects(self.observations)
 
     def extend(self) -> list[Observation]:
         """Runs generated inputs and the other mode, and backward; returns the new observations."""
@@ -77,18 +83,18 @@ class EagerRuns:
         more += _observe_other_mode(self._model, known, budget, slow, self._refused, self._notes)
         self.observations += more
         if self._repeated:
-            self.repeat(*more)
+            self.repeat(self.observations[-1])
         trainings = list(dict.fromkeys(seen.training for seen in self.observations))[: 1 if slow else 2]
         unsteady = {seen.training for seen in self.observations if not seen.stable and not seen.call.generated}
         self._gradients = gradient_digests(self._model, self._calls, trainings, unsteady)
         return more
 
-    def repeat(self, *seen: Observation) -> None:
-        """Runs those of `observations` once more on a second build, and marks those that vary as not stable."""
-        left = [one for one in self.observations if not any(one is asked for asked in self._asked)]
-        new = [one for one in seen if any(one is other for other in left)]
-        self._asked += new
-        self._varying |= _mark_unstable(self._again, new)
+    def repeat(self, seen: Observation) -> None:
+        """Runs this one of `observations`, and those before it, once more on a second build, and marks those that vary
+        as not stable."""
+        at = next((n for n, one in enumerate(self.observations, 1) if one is seen), 0)
+        self._varying |= _mark_unstable(self._again, self.observations[self._again_on : at])
+        self._again_on = max(self._again_on, at)
 
     @cached_property
     def _again(self) -> EagerModel:
@@ -96,11 +102,10 @@ class EagerRuns:
 
     def _observe_variations(self, budget: _Budget) -> tuple[list[Observation], str]:
         found: list[Observation] = []
-        example = self._calls[0].inputs
-        groups = variations(example)
+        groups = variations(self.example)
         sized = tried = 0
         for group in groups:
-            expected = self._seconds * max(size_of(v.inputs) for v in group) / max(size_of(example), 1)
+            expected = self._seconds * max(size_of(v.inputs) for v in group) / max(size_of(self.example), 1)
             if budget.spent(expected) or len(found) >= VARIATION_COUNT:
                 continue
             tried += 1

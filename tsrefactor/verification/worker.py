@@ -9,7 +9,7 @@ import torch
 
 from ..cases import ModelCase
 from ..vocabulary import Target, Verdict
-from .eager import EagerModel, Observation, given_calls
+from .eager import EagerModel, Observation
 from .errors import EagerError, user_files
 from .generality import Generality
 from .observing import EagerRuns
@@ -31,19 +31,20 @@ def examine(case: ModelCase, target: str, thorough: bool, source: tuple[str, ...
 
 
 def examine_in_steps(
-    case: ModelCase, target: str, thorough: bool, source: tuple[str, ...], draft: bool = False
+    case: ModelCase, target: str, thorough: bool, source: tuple[str, ...], draft: bool = False, bare: bool = False
 ) -> Iterator[Examination]:
     """Yields what `examine` returns, last; before that the quick examination, where it passes and more follows.
 
     ``draft``: the source is a rewritten one, held against the fingerprint of the original, which tells what varies from
-    run to run. So eager runs are repeated only where the target differs from them.
+    run to run. So eager runs are repeated only where the target differs from them. ``bare``: a script that does not
+    compile is told at once, with neither diagnosis nor fingerprint.
     """
     began = time.monotonic()
     is_user_file = user_files(source)
     torch.set_num_threads(1)
     try:
         with torch.enable_grad():
-            examination = yield from _prove(case, Target(target), thorough, is_user_file, draft)
+            examination = yield from _prove(case, Target(target), thorough, is_user_file, draft, bare)
     except EagerError as error:
         key = Target.TRACE.value if target == Target.TRACE else Target.SCRIPT.value
         examination = Examination({key: error.verdict})
@@ -52,16 +53,20 @@ def examine_in_steps(
 
 
 def _prove(
-    case: ModelCase, target: Target, thorough: bool, is_user_file: Callable[[str], bool], draft: bool
+    case: ModelCase, target: Target, thorough: bool, is_user_file: Callable[[str], bool], draft: bool, bare: bool
 ) -> Generator[Examination, None, Examination]:
     runs = EagerRuns(case, is_user_file, repeated=not draft)
-    example = runs.observations[0].call.inputs
 
     def build() -> EagerModel:
         model = EagerModel(case, is_user_file)
-        model.materialise(example)
+        model.materialise(runs.example)
         return model
 
+    if bare and target is Target.SCRIPT:
+        verdict = compiles(build().module)
+        if not verdict.passed:
+            return Examination({target.value: verdict})
+    runs.run()
     prover = Prover(list(runs.observations), runs.training, is_user_file, build, runs.repeat)
     verdicts: dict[str, Verdict] = {}
     more: list[Observation] | None = None
@@ -108,30 +113,13 @@ def _prove(
     return examination(failure, None)
 
 
-def passes(case: ModelCase, target: str, source: tuple[str, ...]) -> Examination:
-    """A quick examination of a draft, where only its verdicts are asked for: what does not compile is not run."""
-    torch.set_num_threads(1)
-    is_user_file = user_files(source)
-    if target == Target.SCRIPT:
-        try:
-            with torch.enable_grad():
-                model = EagerModel(case, is_user_file)
-                model.materialise(given_calls(case, is_user_file)[0].inputs)
-        except EagerError as error:
-            return Examination({Target.SCRIPT.value: error.verdict})
-        verdict = compiles(model.module)
-        if not verdict.passed:
-            return Examination({Target.SCRIPT.value: verdict})
-    *_, last = examine_in_steps(case, target, False, source, draft=True)
-    return last
-
-
 def fingerprint(case: ModelCase, source: tuple[str, ...]) -> Fingerprint | None:
     """What eager does with a case on all inputs and variations, in both modes; None when it does not run."""
     torch.set_num_threads(1)
     try:
         with torch.enable_grad():
             runs = EagerRuns(case, user_files(source))
+            runs.run()
             runs.extend()
             return runs.fingerprint()
     except EagerError:
