@@ -31,6 +31,7 @@ def model(use=CALLS, other="nn.ReLU()", more=""):
     "text",
     [
         model("x = run(self.layers, x)"),
+        model("try:\n            x = self.layers[0](x)\n        except TypeError:\n            x = -x"),
         model("for layer in filter(None, self.layers):\n            x = layer(x)"),
         model("for layer in self.layers:\n            if layer:\n                x = layer(x)"),
         model("for layer in self.layers:\n            if layer == None:\n                x = x + 1"),

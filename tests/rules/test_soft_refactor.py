@@ -434,6 +434,26 @@ def test_other_layers_keep_a_block_where_it_is(init):
         assert "self.act" in found.message and not found.fixable, layer
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        "class Other(Model):\n    def __init__(self):\n        self.add_module('l1', nn.MSELoss())\n",
+        "def swap(model):\n    model.l1 = nn.MSELoss()\n",
+        "def swap(model, key):\n    setattr(model, key, nn.MSELoss())\n",
+    ],
+)
+def test_a_layer_that_the_file_may_replace_is_not_called_as_a_function(more):
+    text = model(LAYERS.replace(" + self.act(x[i]).sum()", ""), "self.l1 = nn.L1Loss()") + f"\n\n{more}"
+    found = findings(RULE, text, MODULE)[0]
+    assert not found.fixable and found.message.endswith("it calls self.l1")
+
+
+def test_a_layer_of_an_argument_in_parentheses_stays():
+    body = LAYERS.replace("self.act(x[i])", "self.act((x[i]))")
+    (found,) = findings(RULE, model(body, "self.l1 = nn.L1Loss()\nself.act = nn.LeakyReLU(0.2)"), MODULE)
+    assert "parentheses" in found.message and not found.fixable
+
+
 def test_lists_of_tensors_are_passed(tmp_path):
     body = "parts = [self.act(x), self.act(-x)]\nif x.sum() > 0:\n    x = x + parts[0] - parts[1]\nreturn x"
     after = rewritten(RULE, model(body, "self.act = nn.Tanh()"), MODULE).document.text

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .definitions import Class, Function
-from .file import FileFacts
 from .nodes import walk
 
+_REGISTERS = ("add_module", "register_module", "register_buffer", "register_parameter")
 _ANY = ".+"
 _MOST = 12  # names that are worth writing down one by one
 _HARMLESS = ("super", "setattr", "getattr", "hasattr", "isinstance", "type", "id", "print")  # they add nothing unseen
@@ -49,12 +49,27 @@ def pattern(function: Function, node: ast.expr) -> str:
     return _ANY
 
 
-def set_by_name(file: FileFacts, name: str) -> bool:
-    """Whether the file may set the attribute by its name: ``setattr(model, key, value)``."""
+def set_by_name(cls: Class, name: str) -> bool:
+    """Whether the file may set the attribute by its name: ``setattr(model, key, value)``, ``add_module``."""
+    file = cls.file
     if file.mentions("__dict__", "__setattr__"):
         return True
-    calls = [(f, c) for f in file.all_functions if file.mentions("setattr") for c in f.calls("setattr")]
-    return any(len(c.args) < 2 or re.fullmatch(pattern(f, c.args[1]), name) for f, c in calls)
+    if not file.mentions("setattr", *_REGISTERS):
+        return False
+    family = (cls, *cls.ancestors, *cls.subclasses)
+    for function in file.all_functions:
+        for call in function.of(ast.Call):
+            func, given = call.func, call.args
+            if isinstance(func, ast.Attribute) and func.attr in _REGISTERS:
+                given = [func.value, *call.args]
+            elif file.origin(func) != "setattr":
+                continue
+            target, key = [*given, None, None][:2]
+            if isinstance(target, ast.Name) and target.id == function.self_name and function.cls not in family:
+                continue  # an instance of another class
+            if key is None or re.fullmatch(pattern(function, key), name):
+                return True
+    return False
 
 
 def prefix(function: Function, node: ast.expr) -> str:

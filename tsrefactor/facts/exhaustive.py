@@ -50,7 +50,7 @@ def _literals(node: ast.expr) -> _Values:
 def _accepted(cls: Class, name: str, attributes: Attributes) -> _Values | None:
     """The values of an attribute that `__init__` sets and lets through."""
     assigned = [pair for c in attributes.family(cls) for pair in c.assigned.get(name, ())]
-    if len(assigned) != 1 or not attributes.set_by_init(cls, name) or set_by_name(cls.file, name):
+    if len(assigned) != 1 or not attributes.set_by_init(cls, name) or set_by_name(cls, name):
         return None
     [(init, value)] = assigned
     for statement in init.node.body:

@@ -82,7 +82,7 @@ def is_stored_once(cls: Class, attribute: str) -> bool:
             around = cls.file.parents[around]
         if not isinstance(store.value, ast.Name) or store.value.id not in selves or around in family:
             own += 1
-    return own <= 1 and not set_by_name(cls.file, attribute)
+    return own <= 1 and not set_by_name(cls, attribute)
 
 
 def _bindings(init: Function, name: str) -> int:

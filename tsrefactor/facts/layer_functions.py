@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .kept import is_stored_once
 from .layers import LAYERS, FunctionCall, function_call
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class LayerFunction:
 def layer_function(function: Function, call: ast.Call) -> LayerFunction | None:
     """What ``self.layer(…)`` calls, where the class makes the layer once, of literals, and nothing in it is random.
 
-    Such a layer has no parameters and no mode.
+    Nothing else in the file sets it. Such a layer has no parameters and no mode.
     """
     cls, name = function.cls, function.self_attribute(call.func)
     if cls is None or name is None:
@@ -33,6 +34,8 @@ def layer_function(function: Function, call: ast.Call) -> LayerFunction | None:
     if not isinstance(layer, ast.Call) or function.file.origin(layer.func) not in LAYERS:
         return None
     if not all(_is_literal(v) for v in (*layer.args, *(k.value for k in layer.keywords))):
+        return None
+    if not is_stored_once(cls, name):
         return None
     form = function_call(function, layer, call)
     if not isinstance(form, FunctionCall) or "dropout" in form.function:

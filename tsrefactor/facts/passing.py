@@ -223,6 +223,8 @@ class Passing:
         last = max((*call.args, *(k.value for k in call.keywords)), key=lambda a: (a.lineno, a.col_offset))
         if self.function.self_name in self.flow.reads(last) or any(n in self.changes for n in ast.walk(last)):
             raise Unmovable(f"it calls {ast.unparse(call.func)}")
+        if self.file.source.text[self.file.source.span(last)[1] : self.file.source.span(call)[1]].count(")") > 1:
+            raise Unmovable(f"parentheses stand around what {ast.unparse(call.func)} is given")
         self.changes[last] = f"{self.file.source.segment(last)}, {', '.join(layer.settings)}"
 
     def _own(self, node: ast.Attribute, attribute: str, name: str) -> Argument:

@@ -199,8 +199,23 @@ def _lookup(function: Function, node: ast.Subscript | ast.Call) -> _Lookup | Non
 def _holds_functions(file: FileFacts, table: str) -> bool:
     """Whether the file binds a name once, at its top, to a dict of functions: a module would become a child."""
     values = file.assigned.get(table, ())
+    if any(n.id == table and isinstance(n.ctx, ast.Load) and not _is_look(file, n) for n in file.of(ast.Name)):
+        return False  # more may be put in
     held = values[0].values if len(values) == 1 and isinstance(values[0], ast.Dict) else []
-    return bool(held) and all(isinstance(v, ast.Lambda) or _is_function(file, v) for v in held)
+    return bool(held) and all(_is_function(file, v) for v in held)
+
+
+def _is_look(file: FileFacts, table: ast.Name) -> bool:
+    """Whether a read of the table only looks into it."""
+    parent = file.parents[table]
+    match parent:
+        case ast.Subscript():
+            return isinstance(parent.ctx, ast.Load)
+        case ast.Attribute(attr=name):
+            return name in ("get", "keys", "values", "items")
+        case ast.Call(func=ast.Name(id=name)):
+            return name in ("len", "list", "sorted", "tuple")
+    return isinstance(parent, (ast.Compare, ast.For, ast.comprehension, ast.FormattedValue))
 
 
 def _is_function(file: FileFacts, value: ast.expr) -> bool:
