@@ -115,3 +115,21 @@ def test_a_float_start_says_what_becomes_of_half_precision(number, said, tmp_pat
     body = "for i in range(x.size(0)):\n            total += x[i].mean()"
     [finding] = found(tmp_path, LOOP.format(body=body).replace("total = 0", f"total = {number}"))
     assert ("half precision" in (finding.caveat or "")) == said
+
+
+@pytest.mark.parametrize(
+    ("body", "kept", "harmless"),
+    [
+        ("for i in range(n):\n    total = total + x[i]\n{}\ntotal /= n", "outs.append(total)", "n = n + 1"),
+        ("if n:\n    total = total + x\nelse:\n    total -= x\n{}\ntotal *= 2", "keep = total", "keep = x"),
+        ("if n:\n    total = total + x\nelse:\n    {}", "return total, 2", "raise ValueError"),
+        ("{}\nif n:\n    total = total + x\nelse:\n    total -= x", "start = total", "start = x"),
+        ("if n:\n    total = total + x\nelse:\n    {}\n    total -= x", "start = total", "start = x"),
+        ("{}\nfor i in range(n):\n    total = total + x[i]", "start = total", "start = x"),
+    ],
+)
+def test_what_else_keeps_the_number_or_the_sum(body, kept, harmless, tmp_path):
+    head = "    def forward(self, x: torch.Tensor, n: int, outs: list):\n        total = 0\n"
+    for line, fixable in ((kept, False), (harmless, True)):
+        text = "".join(f"        {part}\n" for part in f"{body.format(line)}\nreturn total".split("\n"))
+        assert any(f.fixable for f in found(tmp_path, head + text)) == fixable

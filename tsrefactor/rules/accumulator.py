@@ -145,7 +145,13 @@ def _choice(function: Function, statement: ast.stmt, start: ast.stmt, name: str)
     block, node = function.file.block_of(start), function.file.parents[statement]
     while node is not function.node and node not in block:
         node = function.file.parents[node]
-    return node if isinstance(node, ast.If) and name in function.flow.always_writes([node]) else None
+    if not isinstance(node, ast.If) or name not in function.flow.always_writes([node]):
+        return None
+    # an arm that leaves counts as one that binds: it must not leave with the number
+    for leaving in (n for n in walk(node) if isinstance(n, (ast.Return, ast.Break, ast.Continue))):
+        if not isinstance(leaving, ast.Return) or name in function.flow.reads(leaving):
+            return None
+    return node
 
 
 def _scales(statement: ast.stmt, name: str) -> bool:
@@ -226,10 +232,17 @@ def _refusal(function: Function, name: str, start: ast.Assign, sums: list[ast.st
         return "a nested function reads it"
     in_place = [s for s in sums if isinstance(s, ast.AugAssign)]
     own = {n for s in sums for n in walk(s)}
+    scalings = [s for s in function.of(ast.AugAssign) if _name(s.target) == name and s not in sums]
+    choices = {n for s in sums if (c := _choice(function, s, start, name)) is not None for n in walk(c)}
+    around = {n for s in sums for loop in _around(function, s, start) for n in walk(loop)}
     loops = {n for s in in_place for loop in _around(function, s, start) for n in walk(loop)}
     for node in function.of(ast.Name):
         if node.id != name or not isinstance(node.ctx, ast.Load) or node in own:
             continue
+        if node in choices or (node not in around and start.lineno < node.lineno < sums[0].lineno):
+            return "it is read before something is added"
+        if any(start.lineno < node.lineno < s.lineno for s in scalings):
+            return "what is read before changes in place later"
         parent = file.parents[node]
         if isinstance(parent, ast.Call) and file.origin(parent.func) in ("range", "isinstance", "str"):
             return f"it is used as a number in `{ast.unparse(parent)}`"
