@@ -20,6 +20,11 @@ def model(text: str) -> str:
         "rows = (slice(0, n), slice(n, None))\nx[rows] = 0\nreturn x",
         "for h in (slice(0, n), slice(n, None, 2)):\n    x[h] = 0\nreturn x",
         "for h in (slice(0, n), slice(n, None)):\n    x[h] = 0\nh = 3\nreturn x[h]",
+        "for h in (slice(0, n), slice(n, None)):\n    x[(h, 0)] = 0\nreturn x",
+        "for h in (slice(0, n), slice(n, None)):\n    x[(h)] = 0\nreturn x",
+        "for n in (slice(0, 2), slice(2, None)):\n    x[n] = 0\nreturn x[n]",
+        "y = x[n]\nfor n in (slice(0, 2), slice(2, None)):\n    x[n] = 0\nreturn y",
+        "for h in (slice(0, n), slice(n, None)):\n    cut = lambda t: t[h]\n    x = cut(x)\nreturn x",
     ],
 )
 def test_what_stays(text, tmp_path):
@@ -38,3 +43,13 @@ def test_steps(tmp_path):
     text = "for h in (slice(0, n, 2), slice(1, n, 2)):\n    x[h] = 0\nreturn x"
     new = rewritten(SliceBounds(), source(tmp_path / "model.py", model(text)))
     assert "for h in ((0, n, 2), (1, n, 2)):\n            x[h[0]:h[1]:h[2]] = 0" in new
+
+
+def test_lines_and_comments_stay(tmp_path):
+    text = "rows = [slice(0, n),  # first\n        slice(n, None),  # second\n        ]\nfor h in rows:\n    "
+    text += "x[h, None,\n      [1,\n       2]] = 0\nreturn x"
+    new = rewritten(SliceBounds(), source(tmp_path / "model.py", model(text)))
+    wanted = (
+        text.replace("[slice(0, n),", "((0, n),").replace("slice(n, None)", "(n, None)").replace("     ]", "     )")
+    )
+    assert new == model(wanted.replace("x[h,", "x[h[0]:h[1],"))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.nodes import walk
 from tsrefactor.source.edits import Edit, Replace, verbatim
 from tsrefactor.vocabulary import Target
 
@@ -105,16 +106,19 @@ def _edits(function: Function, listed: ast.Tuple | ast.List) -> list[Edit] | Non
         return None
     [name], [width] = names, widths
     targets = {loop.target for loop in loops}
+    inside = {n for loop in loops for s in loop.body for n in walk(s)}
+    part = ":".join(f"{name}[{i}]" for i in range(width))
     subscripts: dict[ast.Subscript, None] = {}
+    if name in function.flow.captured:
+        return None
     for node in function.of(ast.Name):
         if node.id != name or node in targets:
             continue
         subscript = _subscript(function, node)
-        if subscript is None or not isinstance(node.ctx, ast.Load):
+        if node not in inside or subscript is None or not isinstance(node.ctx, ast.Load):
             return None
         subscripts[subscript] = None
-    part = ":".join(f"{name}[{i}]" for i in range(width))
-    return [*(_sliced(s, name, part) for s in subscripts), *_bounds(listed)]
+    return [*(_sliced(function.file, s, name, part) for s in subscripts), *_bounds(function.file, listed)]
 
 
 def _loops(function: Function, listed: ast.expr) -> list[ast.For]:
@@ -130,21 +134,28 @@ def _loops(function: Function, listed: ast.expr) -> list[ast.For]:
 
 
 def _subscript(function: Function, node: ast.expr) -> ast.Subscript | None:
-    """The subscript of which an expression is an index."""
-    parent = function.file.parents[node]
-    index: ast.AST = node
+    """The subscript of which an expression is an index, in no parentheses: `a:b` cannot stand there."""
+    parent, text = function.file.parents[node], function.file.source.text
+    index: ast.expr = node
     if isinstance(parent, ast.Tuple):
         index, parent = parent, function.file.parents[parent]
+    for part in (node, index):
+        if text[: function.file.source.span(part)[0]].rstrip()[-1] not in "[,":
+            return None
+    if text[function.file.source.span(index)[0]] == "(":
+        return None
     return parent if isinstance(parent, ast.Subscript) and parent.slice is index else None
 
 
-def _sliced(subscript: ast.Subscript, name: str, part: str) -> Edit:
+def _sliced(file: FileFacts, subscript: ast.Subscript, name: str, part: str) -> Edit:
     dims = subscript.slice.elts if isinstance(subscript.slice, ast.Tuple) else [subscript.slice]
-    texts = [part if isinstance(d, ast.Name) and d.id == name else verbatim(ast.unparse(d)) for d in dims]
-    return Replace(subscript, f"{{value}}[{', '.join(texts)}]", {"value": subscript.value})
+    changes = [(d, part) for d in dims if isinstance(d, ast.Name) and d.id == name]
+    return Replace(
+        subscript, _as_written(file, subscript, [(subscript.value, "{value}"), *changes]), {"value": subscript.value}
+    )
 
 
-def _bounds(listed: ast.Tuple | ast.List) -> Iterator[Edit]:
+def _bounds(file: FileFacts, listed: ast.Tuple | ast.List) -> Iterator[Edit]:
     calls = [e for e in listed.elts if isinstance(e, ast.Call)]
     given: list[list[ast.expr | str]] = [["None", *c.args] if len(c.args) == 1 else [*c.args] for c in calls]
     if isinstance(listed, ast.Tuple):
@@ -153,8 +164,18 @@ def _bounds(listed: ast.Tuple | ast.List) -> Iterator[Edit]:
         return
     pairs = [_pair(bounds, f"{i}_") for i, bounds in enumerate(given)]  # a list's elements are of one type
     pieces = {name: piece for _, named in pairs for name, piece in named.items()}
-    comma = "," if len(pairs) == 1 else ""
-    yield Replace(listed, f"({', '.join(text for text, _ in pairs)}{comma})", pieces)
+    text = _as_written(file, listed, [(c, pair) for c, (pair, _) in zip(calls, pairs, strict=True)])[1:-1]
+    yield Replace(listed, f"({text}{',' if len(pairs) == 1 and not text.rstrip().endswith(',') else ''})", pieces)
+
+
+def _as_written(file: FileFacts, node: ast.expr, changes: Sequence[tuple[ast.expr, str]]) -> str:
+    """The template that keeps an expression as its author formatted it, but for these parts of it."""
+    text, (done, end), template = file.source.text, file.source.span(node), ""
+    for part, changed in changes:
+        start, after = file.source.span(part)
+        template, done = template + verbatim(text[done:start]) + changed, after
+    template += verbatim(text[done:end])
+    return template.replace("\n" + " " * file.statement_of(node).col_offset, "\n")
 
 
 def _pair(bounds: Sequence[ast.expr | str], prefix: str) -> tuple[str, dict[str, ast.expr | str]]:
