@@ -35,6 +35,9 @@ def model(body: str) -> str:
     return INIT + "".join(f"        {line}\n" if line else "\n" for line in body.splitlines())
 
 
+UNLIKE = "{}:\n    for i in range(self.count):\n        x = self.pair[i](self.layers[i](x))\n{}\nreturn x"
+
+
 def loop(head: str, *body: str) -> str:
     return model("\n".join([head, *(f"    {line}" for line in body), "return x"]))
 
@@ -131,6 +134,13 @@ def test_two_loops_get_two_names(tmp_path):
     assert "for layer in self.layers:" in after and "for module in self.layers:" in after
 
 
+@pytest.mark.parametrize(("other", "told"), [("pair", True), ("weights", False)])
+def test_containers_that_may_be_unlike(other, told, tmp_path):
+    text = model(UNLIKE.replace("pair", other).format("if k", "else:\n    pass"))
+    (found,) = findings(RULE, source(tmp_path / "model.py", text))
+    assert found.fixable and (found.caveat is not None) == told
+
+
 def test_index_that_is_read_elsewhere_stays(tmp_path):
     file = source(tmp_path / "model.py", loop("for i in range(self.count):", "x = self.layers[i](x) * i"))
     assert rewritten(RULE, file) == loop("for i, layer in enumerate(self.layers):", "x = layer(x) * i")
@@ -143,6 +153,8 @@ def test_index_that_is_read_elsewhere_stays(tmp_path):
         loop("for i in range(self.count):", "x = self.layers[i](x)", "i = i + 1"),
         loop("for i in range(1, k):", "y = self.layers[i](x)").replace("return x", "return y"),
         model("for i in range(self.count):\n    self.layers[i] = None\nreturn x"),
+        model("i = 0\nfor i in range(2):\n    x = self.layers[i](x)\nreturn x + i"),
+        model(UNLIKE.format("try", "except IndexError:\n    pass")),
     ],
 )
 def test_loops_that_cannot_go_over_the_container_are_left_to_module_by_index(text, tmp_path):

@@ -153,8 +153,14 @@ class Loop:
             return f"`{min(changed)}` is assigned in the loop"
         if is_left(self.node.body):
             return "an unrolled loop cannot have `break` or `continue`"
+        if guarded and (read := names & self.function.flow.live_after(self.node)):
+            return f"`{min(read)}` is read after it"  # it goes over all of them now
         unbound = self.unbound_after() if guarded else None
         return f"`{unbound}` is only defined in the loop" if unbound else None
+
+    def are_alike(self, bases: list[ast.expr]) -> bool:
+        """Whether containers are sure to hold equally many modules."""
+        return len(bases) < 2 or bool(set.intersection(*(lengths(self.function, base) for base in bases)))
 
     def unbound_after(self) -> str | None:
         """A name that only the loop defines and that is read after it: behind a guard TorchScript refuses it."""

@@ -9,6 +9,7 @@ from .definitions import Class, Function
 from .filling import is_none
 from .lives import Lives, Unclear
 from .nodes import walk
+from .placement import is_tried
 from .registering import LOOKS
 
 _ASKS = frozenset({"len", "enumerate", "zip", "reversed"})
@@ -69,7 +70,7 @@ class _Uses:
         elif isinstance(parent, ast.Subscript) and parent.value is node and isinstance(parent.ctx, ast.Load):
             yield from self._of(parent, depth if isinstance(parent.slice, ast.Slice) else depth + 1)
         elif isinstance(parent, ast.Call) and parent.func is node:
-            if self._is_tried(parent):
+            if is_tried(function, parent):
                 raise Elsewhere  # a None that is called may be meant
         elif isinstance(parent, ast.Call) and (origin := function.file.origin(parent.func)) in _ASKS:
             if node not in parent.args:
@@ -91,13 +92,6 @@ class _Uses:
     def _is_appended(self, append: ast.Attribute) -> bool:
         call = self.function.file.parents[append]
         return isinstance(call, ast.Call) and call.func is append and len(call.args) == 1
-
-    def _is_tried(self, node: ast.AST) -> bool:
-        while node is not self.function.node:
-            node = self.function.file.parents[node]
-            if isinstance(node, ast.Try):
-                return True
-        return False
 
     def _in_loop(self, call: ast.Call, at: int, origin: str, depth: int) -> Iterator[ast.Compare]:
         """The same for what a loop over ``enumerate``, ``zip`` or ``reversed`` gives names."""

@@ -31,6 +31,15 @@ def is_elif(file: FileFacts, statement: ast.stmt) -> bool:
     return file.source.segment(statement).startswith("elif")
 
 
+def is_tried(function: Function, node: ast.AST) -> bool:
+    """Whether a node stands in a ``try``, which may wait for what it raises."""
+    while node is not function.node:
+        node = function.file.parents[node]
+        if isinstance(node, ast.Try):
+            return True
+    return False
+
+
 def only_eager(file: FileFacts, node: ast.AST) -> bool:
     """Whether a node stands where TorchScript only parses: under ``if not torch.jit.is_scripting():``."""
     while not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):

@@ -12,6 +12,7 @@ from tsrefactor.facts.loop_edits import around_body, holds_modules
 from tsrefactor.facts.module_loops import Loop, NotInOrder, container_kind, element_name, in_order
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
+from tsrefactor.facts.placement import is_tried
 from tsrefactor.source.edits import Edit, Replace
 from tsrefactor.source.excerpt import is_commented
 from tsrefactor.vocabulary import Target
@@ -156,6 +157,9 @@ class ModuleIndex(Rule):
         held, index = _held(loop), loop.index
         assert index is not None
         names = {base: name for name, base in held.items() if base in used}
+        alike = loop.are_alike([s[0].value for s in used.values()] + ([loop.numbered] if loop.numbered else []))
+        if not alike and is_tried(function, node):
+            return
         if loop.numbered is not None:
             assert isinstance(node.target, ast.Tuple)
             own = ast.unparse(loop.numbered)
@@ -176,7 +180,10 @@ class ModuleIndex(Rule):
         changes: dict[ast.expr, str] = {s: names[base] for base, subscripts in used.items() for s in subscripts}
         message = f"{_LITERALS}; loop over {' and '.join(f'`{b}`' for b in used)}"
         edits = _rewritten(loop, target, over, changes, guard, len(held))
-        yield self.finding(node, message, *edits, answers=answered)
+        caveat = (
+            None if alike else "where one of them holds fewer modules, the loop ends there; it raised an IndexError"
+        )
+        yield self.finding(node, message, *edits, answers=answered, caveat=caveat)
 
     # -- for m in self.l[1:], in reversed(self.l) --------------------------------------------------------------------
 
