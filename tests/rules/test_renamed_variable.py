@@ -39,6 +39,13 @@ def test_left_alone(tmp_path, body, expected, found):
     assert findings(RenamedVariable(), *about(tmp_path, body, at, expected, found)) == []
 
 
+def test_a_trailing_underscore_is_no_part_of_a_plural(tmp_path):
+    body = "ids_ = x\nif n:\n    ids_ = [x]  # at\n    return ids_[0]\nreturn ids_"
+    assert "ids_list = [x]" in rewritten(
+        RenamedVariable(), *about(tmp_path, body, "ids_ = [x]", "Tensor", "List[Tensor]", variable="ids_")
+    )
+
+
 def test_no_keyword_is_a_name(tmp_path):
     body = "a = x\nif n:\n    a = [x]  # at\n    return a[0]\nreturn a"
     assert "a_list = [x]" in rewritten(

@@ -327,8 +327,8 @@ def unfinished(result: Result) -> list[str]:
 
 def case_task(options: Options, name: str, target: Target, draft: Draft, thorough: bool, bare: bool = False) -> Task:
     """The task that examines one case with a draft's text. ``bare``: only whether it passes is asked for."""
-    source = tuple(map(str, options.source))
-    arguments = {"target": target.value, "thorough": thorough, "source": source, "draft": True, "bare": bare}
+    source, rewritten = tuple(map(str, options.source)), bool(draft.overlay)
+    arguments = {"target": target.value, "thorough": thorough, "source": source, "draft": rewritten, "bare": bare}
     function = "tsrefactor.verification.worker:examine_in_steps"
     return examination_task(options, function, name, arguments, draft.overlay)
 

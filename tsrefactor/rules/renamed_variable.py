@@ -145,6 +145,7 @@ def _renamed(function: Function, diagnosis: Diagnosis) -> tuple[list[ast.Name], 
     if None in nodes:
         return None
     taken = function.flow.local_names | function.flow.reads(function.node.body)
-    plural = f"{name}_list" if name.endswith("s") else f"{name}s"
-    new = fresh(taken, *((plural, f"{name}_list") if type_.startswith(_SEVERAL) else (f"new_{name}",)))
+    stem = name.rstrip("_") or name
+    plural = f"{stem}_list" if stem.endswith("s") else f"{stem}s"
+    new = fresh(taken, *((plural, f"{stem}_list") if type_.startswith(_SEVERAL) else (f"new_{name}",)))
     return sorted((n for n in nodes if n is not None), key=lambda n: (n.lineno, n.col_offset)), new
