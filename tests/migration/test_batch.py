@@ -465,3 +465,25 @@ def test_none_that_ran_as_a_tensor_is_told_though_the_code_then_does_not_compile
     assert cases["a"].status is Status.MIGRATED
     assert "y: Optional[torch.Tensor] = None" in text
     assert "z: Optional[torch.Tensor] = None" in text
+
+
+def test_where_other_inputs_do_not_end_what_was_proven_of_the_own_stands(migrated):
+    cases, text = migrated(
+        """
+        import time
+
+        class A(nn.Module):
+            @torch.jit.unused
+            def wait(self) -> None:
+                time.sleep(600)
+
+            def forward(self, x):
+                if self.training:
+                    self.wait()
+                return x + x.nelement()
+        """,
+        "yield case('a', 'A', x)\n",
+        seconds=3.0,
+    )
+    assert cases["a"].status is Status.MIGRATED and "x + x.numel()" in text
+    assert any(note.startswith("only its own inputs were compared") for note in cases["a"].notes)

@@ -61,7 +61,7 @@ def eager(path: Path, text: str, example: Example) -> Fingerprint:
     from tsrefactor.verification.worker import fingerprint
 
     path.write_text(text, encoding="utf-8")
-    return forked(fingerprint, case_of(path, example), (str(path.parent),))
+    return forked(lambda: list(fingerprint(case_of(path, example), (str(path.parent),)))[-1])
 
 
 def observe(path: Path, text: str, example: Example) -> Observations:

@@ -190,10 +190,10 @@ class CaseLoop:
         tasks = [self.attempt(draft)]
         if not self.original_is_thorough:
             arguments = {"source": tuple(map(str, self.options.source))}
-            function, limits = "tsrefactor.verification.worker:fingerprint", tasks[0]
-            tasks.append(Task(function, self.name, arguments, {}, limits.seconds, limits.memory_gib))
+            function = "tsrefactor.verification.worker:fingerprint"
+            tasks.append(examination_task(self.options, function, self.name, arguments))
         new, *old = yield tasks
-        for note in unfinished(new):
+        for note in (note for result in (new, *old) for note in unfinished(result)):
             self._note(note)
         if old:
             if old[0].value is None:

@@ -113,14 +113,16 @@ def _prove(
     return examination(failure, None)
 
 
-def fingerprint(case: ModelCase, source: tuple[str, ...]) -> Fingerprint | None:
-    """What eager does with a case on all inputs and variations, in both modes; None when it does not run."""
+def fingerprint(case: ModelCase, source: tuple[str, ...]) -> Iterator[Fingerprint | None]:
+    """Yields what eager does with a case on its own inputs, then on all variations as well, and in both modes; None
+    where it does not run."""
     torch.set_num_threads(1)
     try:
         with torch.enable_grad():
             runs = EagerRuns(case, user_files(source))
             runs.run()
+            yield runs.fingerprint()
             runs.extend()
-            return runs.fingerprint()
+            yield runs.fingerprint()
     except EagerError:
-        return None
+        yield None
