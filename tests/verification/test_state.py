@@ -61,6 +61,16 @@ def test_changed_tells_a_stateless_call_from_others():
         assert not state.changed()
 
 
+def test_what_was_rebound_is_named():
+    module = Stateful()
+    state = ModuleState(module)
+    module.norm.weight.data.mul_(2)
+    assert state.rebound() == set()
+    module.calls, module.table, module.norm.extra = 1, torch.zeros(2), 2
+    module.seen.append(1)
+    assert state.rebound() == {"calls", "table", "extra", "seen"}
+
+
 def test_a_resized_buffer_gets_its_size_back():
     module = Stateful()
     state = ModuleState(module)

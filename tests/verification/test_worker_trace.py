@@ -56,6 +56,42 @@ class Counter(nn.Module):
         return x * self.calls
 
 
+class RunningMean(nn.Module):
+    """The first call of several on one input makes of it what all others give again."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(6))
+        self.empty = True
+
+    def forward(self, x):
+        seen = x.mean(0)
+        if not self.empty:
+            self.mean = self.mean * 0.5 + seen * 0.5
+        else:
+            self.mean = seen
+            self.empty = False
+        return x - self.mean
+
+
+class RunningMeanInPlace(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(6))
+
+    def forward(self, x):
+        self.mean.mul_(0.5).add_(x.mean(0))
+        return x - self.mean
+
+
+class LastMask(nn.Module):
+    """What it keeps, no later call reads."""
+
+    def forward(self, x):
+        self.mask = x > 0
+        return x * self.mask
+
+
 class LocalFunction(nn.Module):
     """A local function: TorchScript has none, a trace does not see it."""
 
@@ -131,6 +167,17 @@ def test_what_the_tracer_refuses_is_a_compile_error():
 def test_a_counter_is_wrong_on_the_example_itself():
     result = examined(Counter, Inputs(X), target="trace")
     assert outcome(result) == "mismatch" and result.verdicts["trace"].input == "example"
+
+
+def test_what_a_call_leaves_for_the_next_is_told_by_calls_on_other_values():
+    result = examined(RunningMean, Inputs(X), target="trace", thorough=True)
+    verdict = result.verdicts["trace"]
+    assert outcome(result) == "baked" and verdict.input == "calls in a row on other values"
+    assert verdict.line == line_of(__file__, "self.mean = seen")
+    assert "`self.mean`, which a later call reads" in verdict.message
+    assert examined(RunningMean, Inputs(X), thorough=True).passed
+    assert examined(RunningMeanInPlace, Inputs(X), target="trace", thorough=True).passed
+    assert examined(LastMask, Inputs(X), target="trace", thorough=True).passed
 
 
 def test_any_takes_the_trace_where_script_fails():

@@ -30,21 +30,31 @@ EXAMPLE_CALLS = 3  # the profiling executor specialises after the first ones
 
 @dataclass
 class Call:
-    """What to call a model with, and how often in a row."""
+    """What to call a model with, and how often in a row.
+
+    ``then``: the inputs of further calls, each of which meets the model as the one before it left it.
+    """
 
     label: str
     inputs: Inputs
     generated: bool = False
     times: int = 1
+    then: tuple[Inputs, ...] = ()
+
+    @property
+    def rounds(self) -> list[Inputs]:
+        """The inputs of all its calls, in turn."""
+        return [self.inputs] * self.times + list(self.then)
 
 
 @dataclass
 class Observation:
     """What eager gave for one call of a module as it was built, in one mode.
 
-    ``outputs``: leaves, per repetition. ``modes``: train mode per submodule. ``random``: a global generator was
+    ``outputs``: leaves, per round of the call. ``modes``: train mode per submodule. ``random``: a global generator was
     drawn from. ``mapping``: a mapping is among the outputs. ``inputs``: digest of given inputs after the last call,
-    which may have updated them; empty for generated ones. ``stable``: a second build and run gave the same bits.
+    which may have updated them; empty for generated ones. ``stateful``: several calls in a row were made, and the first
+    of them changed something of the model. ``stable``: a second build and run gave the same bits.
     """
 
     call: Call
@@ -55,6 +65,7 @@ class Observation:
     random: bool
     mapping: bool
     inputs: str
+    stateful: bool
     stable: bool = True
 
     @property
@@ -126,10 +137,10 @@ class EagerModel:
         assert self._state is not None
         modes = modes_of(self.module)
         outputs: list[list[Leaf]] = []
-        drawn = mapping = False
+        drawn = mapping = stateful = False
         before = self._state if training == self.training and not quiet else ModuleState(self.module)
-        for _ in range(wanted.times):
-            inputs = copied(wanted.inputs)
+        for given in wanted.rounds:
+            inputs = copied(given)
             seed()
             generator = generators()
             began = time.process_time()
@@ -140,11 +151,13 @@ class EagerModel:
             drawn = drawn or generators() != generator
             mapping = mapping or holds_mapping(result)
             outputs.append(leaves(result))
-            if len(outputs) == 1 and wanted.times > 1 and not before.changed():
-                outputs *= wanted.times  # a stateless model gives the same again
-                break
+            if len(outputs) == 1 and wanted.times > 1:
+                stateful = before.changed()
+                if not stateful and not wanted.then:
+                    outputs *= wanted.times  # a stateless model gives the same again
+                    break
         updated = "" if wanted.generated else digest(list(walk([inputs.args, inputs.kwargs])))
-        return Observation(wanted, training, outputs, self._state.buffers(), modes, drawn, mapping, updated)
+        return Observation(wanted, training, outputs, self._state.buffers(), modes, drawn, mapping, updated, stateful)
 
     def _enter(self, example: Inputs, training: bool) -> None:
         """Puts the module back as it was built, in the mode asked for."""

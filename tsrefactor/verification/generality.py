@@ -13,6 +13,7 @@ from ..vocabulary import Outcome, Verdict
 from .baking import Blame
 from .eager import EXAMPLE, Call, EagerModel, Observation
 from .fingerprints import outputs_digest
+from .forgetting import forgotten
 from .search import Search
 from .state import ModuleState
 from .targets import Attempt, Program, Prover
@@ -80,6 +81,8 @@ class Generality:
         for seen in self._observations:
             if time.process_time() > until:
                 break
+            if seen.call.then:
+                continue
             try:
                 again = model.observe(Call(seen.call.label, seen.call.inputs, seen.call.generated), seen.training)
             except Exception:  # what the first call left does not take this input
@@ -99,15 +102,18 @@ class Generality:
         if failure.program is None or failure.seen is None or failure.seen.call.label == EXAMPLE:
             return failure
         called = failure.seen.call.label.endswith(CALLED)
-        if not called and failure.seen.call.generated:
+        in_a_row = bool(failure.seen.call.then)
+        if not called and not in_a_row and failure.seen.call.generated:
             failure = self._smallest(failure, failure.program)
         assert failure.seen is not None
         model = self._build()
         if called:
             model.warm_up(self._example.call.inputs)
         failed = failure.verdict
-        blame = Blame(model, self._example, self._is_user_file)
-        baked = blame.of(failure.seen, self._prover.warnings)
+        if in_a_row:
+            baked = forgotten(model, self._example, self._is_user_file)
+        else:
+            baked = Blame(model, self._example, self._is_user_file).of(failure.seen, self._prover.warnings)
         file, line, told = failed.file, failed.line, failed.message
         if baked is not None:
             file, line, told = baked.file, baked.line, f"{baked.told}: {failed.message}"
@@ -125,7 +131,7 @@ class Generality:
         for seen in (*self._parts(first), *self._observations):
             if time.process_time() > until:
                 break
-            if seen is first or not seen.call.generated or self._distance(seen) >= size:
+            if seen is first or seen.call.then or not seen.call.generated or self._distance(seen) >= size:
                 continue
             other = self._prover.failure(program, seen)
             if other is not None:

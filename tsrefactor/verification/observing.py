@@ -14,13 +14,15 @@ from .eager import Call, EagerModel, Observation, given_calls, mode_name
 from .errors import short
 from .fingerprints import fingerprint, gradient_digests, outputs_digest
 from .results import BUFFERS, INPUTS, Fingerprint
-from .values import digest
+from .values import digest, sizes_of
 from .variations import Variation, size_of, variations
 
 VARIATION_SECONDS = 4.0  # of eager runs on generated inputs, both modes; a second build repeats them
 VARIATION_COUNT = 32
 SLOW = 1.0  # seconds of one run, beyond which the example is called fewer times, and gradients are of one mode
 FEWER_CALLS = 2  # in the mode as built; one in the other
+IN_A_ROW = "calls in a row on other values"
+ROW = 3  # of them after the example
 VARIATION_BYTES = 1 << 30  # of their outputs, which are kept for the comparison
 
 VARYING = "eager results vary from run to run: compared in shape and dtype only"
@@ -78,6 +80,7 @@ class EagerRuns:
         """Runs generated inputs and the other mode, and backward; returns the new observations."""
         budget = _Budget()
         more, self.coverage = self._observe_variations(budget)
+        more += self._observe_row(more, budget)
         known = self.observations + more
         slow = self._seconds > SLOW
         more += _observe_other_mode(self._model, known, budget, slow, self._refused, self._notes)
@@ -118,6 +121,22 @@ class EagerRuns:
         cut = "" if tried == len(groups) else f"; {len(groups) - tried} not tried (limits of time, number and memory)"
         made = f"variations: {len(found) - sized} of values, {sized} of sizes; {tried - len(found)} that eager refuses"
         return found, made + cut
+
+    def _observe_row(self, varied: list[Observation], budget: _Budget) -> list[Observation]:
+        """Calls on other values in a row, where a call leaves something behind: on the example alone, a mean over all
+        calls stays what the first one made of it."""
+        sizes = sizes_of(self.example)
+        others = tuple(seen.call.inputs for seen in varied if sizes_of(seen.call.inputs) == sizes)[:ROW]
+        if not others or not self.observations[0].stateful or budget.spent(self._seconds * len(others)):
+            return []
+        row = Call(IN_A_ROW, self.example, generated=True, then=others)
+        try:
+            seen = self._model.observe(row, self.training)
+        except Exception:  # eager is the judge of what the model takes
+            self._refused.append((mode_name(self.training), row.label))
+            return []
+        budget.add(seen)
+        return [seen]
 
     @property
     def notes(self) -> list[str]:

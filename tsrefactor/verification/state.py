@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import nn
 
 from .values import Leaf, leaves
 
+REGISTRIES = ("_parameters", "_buffers", "_modules")
 CONTAINERS = (list, dict, set, OrderedDict, defaultdict)
 
 
@@ -22,16 +23,16 @@ class ModuleState:
         self._module = module
         self._attributes = [(m, dict(m.__dict__)) for m in module.modules()]
         self._containers = [
-            (value, value.copy())
+            (name, value, value.copy())
             for _, attributes in self._attributes
-            for value in attributes.values()
+            for name, value in attributes.items()
             if type(value) in CONTAINERS
         ]
         tensors = {id(t): t for t in self._tensors()}
         self._values = [(t, t.detach().clone()) for t in tensors.values()]
 
     def _tensors(self) -> Iterator[torch.Tensor]:
-        held = [attributes for _, attributes in self._attributes] + [content for _, content in self._containers]
+        held = [attributes for _, attributes in self._attributes] + [content for _, _, content in self._containers]
         for content in held:
             for value in content.values() if isinstance(content, dict) else content:
                 if isinstance(value, torch.Tensor) and not value.is_meta:
@@ -39,19 +40,23 @@ class ModuleState:
 
     def changed(self) -> bool:
         """Whether anything of it is another object or value than it was; an equal new object counts as another."""
-        return self.rebound() or any(not torch.equal(tensor, value) for tensor, value in self._values)
+        return bool(self.rebound()) or any(not torch.equal(tensor, value) for tensor, value in self._values)
 
-    def rebound(self) -> bool:
-        """Whether an attribute, or an item of a container, is another object than it was."""
-        return any(not _same_items(m.__dict__, attributes) for m, attributes in self._attributes) or any(
-            not _same_items(container, content) for container, content in self._containers
-        )
+    def rebound(self) -> set[str]:
+        """The names of attributes that hold another object than they did, or a container with another item."""
+        found = {name for m, attributes in self._attributes for name in _other_keys(m.__dict__, attributes)}
+        for name, container, content in self._containers:
+            if name in REGISTRIES:
+                found |= _other_keys(container, content)
+            elif not _same_items(container, content):
+                found.add(name)
+        return found
 
     def restore(self) -> None:
         for module, attributes in self._attributes:
             module.__dict__.clear()
             module.__dict__.update(attributes)
-        for container, content in self._containers:
+        for _, container, content in self._containers:
             container.clear()
             container.extend(content) if isinstance(container, list) else container.update(content)
         for tensor, value in self._values:
@@ -65,10 +70,15 @@ class ModuleState:
         return leaves(dict(self._module.named_buffers()))
 
 
+def _other_keys(now: Mapping[str, Any], then: Mapping[str, Any]) -> set[str]:
+    """The keys that one of two dicts lacks, or under which they hold different objects."""
+    return {key for key in now.keys() | then.keys() if key not in now or key not in then or now[key] is not then[key]}
+
+
 def _same_items(now: Any, then: Any) -> bool:
     """Whether two containers of one kind hold the very same objects."""
     if isinstance(then, dict):
-        return now.keys() == then.keys() and all(now[key] is value for key, value in then.items())
+        return not _other_keys(now, then)
     return len(now) == len(then) and all(a is b for a, b in zip(now, then, strict=True))
 
 

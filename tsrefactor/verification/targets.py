@@ -152,7 +152,7 @@ class Prover:
             loaded = torch.jit.load(buffer)
         except Exception as error:
             return self._failed(Outcome.RUN_ERROR, error)
-        failure = self._check("the reloaded program", loaded, self._observations[0], times=1)
+        failure = self._check("the reloaded program", loaded, self._observations[0], rounds=1)
         if failure is None or (failure.values_only and passed.program.draws.differ):
             return Attempt(PASS)
         return failure
@@ -195,20 +195,21 @@ class Prover:
         """What is wrong with a program on the inputs of ``seen``; None where it gives what eager gave."""
         runner = program.fresh()
         set_modes(runner, seen.modes)
-        failure = self._check(program.target.value, runner, seen, times=seen.call.times)
+        failure = self._check(program.target.value, runner, seen)
         if failure is not None and failure.values_only and seen.training and seen.random:
             failure = self._judge_draws(program, seen, failure)
         if failure is not None:
             failure.program, failure.seen = program, seen
         return failure
 
-    def _check(self, target: str, runner: Any, seen: Observation, times: int) -> Attempt | None:
-        """The first failure of ``times`` calls; None when all agree. One in values only gives way to any other."""
+    def _check(self, target: str, runner: Any, seen: Observation, rounds: int | None = None) -> Attempt | None:
+        """The first failure of the call's rounds, or the first so many of them; None when all agree. One in values only
+        gives way to any other."""
         label = self._label(seen)
         apart: Attempt | None = None
-        for expected in seen.outputs[:times]:
+        for expected, inputs in list(zip(seen.outputs, seen.call.rounds, strict=True))[:rounds]:
             try:
-                got = leaves(call(runner, seen.call.inputs))
+                got = leaves(call(runner, inputs))
             except Exception as error:
                 return self._failed(Outcome.RUN_ERROR, error, label)
             found = difference(expected, got, values=seen.stable)
@@ -244,7 +245,7 @@ class Prover:
             runner = copy.deepcopy(code) if program.copied else code
             set_modes(runner, expected.modes)
             label = f"{program.target.value} with dropout off"
-            failing = self._check(label, runner, expected, times=expected.call.times)
+            failing = self._check(label, runner, expected)
             if failing is None:
                 self.note(f"{DRAWS}compared with dropout modules off where they differ")
                 return None
