@@ -11,13 +11,12 @@ from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.family import OutOfSight, ParentCall, delegate, members, method_of_parent, parent_calls
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.names import fresh
+from tsrefactor.facts.sequential_loop import loop_in_place
 from tsrefactor.facts.signatures import has_type_comment
-from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, RenameFunction, Replace
+from tsrefactor.source.edits import InsertAfter, RenameFunction, Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings, kept_arguments, preview
-
-_NOT_ONCE = (ast.BoolOp, ast.IfExp, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
 
 
 def _example(
@@ -192,7 +191,8 @@ class Model(nn.Sequential):
         arguments = [*call.arguments, *(k.value for k in keywords)]
         message = f"TorchScript knows no super(); do what torch.nn.{parent}.forward does: "
         if parent == "Sequential" and len(arguments) == 1:
-            edits = _loop_over_self(function, call.node, arguments[0])
+            assert self_name is not None
+            edits = loop_in_place(function, call.node, arguments[0], self_name, "module")
             if not edits:
                 return self._advice(call, "the call stands where no loop can be put before it", answered)
             return self.finding(call.node, f"{message}loop over `{self_name}`", *edits, answers=answered)
@@ -257,38 +257,6 @@ def _move_body(parent: Function, shared: str) -> tuple[RenameFunction, InsertAft
     signature = f"{parent.node.name}({ast.unparse(parent.node.args)}){returns}"
     template = f"\ndef {{signature}}:\n    return {parent.self_name}.{shared}({arguments})\n"
     return RenameFunction(parent.node, shared), InsertAfter(parent.node, template, {"signature": signature})
-
-
-def _loop_over_self(function: Function, call: ast.Call, value: ast.expr) -> list[Edit]:
-    """What Sequential.forward does, as a loop before the statement; none where the call is not evaluated first."""
-    statement, taken = function.file.statement_of(call), function.flow.local_names
-    module = fresh(taken, "module", "layer")
-    loop = f"for {module} in {function.self_name}:\n    {{name}} = {module}({{name}})\n"
-    if isinstance(statement, ast.Assign) and statement.value is call and len(statement.targets) == 1:
-        target = statement.targets[0]
-        if isinstance(target, ast.Name):
-            first = "" if isinstance(value, ast.Name) and value.id == target.id else "{name} = {value}\n"
-            return [Replace([statement], first + loop, {"name": target.id, "value": value})]
-    if not _evaluated_first(function, call, statement):
-        return []
-    if isinstance(value, ast.Name) and isinstance(statement, ast.Return) and statement.value is call:
-        first, name = "", value.id
-    else:
-        first, name = "{name} = {value}\n", fresh(taken, "out", "output", "result")
-    return [InsertBefore(statement, first + loop, {"name": name, "value": value}), Replace(call, name)]
-
-
-def _evaluated_first(function: Function, call: ast.Call, statement: ast.stmt) -> bool:
-    """Whether the statement always evaluates the call, and nothing with an effect before it."""
-    if not isinstance(statement, (ast.Assign, ast.Return, ast.Expr, ast.AugAssign)):
-        return False
-    around: list[ast.AST] = [call]
-    while around[-1] is not statement:
-        around.append(function.file.parents[around[-1]])
-    if any(isinstance(n, _NOT_ONCE) for n in around):
-        return False
-    apart = {*around, *ast.walk(call)}
-    return all(n in apart or not isinstance(n, ast.Call) or function.flow.is_pure(n) for n in ast.walk(statement))
 
 
 _DROPOUT = "({0}, self.p, self.training"

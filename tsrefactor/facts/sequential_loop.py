@@ -1,0 +1,62 @@
+"""Who makes a Sequential, and what its forward does, as a loop in the place of its call."""
+
+from __future__ import annotations
+
+import ast
+
+from tsrefactor.source.edits import Edit, InsertBefore, Replace
+
+from .definitions import Function
+from .filling import values_of
+from .names import fresh
+
+SEQUENTIAL = "torch.nn.Sequential"
+_NOT_ONCE = (ast.BoolOp, ast.IfExp, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
+
+
+def loop_in_place(function: Function, call: ast.Call, value: ast.expr, container: str, module: str) -> list[Edit]:
+    """A loop over ``container``, before the statement or in its place, that gives ``value`` to its modules; no edits
+    where the statement does not evaluate the call first. ``module``: what to call one of them."""
+    statement, taken = function.file.statement_of(call), function.flow.local_names
+    module = fresh(taken, module, "module", "layer")
+    loop = f"for {module} in {container}:\n    {{name}} = {module}({{name}})\n"
+    if isinstance(statement, ast.Assign) and statement.value is call and len(statement.targets) == 1:
+        target = statement.targets[0]
+        if isinstance(target, ast.Name):
+            first = "" if isinstance(value, ast.Name) and value.id == target.id else "{name} = {value}\n"
+            return [Replace([statement], first + loop, {"name": target.id, "value": value})]
+    if not _evaluated_first(function, call, statement):
+        return []
+    if isinstance(value, ast.Name) and isinstance(statement, ast.Return) and statement.value is call:
+        first, name = "", value.id
+    else:
+        first, name = "{name} = {value}\n", fresh(taken, "out", "output", "result")
+    return [InsertBefore(statement, first + loop, {"name": name, "value": value}), Replace(call, name)]
+
+
+def _evaluated_first(function: Function, call: ast.Call, statement: ast.stmt) -> bool:
+    """Whether the statement always evaluates the call, and nothing with an effect before it."""
+    if not isinstance(statement, (ast.Assign, ast.Return, ast.Expr, ast.AugAssign)):
+        return False
+    around: list[ast.AST] = [call]
+    while around[-1] is not statement:
+        around.append(function.file.parents[around[-1]])
+    if any(isinstance(n, _NOT_ONCE) for n in around):
+        return False
+    apart = {*around, *ast.walk(call)}
+    return all(n in apart or not isinstance(n, ast.Call) or function.flow.is_pure(n) for n in ast.walk(statement))
+
+
+def makers(function: Function, node: ast.expr) -> list[tuple[Function, ast.Call]] | None:
+    """The calls that make the Sequential of an attribute; None where the file does not show that it always is one, or
+    where one of them makes those of several attributes."""
+    attribute, cls = function.self_attribute(node), function.cls
+    if attribute is None or cls is None:
+        return None
+    family = (cls, *cls.ancestors, *cls.subclasses)
+    values = [(m, v) for c in family for m, v in values_of(c, attribute)]
+    found = [(m, v) for m, v in values if isinstance(v, ast.Call) and m.file.origin(v.func) == SEQUENTIAL]
+    direct = {id(v) for c in family for _, v in c.assigned.get(attribute, ())}
+    if not values or len(found) < len(values) or any(id(v) not in direct for _, v in found):
+        return None
+    return found

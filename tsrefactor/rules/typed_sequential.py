@@ -1,0 +1,129 @@
+"""typed-sequential."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tsrefactor.facts.definitions import Function
+from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.module_loops import container_kind
+from tsrefactor.facts.sequential_loop import SEQUENTIAL, makers
+from tsrefactor.facts.types import Type
+from tsrefactor.source.edits import Edit, InsertBefore, Replace, verbatim
+from tsrefactor.vocabulary import Target
+
+from .base import Example, Finding, Rule, Settings
+
+_NAME = "TupleSequential"
+_CLASS = """\
+class TupleSequential({parent}):
+    def forward(self, input: {annotation}):
+        for module in self:
+            input = module(input)
+        return input
+
+
+"""
+_HEAD = """\
+from typing import Tuple
+
+import torch
+from torch import nn
+
+
+class Gate(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, pair: Tuple[torch.Tensor, torch.Tensor]):
+        x, mask = pair
+        return self.fc(x) * mask, mask
+
+
+"""
+_MODEL = """\
+class Model(nn.Module):
+    def __init__(self, depth=2):
+        super().__init__()
+        self.blocks = {made}(*[Gate() for _ in range(depth)])  # in order
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor):
+        x, _ = self.blocks((x.relu(), mask))
+        return x
+"""
+
+
+class TypedSequential(Rule):
+    """Derive a class of `nn.Sequential` that takes a tuple.
+
+    TorchScript compiles the forward of `nn.Sequential` for a tensor, whether it is called or not. That fails where its
+    modules pass on a tuple such as `(x, mask)`. A class that derives from it, with the same forward, says what it
+    takes; eager, state_dict keys and hooks stay.
+
+    Left alone: a Sequential that is made in another file, or by a method, and tuples of which a type is not known.
+
+    Source: torch/nn/modules/container.py, whose `forward(self, input)` has no annotation.
+    """
+
+    name = "typed-sequential"
+    targets = frozenset({Target.SCRIPT})
+    answers = frozenset({"argument-type"})
+    examples = [
+        Example(
+            before=_HEAD + _MODEL.format(made="nn.Sequential"),
+            after=_HEAD
+            + _CLASS.format(parent="nn.Sequential", annotation="Tuple[torch.Tensor, torch.Tensor]")
+            + _MODEL.format(made="TupleSequential"),
+            inputs="[(torch.randn(2, 4), torch.ones(2, 1)), (torch.randn(3, 4), torch.zeros(3, 4))]",
+            breaks=Target.SCRIPT,
+            error="expects Tuple|type 'Tuple",
+        ),
+    ]
+
+    def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
+        if not file.mentions("Sequential"):
+            return
+        for function in file.functions:
+            for call in function.of(ast.Call) if function.cls is not None else ():
+                if len(call.args) != 1 or call.keywords or container_kind(function, call.func) != SEQUENTIAL:
+                    continue
+                given = function.type_of(call.args[0])
+                found = self._derived(function, call, given) if given.name == "Tuple" else None
+                if found is not None:
+                    yield found
+                    return  # the next one in the next round, which may be of the same class
+
+    def _derived(self, function: Function, call: ast.Call, given: Type) -> Finding | None:
+        """A class of its own for the Sequential."""
+        file, made_by = function.file, makers(function, call.func)
+        if made_by is None or any(method.file is not file for method, _ in made_by):
+            return None
+        try:
+            annotation, needed = file.spell_type(given)
+        except ValueError:
+            return None
+        parent, imports = file.spell(SEQUENTIAL)
+        text = _CLASS.format(parent=parent, annotation=annotation)
+        name = _class_name(file, text)
+        edits: list[Edit] = [Replace(made.func, name) for _, made in made_by]
+        if name not in file.module_names:
+            first = min((file.top_level_of(method.node) for method, _ in made_by), key=lambda s: s.lineno)
+            edits.append(InsertBefore(first, verbatim(text.replace(_NAME, name))))
+        message = f"TorchScript's Sequential takes a tensor, and is given a tuple; make a `{name}`, which takes one"
+        return self.finding(call, message, *edits, imports=needed | imports)
+
+
+def _class_name(file: FileFacts, text: str) -> str:
+    """The name of the class with that text: of the one that the file has, or a free one."""
+    for number in range(1, len(file.module_names) + 2):
+        name = _NAME if number == 1 else f"{_NAME}{number}"
+        existing = file.class_named(name)
+        if existing is not None and f"{ast.unparse(existing.node)}" == ast.unparse(
+            ast.parse(text.replace(_NAME, name))
+        ):
+            return name
+        if name not in file.module_names:
+            return name
+    raise AssertionError  # more names than there are
