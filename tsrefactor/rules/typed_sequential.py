@@ -50,8 +50,8 @@ class Model(nn.Module):
         self.blocks = {made}(*[Gate() for _ in range(depth)])  # in order
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor):
-        x, _ = self.blocks((x.relu(), mask))
-        return x
+        y, _ = self.blocks((x.relu(), mask))
+        return y
 """
 
 
