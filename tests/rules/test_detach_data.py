@@ -18,11 +18,22 @@ WRITTEN = {
     "x.data": "x.detach()",
 }
 
+# What is changed in place is another tensor by then.
+SUMS = {
+    "total = torch.sum(x.data) / 3\ntotal /= 2\nreturn x * total": "torch.sum(x.detach()) / 3",
+    "peak = x.data.abs().max()\npeak.mul_(2)\nreturn x * peak": "x.detach().abs()",
+}
+
 
 @pytest.mark.parametrize("written", WRITTEN)
 def test_what_is_written(written):
     after = rewritten(RULE, model(f"return {written}", INIT)).document.text
     assert f"return {WRITTEN[written]}\n" in after
+
+
+@pytest.mark.parametrize("body", SUMS)
+def test_sums_of_values(body):
+    assert SUMS[body] in rewritten(RULE, model(body, INIT)).document.text
 
 
 @pytest.mark.parametrize(
@@ -32,6 +43,7 @@ def test_what_is_written(written):
         "x.data[0] = 1\nreturn x",
         "x.data[:, 0].view(-1).fill_(1)\nreturn x",
         "x.data += 1\nreturn x",
+        "y = self.norm(x.data)\ny /= 2\nreturn x",
         "y = x.data\ny.mul_(2)\nreturn x",
         "y = x.data.view(-1)\ny[0] = 1\nreturn x",
         "assert x.data.dim() == 4\nreturn x",

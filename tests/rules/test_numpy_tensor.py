@@ -58,6 +58,13 @@ def test_an_empty_array_may_raise(tmp_path, end, presumed):
     assert [f.presumed for f in findings(NumpyTensor(), file)] == [presumed]
 
 
+@pytest.mark.parametrize(("shape", "fits"), [("(1, k, k)", True), ("[k]", False), ("x.shape", False)])
+def test_a_triangle_of_a_shape_with_a_name(tmp_path, shape, fits):
+    body = "torch.from_numpy(np.triu(np.ones(shape), k=1).astype('uint8'))"
+    text = BODY.format(body).replace("        return", f"        shape = {shape}\n        return")
+    assert bool(findings(NumpyTensor(), source(tmp_path / "model.py", text))) is fits
+
+
 def test_a_global_stays_an_array(tmp_path):
     body = "torch.from_numpy(mask)"
     text = BODY.format(body).replace(

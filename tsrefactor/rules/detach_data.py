@@ -16,6 +16,8 @@ from .base import Example, Finding, Rule, Settings, shortened
 _SIZES = frozenset("shape size numel nelement new_zeros new_ones new_empty new_full new_tensor".split())
 _FIXED = frozenset("dim ndim ndimension dtype device is_cuda type new layout requires_grad".split())
 """What a trace keeps anyway: it is the same for every input of a trace, or frozen without `.data`, too."""
+_NEW = frozenset("sum mean prod max min norm std var abs exp log sqrt pow argmax argmin sort topk cumsum clone".split())
+"""What gives tensors with values of their own: what happens to these is nothing to the one that they are made of."""
 _ALIKE = frozenset("type_as view_as expand_as reshape_as".split())
 _HEAD = "import torch\n\n\nclass Model(torch.nn.Module):\n"
 
@@ -117,6 +119,9 @@ def _is_updated(function: Function, node: ast.expr) -> bool:
     while isinstance(parents[top], (ast.Attribute, ast.Subscript, ast.Call)):
         user = parents[top]
         assert isinstance(user, ast.expr)
+        if isinstance(user, ast.Call) and isinstance(user.func, ast.Attribute) and user.func.attr in _NEW:
+            if user.func is top or function.file.origin(user.func) == f"torch.{user.func.attr}":
+                return False
         if isinstance(user, ast.Call) and user.func is not top:
             break
         if isinstance(user, ast.Subscript) and user.value is not top:

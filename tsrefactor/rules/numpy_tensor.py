@@ -290,7 +290,7 @@ def _triangle(function: Function, call: ast.Call, name: str, dtype: str | None) 
     made = _made(function, call.args[0], dtype)
     if (
         made is None
-        or not _has_two_dimensions(made)
+        or not _has_two_dimensions(function, made)
         or made.around
         or (diagonal and function.type_of(diagonal[0]) != INT)
     ):
@@ -300,9 +300,12 @@ def _triangle(function: Function, call: ast.Call, name: str, dtype: str | None) 
     return made
 
 
-def _has_two_dimensions(made: _Made) -> bool:
+def _has_two_dimensions(function: Function, made: _Made) -> bool:
     """Whether the array surely has two or more: of one, numpy makes a square, and torch raises."""
     shape = made.pieces.get("a0")
+    if isinstance(shape, ast.Name) and not any(p.name == shape.id for p in function.parameters):
+        values = function.types.bindings.values.get(shape.id, ())
+        shape = values[0] if len(values) == 1 and isinstance(values[0], ast.expr) else None
     several = isinstance(shape, (ast.Tuple, ast.List)) and len(shape.elts) > 1
     return not made.after and (made.function == _FILLED["eye"] or several)
 

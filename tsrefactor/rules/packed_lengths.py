@@ -28,16 +28,19 @@ class Model(nn.Module):
 """
 
 
+_INPUTS = "[(torch.rand(2, 5, 4), torch.tensor([3, 2])), (torch.rand(3, 4, 4), torch.tensor([4, 2, 1]))]"
+
+
 def _example(before: str, after: str, error: str) -> Example:
-    inputs = "[(torch.rand(2, 5, 4), torch.tensor([3, 2])), (torch.rand(3, 4, 4), torch.tensor([4, 2, 1]))]"
-    return Example(_HEAD + before, _HEAD + after, inputs, Target.SCRIPT, error=error)
+    return Example(_HEAD + before, _HEAD + after, _INPUTS, Target.SCRIPT, error=error)
 
 
 class PackedLengths(Rule):
     """Give the lengths of packed sequences as the tensor that they are.
 
     `pack_padded_sequence` once took a list or an array of lengths, and makes a tensor of whole numbers on the CPU of
-    it. TorchScript has no numpy, and does not know what `tolist` gives. `pack_padded_sequence(x, lengths.tolist())`
+    it. TorchScript has no numpy, and does not know what `tolist` gives; a trace keeps the example's lengths.
+    `pack_padded_sequence(x, lengths.tolist())`
     becomes `pack_padded_sequence(x, lengths.cpu().long())`, `lengths.cpu().numpy()` becomes `lengths.cpu().long()`, in
     the call or in a variable that only such calls read.
 
@@ -49,7 +52,7 @@ class PackedLengths(Rule):
     """
 
     name = "packed-lengths"
-    targets = frozenset({Target.SCRIPT})
+    targets = frozenset({Target.SCRIPT, Target.TRACE})
     answers = frozenset({"type-hint-needed", "no-attribute-on-type", "arguments-not-valid", "argument-type"})
     examples = [
         _example(
@@ -84,11 +87,31 @@ class PackedLengths(Rule):
 """,
             "has no attribute or method 'numpy'",
         ),
+        # A trace would pack all that it is given by the example's lengths.
+        Example(
+            _HEAD
+            + """\
+    def forward(self, x, lengths):
+        packed = pack_padded_sequence(x, lengths.cpu().numpy(), batch_first=True, enforce_sorted=False)
+        return self.rnn(packed)[1]
+""",
+            _HEAD
+            + """\
+    def forward(self, x, lengths):
+        packed = pack_padded_sequence(x, lengths.cpu().long(), batch_first=True, enforce_sorted=False)
+        return self.rnn(packed)[1]
+""",
+            _INPUTS,
+            Target.TRACE,
+            "baked",
+            settings=Settings(Target.TRACE),
+        ),
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if not file.mentions("pack_padded_sequence"):
             return
+        traced = settings.target is Target.TRACE
         for function in file.functions:
             lengths = [_lengths(c) for c in function.calls(*_PACK)]
             for value in dict.fromkeys(_made(function, given, lengths) for given in lengths):
@@ -97,9 +120,10 @@ class PackedLengths(Rule):
                     continue
                 template = "{lengths}.long()" if _is_on_cpu(value) else "{lengths}.cpu().long()"
                 pieces = {"lengths": tensor}
-                message = f"the lengths need not leave the tensor; write `{preview(template, pieces)}`"
+                why = "a trace keeps the example's lengths" if traced else "the lengths need not leave the tensor"
+                message = f"{why}; write `{preview(template, pieces)}`"
                 presumed = function.type_of(tensor) != TENSOR
-                yield self.finding(value, message, Replace(value, template, pieces), presumed=presumed)
+                yield self.finding(value, message, Replace(value, template, pieces), presumed=presumed, trap=traced)
 
 
 def _lengths(call: ast.Call) -> ast.expr | None:
