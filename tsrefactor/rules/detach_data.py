@@ -119,9 +119,8 @@ def _is_updated(function: Function, node: ast.expr) -> bool:
     while isinstance(parents[top], (ast.Attribute, ast.Subscript, ast.Call)):
         user = parents[top]
         assert isinstance(user, ast.expr)
-        if isinstance(user, ast.Call) and isinstance(user.func, ast.Attribute) and user.func.attr in _NEW:
-            if user.func is top or function.file.origin(user.func) == f"torch.{user.func.attr}":
-                return False
+        if _makes_new(function.file, user, top):
+            return False
         if isinstance(user, ast.Call) and user.func is not top:
             break
         if isinstance(user, ast.Subscript) and user.value is not top:
@@ -136,3 +135,10 @@ def _is_updated(function: Function, node: ast.expr) -> bool:
         return False
     flow = function.flow
     return bool(flow.writes(statement) & flow.mutates(function.node.body))
+
+
+def _makes_new(file: FileFacts, user: ast.expr, tensor: ast.expr) -> bool:
+    """Whether it calls a method of the tensor, or a function of torch for it, of which a new tensor comes."""
+    if not isinstance(user, ast.Call) or not isinstance(user.func, ast.Attribute) or user.func.attr not in _NEW:
+        return False
+    return user.func is tensor or file.origin(user.func) == f"torch.{user.func.attr}"
