@@ -22,6 +22,7 @@ from tsrefactor.facts.dispatch import Dispatch, dispatches
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.lookups import Lookup, argument_types, looked_up, passed_through
 from tsrefactor.facts.module_loops import element_name
+from tsrefactor.facts.seen_children import are_alike, seen_names
 from tsrefactor.source.edits import Edit, InsertAfter, Replace
 from tsrefactor.vocabulary import Target
 
@@ -70,7 +71,22 @@ class _Site:
         if self.over or cls is None:
             return None
         told = possible(self.function, self.lookup.node, self.key)
-        return told if told is not None or wanted == ".+" else registered_names(cls, wanted) or None
+        told = told if told is not None or wanted == ".+" else registered_names(cls, wanted) or None
+        return told or self.seen or None
+
+    @cached_property
+    def seen(self) -> list[str]:
+        """The names that runs saw, where other submodules would not take what the modules of these names take."""
+        cls, wanted = self.function.cls, pattern(self.function, self.key)
+        if self.over or cls is None or wanted == ".+":
+            return []
+        names, given = seen_names(cls, wanted), {len(u.call.args) for u in self.lookup.uses if u.call is not None}
+        return [] if all(are_alike(cls, names, n) for n in given) else names
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether every instance has the modules of all names."""
+        return self.names is None or self.names != self.seen
 
 
 class ModuleByName(Rule):
@@ -79,7 +95,8 @@ class ModuleByName(Rule):
     `getattr(self, f"layer{i}")(x)`, `self.__getattr__(name)(x)`, `self._modules[name](x)` and `self.heads[name](x)` of
     a ModuleDict name a module with a value; TorchScript takes only literals. The call goes to a method that compares
     the name with those of the modules: with the ones that a loop over literals can give, else with all that the module,
-    or the ModuleDict, has. state_dict keys stay.
+    or the ModuleDict, has. Where other submodules would not take what these take (a ModuleList beside `norm0` and
+    `norm1`), it asks `hasattr` for the ones that runs saw. state_dict keys stay.
 
     The modules that the method chooses from must take the same arguments and give results of one type. One that is
     registered under two names is found under the first of them only. Left alone: modules that are neither called
@@ -205,7 +222,8 @@ class ModuleByName(Rule):
             return
         each = [s.names for s in sites]
         names = list(dict.fromkeys(n for found in each for n in found or ()))
-        if names and None not in each and len(names) == 1:
+        guarded = not all(s.is_sure for s in sites)
+        if names and None not in each and len(names) == 1 and not guarded:
             edits: list[Edit] = [Replace(s.lookup.node, f"{s.function.self_name}.{names[0]}") for s in sites]
             yield self.finding(
                 first.lookup.node, f"{_LITERALS}; read the attribute `{names[0]}`", *edits, answers=answered
@@ -221,20 +239,36 @@ class ModuleByName(Rule):
             return
         edits = []
         for method in methods:
-            edits.append(InsertAfter(method.last.node, "{method}", {"method": _method(method, first.over, listed)}))
+            edits.append(
+                InsertAfter(method.last.node, "{method}", {"method": _method(method, first.over, listed, guarded)})
+            )
         edits += passed_through(
             lookups, {u: m.name for m in methods for _, u in m.uses}, ("name", "module_name", "key")
         )
         presumed = len(shown) < len(sites)
         imports = {i for m in methods for i in m.imports}
         message = f"{_LITERALS}; call `{methods[0].name}`, a method that looks for the module"
-        yield self.finding(first.lookup.node, message, *edits, imports=imports, presumed=presumed, answers=answered)
+        yield self.finding(
+            first.lookup.node,
+            message,
+            *edits,
+            imports=imports,
+            presumed=presumed,
+            answers=answered,
+            caveat=f"under TorchScript names after `{names[-1]}` raise AttributeError" if guarded else None,
+        )
 
 
-def _method(method: Dispatch, over: str, listed: Sequence[str]) -> str:
-    """The method that compares the name with those listed, or with all that there are."""
+def _method(method: Dispatch, over: str, listed: Sequence[str], guarded: bool) -> str:
+    """The method that compares the name with those listed (``guarded``: if the instance has them), or with all that
+    there are."""
     text = f"\ndef {method.name}({', '.join(['self', 'name: str', *method.parameters])}):\n"
-    if listed:
+    if listed and guarded:
+        for n in listed:
+            text += (
+                f"    if hasattr(self, {n!r}):\n        if name == {n!r}:\n            return self.{n}{method.result}\n"
+            )
+    elif listed:
         text += "".join(f"    if name == {n!r}:\n        return self.{n}{method.result}\n" for n in listed)
     else:
         modules = f"{over}.items()" if over else "self.named_children()"
