@@ -8,6 +8,7 @@ from functools import cached_property
 
 from .callers import arguments, callee
 from .definitions import Function
+from .lengths import stays_in_tensor
 from .nodes import walk
 from .types import BOOL, FLOAT, INT, TENSOR
 from .whole_sizes import exact_form
@@ -23,6 +24,7 @@ _ONE_FOR_ALL = {
     **dict.fromkeys(("torch.nn.functional.adaptive_avg_pool1d", "torch.nn.functional.adaptive_max_pool1d"), 1),
     "torch.roll": 1,
 }
+_JOINING = ("torch.cat", "torch.stack")
 _DEEPEST = 3  # of calls between functions of the file
 _WATCHED = (ast.Raise, ast.Assert, ast.If, ast.While)
 
@@ -94,7 +96,7 @@ class Freezing:
             return any(self.dependence.freezes_loop(g) for g in node.generators)
         assert isinstance(node, ast.Call)
         if isinstance(node.func, ast.Attribute) and node.func.attr in _TAKEN and not node.args:
-            return self._is_tensor(node.func.value)
+            return self._is_tensor(node.func.value) and not stays_in_tensor(self.function, node)
         origin = self.file.origin(node.func)
         if self.function.types.bindings.shadows(origin):
             return self._is_kept_by(node)
@@ -133,11 +135,24 @@ class Freezing:
         if origin in _ONE_FOR_ALL:
             given = [*call.args[_ONE_FOR_ALL[origin] :], *(k.value for k in call.keywords if k.arg != "dims")]
             return any(self._is_size(g) and self.function.type_of(g, presume=True) == INT for g in given)
+        if origin in _JOINING and call.args:
+            return self._takes_apart(call.args[0])
         if method in ("split", "roll", "chunk", "tensor_split") or origin == "torch.split":
             tensor = origin != "torch.split" and origin != "torch.chunk"
             first = call.args[0 if tensor else 1 :][:1]
             return any(self._is_size(g) and self.function.type_of(g).name != "List" for g in first)
         return False
+
+    def _takes_apart(self, node: ast.expr) -> bool:
+        """Whether it is as many tensors as a size tells: rows, or pieces of one length."""
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            return False
+        function = self.file.origin(node.func).startswith("torch.")
+        if node.func.attr == "unbind":
+            return function or self._is_tensor(node.func.value)
+        lengths = node.args[1 if function else 0 :][:1]
+        pieces = node.func.attr == "split" and any(self.function.type_of(n) == INT for n in lengths)
+        return pieces and (function or self._is_tensor(node.func.value))
 
     def _is_taken(self, node: ast.expr) -> bool:
         taken = self.dependence.is_extracted(node) or self.dependence.is_sized(node, self._given)

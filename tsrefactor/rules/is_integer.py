@@ -17,7 +17,8 @@ class IsInteger(Rule):
     """Ask by arithmetic whether a float is whole.
 
     TorchScript's floats have no methods, so that `m.is_integer()`, as code that pads to a multiple has it, does not
-    compile. `m % 1 == 0` says the same of every float, infinite ones and nan among them.
+    compile; in a trace, where sizes are tensors, what they are divided by gives one without that method. `m % 1 == 0`
+    says the same of every float, infinite ones and nan among them.
 
     Left alone: what is not known to be a float and was not complained about.
 
@@ -26,7 +27,7 @@ class IsInteger(Rule):
     """
 
     name = "is-integer"
-    targets = frozenset({Target.SCRIPT})
+    targets = frozenset({Target.SCRIPT, Target.TRACE})
     answers = frozenset({"no-attribute-on-type"})
     examples = [
         Example(
@@ -56,6 +57,33 @@ class Model(torch.nn.Module):
             breaks=Target.SCRIPT,
             error="no attribute or method 'is_integer'",
         ),
+        # Tracing stops at it.
+        Example(
+            before="""\
+import torch
+
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        pairs = x.size(-1) / 2
+        assert pairs.is_integer()
+        return x.view(x.size(0), -1, 2)
+""",
+            after="""\
+import torch
+
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        pairs = x.size(-1) / 2
+        assert pairs % 1 == 0
+        return x.view(x.size(0), -1, 2)
+""",
+            inputs="[(torch.rand(2, 6),), (torch.rand(2, 8),)]",
+            breaks=Target.TRACE,
+            error="no attribute 'is_integer'",
+            settings=Settings(Target.TRACE),
+        ),
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
@@ -66,6 +94,8 @@ class Model(torch.nn.Module):
             for d in self.diagnoses(file)
             if d.place is not None and d.names.get("attribute") == "is_integer"
         }
+        traced = self.for_trace(file, settings)
+        subject = "tensors, which sizes are in a trace," if traced else "TorchScript's floats"
         for function in file.functions:
             for call in function.of(ast.Call):
                 func = call.func
@@ -73,11 +103,13 @@ class Model(torch.nn.Module):
                     continue
                 if function.type_of(func.value) != FLOAT and call.lineno not in told:
                     continue
+                if traced and not function.dependence.may_be_sized(func.value):
+                    continue
                 parent = file.parents[call]
                 negated = isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.Not)
                 template, pieces = f"{{number}} % 1 {'!=' if negated else '=='} 0", {"number": func.value}
                 yield self.finding(
                     call,
-                    f"TorchScript's floats have no methods; write `{preview(template, pieces)}`",
+                    f"{subject} have no `is_integer`; write `{preview(template, pieces)}`",
                     Replace(parent if isinstance(parent, ast.UnaryOp) and negated else call, template, pieces),
                 )

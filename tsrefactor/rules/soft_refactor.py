@@ -56,9 +56,9 @@ class SoftRefactor(Rule):
     with it.
 
     Where no block but a plain number is frozen (`int(n * 0.7)`, `t.item()`, `math.sqrt(n)`, `[x] * n`, a comprehension
-    over rows, a size as the groups of a convolution or as the one width of a pooling), the smallest tensor expression
-    around it becomes such a function. A size that cannot be read inside is passed: in a trace it is a tensor, and
-    `int(size)` is recorded in compiled code.
+    over rows, rows that are joined at once, a size as the groups of a convolution or as the one width of a pooling),
+    the smallest tensor expression around it becomes such a function. A size that cannot be read inside is passed: in a
+    trace it is a tensor, and `int(size)` is recorded in compiled code.
 
     `--placement inner`, the classic form, puts the function right before the block; it serves a trace only. `module`
     puts it above the class, which TorchScript can compile as well.
@@ -344,7 +344,7 @@ class _Moves:
         return name, edits, imports
 
 
-_NUMBERS = ("size", "shape", "item", "tolist", "len", "int", "float")
+_NUMBERS = ("size", "shape", "item", "tolist", "len", "int", "float", "unbind", "split")
 _SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return)
 _KEEPING = (ast.If, ast.While, ast.For, *_SIMPLE)
 """Statements of which a trace may keep one way only."""

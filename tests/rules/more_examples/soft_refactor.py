@@ -12,6 +12,33 @@ def _baked(before: str, after: str, inputs: str, settings: Settings, recorded: b
 
 
 MORE = {
+    # As many rows as the example has would be joined. Pieces of given lengths are as many for every input.
+    "rows joined at once": _baked(
+        """\
+import torch
+
+
+class Model(torch.nn.Module):
+    def forward(self, x: torch.Tensor):
+        y = torch.cat(torch.unbind(x, dim=1), dim=0)  # views of one sample apart
+        return torch.cat(y.split([1, 3], dim=1), dim=1)
+""",
+        """\
+import torch
+
+
+class Model(torch.nn.Module):
+    def forward(self, x: torch.Tensor):
+        @torch.jit.script_if_tracing
+        def _compute_y(x):
+            return torch.cat(torch.unbind(x, dim=1), dim=0)
+
+        y = _compute_y(x)  # views of one sample apart
+        return torch.cat(y.split([1, 3], dim=1), dim=1)
+""",
+        "[(torch.rand(2, 3, 4),), (torch.rand(2, 5, 4),)]",
+        _INNER,
+    ),
     # A method that the loop calls becomes a function, with the types that a run has shown.
     "method that only computes": _baked(
         """\
