@@ -43,8 +43,8 @@ def _examine(case: ModelCase, target: str, thorough: bool, asked: dict[str, bool
     return last
 
 
-def fingerprint_of(model: Callable[[], nn.Module], *inputs: Inputs) -> Fingerprint | None:
-    return forked(lambda: list(worker.fingerprint(case_of(model, *inputs), (HERE,)))[-1])
+def fingerprint_of(model: Callable[[], nn.Module], *inputs: Inputs, settled: bool = False) -> Fingerprint | None:
+    return forked(lambda: list(worker.fingerprint(case_of(model, *inputs), (HERE,), settled))[-1])
 
 
 def line_of(file: str, text: str) -> int:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from tests.forked import forked
 from tests.verification.helpers import case_of, examined, examined_case, line_of
 from tsrefactor import Inputs, ModelCase
+from tsrefactor.verification import observing
 from tsrefactor.verification.observing import EagerRuns
 
 X = torch.arange(12.0).reshape(2, 6) / 10
@@ -267,23 +268,27 @@ def test_repeated_calls_are_compared_call_by_call():
     assert outcome(examined(OnThirdCall, Inputs(X))) == "mismatch"
 
 
+def test_a_slow_model_is_called_fewer_times(monkeypatch):
+    monkeypatch.setattr(observing, "SLOW", 0.0)
+    assert outcome(examined(OnThirdCall, Inputs(X))) == "pass"
+
+
 def test_what_cannot_be_saved_passes_script_but_not_reload():
     result = examined(Unsaveable, Inputs(X))
     assert outcome(result) == "pass" and outcome(result, "reload") == "run-error"
     assert result.passed_as == "script" and not result.passed and result.diagnosis is not None
 
 
-@pytest.mark.parametrize("draft", [False, True])
-def test_results_that_vary_are_compared_in_shape_only_and_said_so(draft):
-    result = examined(Noise, Inputs(X), draft=draft)
+def test_results_that_vary_are_compared_in_shape_only_and_said_so():
+    result = examined(Noise, Inputs(X))
     assert outcome(result) == "pass" and outcome(result, "reload") == "run-error"
     assert any("vary from run to run" in note for note in result.notes)
 
 
 def test_a_bare_examination_runs_nothing_of_what_does_not_compile():
-    result = examined(LocalFunction, Inputs(X), draft=True, bare=True)
+    result = examined(LocalFunction, Inputs(X), bare=True)
     assert outcome(result) == "compile-error" and result.fingerprint is None
-    assert examined(InPlace, Inputs(X), draft=True, bare=True).fingerprint is not None
+    assert examined(InPlace, Inputs(X), bare=True).fingerprint is not None
 
 
 def test_a_repeated_run_meets_what_the_runs_before_it_left():
@@ -291,7 +296,7 @@ def test_a_repeated_run_meets_what_the_runs_before_it_left():
 
 
 def _repeated_last():
-    runs = EagerRuns(case_of(CountsInPlain, Inputs(X), Inputs(X + 1)), lambda _: False, repeated=False)
+    runs = EagerRuns(case_of(CountsInPlain, Inputs(X), Inputs(X + 1)), lambda _: False)
     runs.run()
     runs.repeat(runs.observations[-1])
     return runs.observations[-1].stable

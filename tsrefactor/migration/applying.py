@@ -124,13 +124,13 @@ def _proof(result: Application, options: Options, require_verified: bool) -> Wor
         tasks = [case_task(options, case.name, case.target, result.draft, True) for case in result.cases]
         results = yield tasks
         after = [as_examination(r, case.target) for case, r in zip(result.cases, results, strict=True)]
-        broken = [
-            case
-            for case, examination in zip(result.cases, after, strict=True)
-            if case.name not in result.unstable and not holds(case, examination)
-        ]
+        broken = None
+        for case, examination in zip(result.cases, after, strict=True):
+            if case.name not in result.unstable and not (yield from holds(case, examination, options)):
+                broken = case
+                break
         if broken:
-            yield from _back_out(result, broken[0], options)
+            yield from _back_out(result, broken, options)
             continue
         for case, examination in zip(result.cases, after, strict=True):
             case.after = examination
@@ -163,4 +163,4 @@ def _back_out(result: Application, case: CaseState, options: Options) -> Work[No
 def _holds_without(result: Application, case: CaseState, out: set[int], options: Options) -> Work[bool]:
     """Whether a case is as good as it was on the draft without some changes."""
     [answer] = yield [case_task(options, case.name, case.target, result.draft.without(out), True)]
-    return holds(case, as_examination(answer, case.target))
+    return (yield from holds(case, as_examination(answer, case.target), options))

@@ -14,7 +14,7 @@ from tsrefactor.vocabulary import Outcome, Status, Target
 from tsrefactor.workers.pool import Workers
 from tsrefactor.workers.task import Task
 
-from .case import CaseLoop, as_examination, case_task, examination_task, unfinished
+from .case import CaseLoop, as_examination, case_task, differences, examination_task, unfinished
 from .project import Draft, Options, Rewritable
 from .reach import model_files, runs
 from .schedule import Work, run_all
@@ -287,7 +287,7 @@ def _backed_out(group: Group, options: Options) -> Work[bool]:
     broken = []
     for case, result in zip(others, results, strict=True):
         after = as_examination(result, case.target)
-        if holds(case, after):
+        if (yield from holds(case, after, options)):
             if case.after is None or not case.after.passed:
                 case.after = after
         else:
@@ -298,7 +298,7 @@ def _backed_out(group: Group, options: Options) -> Work[bool]:
                 continue
             smaller = group.draft.without(a.change for a in culprit.changes)
             [result] = yield [case_task(options, case.name, case.target, smaller, True)]
-            if holds(case, as_examination(result, case.target)):
+            if (yield from holds(case, as_examination(result, case.target), options)):
                 group.draft = smaller
                 culprit.changes, culprit.after = [], culprit.before
                 culprit.notes.append(f"its edits broke {case.name} and were backed out")
@@ -307,7 +307,9 @@ def _backed_out(group: Group, options: Options) -> Work[bool]:
         smaller = group.draft.without(a.change for a in run)
         [result] = yield [case_task(options, case.name, case.target, smaller, True)]
         after = as_examination(result, case.target)
-        if case.changes or holds(case, after):  # what it runs does not stand beside what others need
+        if case.changes or (
+            yield from holds(case, after, options)
+        ):  # what it runs does not stand beside what others need
             group.draft = smaller
             for other in group.cases:
                 if any(a in run for a in other.changes):
@@ -319,7 +321,7 @@ def _backed_out(group: Group, options: Options) -> Work[bool]:
     return False
 
 
-def holds(case: CaseState, after: Examination) -> bool:
+def holds(case: CaseState, after: Examination, options: Options) -> Work[bool]:
     """Whether a case is no worse than it was: it passes if it passed, and eager does what it did."""
     expected = case.after or case.before
     if expected.passed_as is not None and after.passed_as is None:
@@ -330,4 +332,5 @@ def holds(case: CaseState, after: Examination) -> bool:
         return True  # nothing is known of what eager did, so nothing speaks against the edits
     if after.fingerprint is None:
         return False
-    return not case.fingerprint.differences(after.fingerprint)
+    case.before.fingerprint, changed = yield from differences(options, case.name, case.fingerprint, after.fingerprint)
+    return not changed

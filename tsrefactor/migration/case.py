@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,8 +18,8 @@ from tsrefactor.workers.task import Result, Task
 
 from .project import Draft, Options, readable
 from .reach import model_files
+from .schedule import Work
 
-Steps = Generator[Sequence[Task], list[Result], "Outcomes"]
 _STAGES = {Outcome.EAGER_ERROR: 0, Outcome.CRASH: 1, Outcome.TIMEOUT: 1, Outcome.COMPILE_ERROR: 2, Outcome.RUN_ERROR: 3,
            Outcome.MISMATCH: 4, Outcome.BAKED: 4, Outcome.PASS: 5}  # fmt: skip
 FEW = 6  # edits that are dropped one by one, not in groups first
@@ -73,19 +73,20 @@ class CaseLoop:
         """The task that examines the case with a draft's text."""
         return case_task(self.options, self.name, self.target, draft, self.thorough)
 
-    def _examined(self, result: Result) -> Examination:
+    def _examined(self, result: Result) -> Work[Examination]:
         """A result as an examination; one whose eager results differ from the original's is a failure of eager."""
         self.seconds += result.seconds
         examination = as_examination(result, self.target)
         if self.original is None or examination.fingerprint is None:
             return examination
-        changed = self.original.differences(examination.fingerprint)
+        old, changed = yield from differences(self.options, self.name, self.original, examination.fingerprint)
+        self.original = old
         return self._eager_error(f"the rewrite changes eager: {changed[0]}") if changed else examination
 
     def _eager_error(self, message: str) -> Examination:
         return Examination({self.target.value: Verdict(Outcome.EAGER_ERROR, message)})
 
-    def _place(self, draft: Draft) -> Generator[Sequence[Task], list[Result], None]:
+    def _place(self, draft: Draft) -> Work[None]:
         """Puts helpers of a trace at module level where the source must also script.
 
         That is where files were rewritten for another case, maybe a scripted one, or the model scripts as it stands.
@@ -102,7 +103,7 @@ class CaseLoop:
 
     # -- the loop --------------------------------------------------------------------------------------------------
 
-    def run(self, draft: Draft, before: Examination) -> Steps:
+    def run(self, draft: Draft, before: Examination) -> Work[Outcomes]:
         """Yields attempts until the case passes or nothing helps. On failure the draft comes back without new edits.
 
         The attempts are quick until the quick proof holds; when the thorough one does not, its diagnosis is the next.
@@ -112,7 +113,7 @@ class CaseLoop:
         proactive = None if before.passed else self._with_proactive(draft)
         if proactive is not None:
             [result] = yield [self.attempt(proactive)]
-            later = self._examined(result)
+            later = yield from self._examined(result)
             self.rounds += 1
             if self._better(later, before, {_signature(before, draft)}, proactive):
                 starts = [(proactive, later)]
@@ -129,7 +130,7 @@ class CaseLoop:
                 return whole
         return outcomes
 
-    def _undiminished(self, base: Draft, draft: Draft) -> Steps:
+    def _undiminished(self, base: Draft, draft: Draft) -> Work[Outcomes]:
         """What all the edits that need no diagnosis make of a trace: other inputs than the case's own may need them.
 
         They are worth it also where only far-fetched inputs still prove the trace wrong.
@@ -141,7 +142,7 @@ class CaseLoop:
         changes = [a for a in draft.applied if a not in base.applied]
         return Outcomes(examination, draft, changes, self.rounds, self.notes)
 
-    def _from(self, base: Draft, draft: Draft, examination: Examination) -> Steps:
+    def _from(self, base: Draft, draft: Draft, examination: Examination) -> Work[Outcomes]:
         """Mends, makes smaller and proves a draft; what comes back for a failure is the base."""
         while True:
             draft, examination = yield from self._mended(draft, examination)
@@ -156,9 +157,7 @@ class CaseLoop:
             if not quick:
                 return Outcomes(examination, base, [], self.rounds, self.notes)
 
-    def _mended(
-        self, draft: Draft, examination: Examination
-    ) -> Generator[Sequence[Task], list[Result], tuple[Draft, Examination]]:
+    def _mended(self, draft: Draft, examination: Examination) -> Work[tuple[Draft, Examination]]:
         """Answers one diagnosis after the other, until the case passes or nothing helps."""
         seen = {_signature(examination, draft)}
         while not examination.passed and examination.diagnosis is not None:
@@ -168,7 +167,7 @@ class CaseLoop:
             self.rounds += 1
             for candidate in self._candidates(draft, examination):
                 [result] = yield [self.attempt(candidate)]
-                later = self._examined(result)
+                later = yield from self._examined(result)
                 if self._better(later, examination, seen, candidate):
                     draft, examination = candidate, later
                     seen.add(_signature(examination, draft))
@@ -185,13 +184,11 @@ class CaseLoop:
             return False
         return _signature(new, draft) not in seen
 
-    def _proof(self, draft: Draft) -> Generator[Sequence[Task], list[Result], Examination]:
+    def _proof(self, draft: Draft) -> Work[Examination]:
         """The thorough examination of the final text, against what eager did before on the same inputs."""
         tasks = [self.attempt(draft)]
         if not self.original_is_thorough:
-            arguments = {"source": tuple(map(str, self.options.source))}
-            function = "tsrefactor.verification.worker:fingerprint"
-            tasks.append(examination_task(self.options, function, self.name, arguments))
+            tasks.append(_fingerprint_task(self.options, self.name, settled=False))
         new, *old = yield tasks
         for note in (note for result in (new, *old) for note in unfinished(result)):
             self._note(note)
@@ -199,7 +196,7 @@ class CaseLoop:
             if old[0].value is None:
                 return self._eager_error(f"what eager did before cannot be told: {old[0].told or 'it does not run'}")
             self.original, self.original_is_thorough = old[0].value, True
-        return self._examined(new)
+        return (yield from self._examined(new))
 
     # -- findings --------------------------------------------------------------------------------------------------
 
@@ -299,7 +296,7 @@ class CaseLoop:
 
     # -- the smallest diff -----------------------------------------------------------------------------------------
 
-    def _minimal(self, base: Draft, draft: Draft, reloads: bool) -> Generator[Sequence[Task], list[Result], Draft]:
+    def _minimal(self, base: Draft, draft: Draft, reloads: bool) -> Work[Draft]:
         """Drops every edit of this case that it passes without; those against silent traps stay."""
         known = {a.change for a in base.applied}
         own = [a for a in draft.applied if a.change not in known and not a.finding.trap]
@@ -310,7 +307,7 @@ class CaseLoop:
                 if not any(a.change not in known for a in smaller.applied):
                     continue  # without any edit it failed: known already
                 [result] = yield [case_task(self.options, self.name, self.target, smaller, self.thorough, bare=True)]
-                examination = self._examined(result)
+                examination = yield from self._examined(result)
                 if examination.passed or (not reloads and examination.passed_as is not None):
                     draft = smaller
             kept = {a.change for a in draft.applied}
@@ -325,10 +322,27 @@ def unfinished(result: Result) -> list[str]:
     return [f"only its own inputs were compared; the thorough examination did not end: {result.message}"]
 
 
+def differences(options: Options, name: str, old: Fingerprint, new: Fingerprint) -> Work[tuple[Fingerprint, list[str]]]:
+    """What differs between eager before and after; and eager before, looked at twice where anything does."""
+    changed = old.differences(new)
+    if changed and not old.settled:
+        [result] = yield [_fingerprint_task(options, name, settled=True)]
+        if result.value is not None:
+            old = result.value
+            changed = old.differences(new)
+    return old, changed
+
+
+def _fingerprint_task(options: Options, name: str, settled: bool) -> Task:
+    """The task that tells what eager did with a case before any change."""
+    arguments = {"source": tuple(map(str, options.source)), "settled": settled}
+    return examination_task(options, "tsrefactor.verification.worker:fingerprint", name, arguments)
+
+
 def case_task(options: Options, name: str, target: Target, draft: Draft, thorough: bool, bare: bool = False) -> Task:
     """The task that examines one case with a draft's text. ``bare``: only whether it passes is asked for."""
-    source, rewritten = tuple(map(str, options.source)), bool(draft.overlay)
-    arguments = {"target": target.value, "thorough": thorough, "source": source, "draft": rewritten, "bare": bare}
+    source = tuple(map(str, options.source))
+    arguments = {"target": target.value, "thorough": thorough, "source": source, "bare": bare}
     function = "tsrefactor.verification.worker:examine_in_steps"
     return examination_task(options, function, name, arguments, draft.overlay)
 

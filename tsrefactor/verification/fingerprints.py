@@ -48,15 +48,9 @@ def unstable(text: str) -> str:
     return f"{text.partition(':')[0]}:{UNSTABLE}"
 
 
-def gradient_digests(
-    model: EagerModel, calls: Sequence[Call], trainings: Sequence[bool], varying: set[bool]
-) -> dict[str, str]:
-    """Per mode one digest of the gradients on all ``calls``; without bits in modes whose results are ``varying``."""
-    found = {}
-    for training in trainings:
-        text = _gradient_digest(model, calls, training)
-        found[mode_name(training)] = unstable(text) if training in varying else text
-    return found
+def gradient_digests(model: EagerModel, calls: Sequence[Call], trainings: Sequence[bool]) -> dict[str, str]:
+    """Per mode one digest of the gradients on all ``calls``."""
+    return {mode_name(training): _gradient_digest(model, calls, training) for training in trainings}
 
 
 def _gradient_digest(model: EagerModel, calls: Sequence[Call], training: bool) -> str:

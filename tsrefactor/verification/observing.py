@@ -12,7 +12,7 @@ import torch
 from ..cases import ModelCase
 from .eager import Call, EagerModel, Observation, given_calls, mode_name
 from .errors import short
-from .fingerprints import fingerprint, gradient_digests, outputs_digest
+from .fingerprints import fingerprint, gradient_digests, outputs_digest, unstable
 from .results import BUFFERS, INPUTS, Fingerprint
 from .values import digest, sizes_of
 from .variations import Variation, size_of, variations
@@ -47,12 +47,12 @@ class _Budget:
 class EagerRuns:
     """The eager runs of one case: its own inputs in the mode as built, with `run`, and what `extend` adds.
 
-    ``repeated``: all of them on a second build, which tells what varies from run to run; else only those that `repeat`
-    is asked for. ``coverage`` says what was generated. Raises EagerError where the case does not run.
+    What varies from run to run shows on a second build, and is asked for only where something differs: with `repeat`
+    or `settle`. ``coverage`` says what was generated. Raises EagerError where the case does not run.
     """
 
-    def __init__(self, case: ModelCase, is_user_file: Callable[[str], bool], repeated: bool = True):
-        self._case, self._is_user_file, self._repeated = case, is_user_file, repeated
+    def __init__(self, case: ModelCase, is_user_file: Callable[[str], bool]):
+        self._case, self._is_user_file = case, is_user_file
         self._model = EagerModel(case, is_user_file)
         self._calls = given_calls(case, is_user_file)
         self.example = self._calls[0].inputs
@@ -62,6 +62,7 @@ class EagerRuns:
         self._varying: set[tuple[str, str]] = set()
         self._refused: list[tuple[str, str]] = []
         self._gradients: dict[str, str] = {}
+        self._settled = False
         self._notes: list[str] = []
         self.coverage = ""
 
@@ -72,8 +73,6 @@ class EagerRuns:
         self._seconds = (time.monotonic() - began) / len(self._calls)
         if self._seconds > SLOW:
             self._calls[0].times = FEWER_CALLS
-        if self._repeated:
-            self.repeat(self.observations[-1])
         self._notes += _custom_objects(self.observations)
 
     def extend(self) -> list[Observation]:
@@ -85,11 +84,8 @@ class EagerRuns:
         slow = self._seconds > SLOW
         more += _observe_other_mode(self._model, known, budget, slow, self._refused, self._notes)
         self.observations += more
-        if self._repeated:
-            self.repeat(self.observations[-1])
         trainings = list(dict.fromkeys(seen.training for seen in self.observations))[: 1 if slow else 2]
-        unsteady = {seen.training for seen in self.observations if not seen.stable and not seen.call.generated}
-        self._gradients = gradient_digests(self._model, self._calls, trainings, unsteady)
+        self._gradients = gradient_digests(self._model, self._calls, trainings)
         return more
 
     def repeat(self, seen: Observation) -> None:
@@ -98,6 +94,14 @@ class EagerRuns:
         at = next((n for n, one in enumerate(self.observations, 1) if one is seen), 0)
         self._varying |= _mark_unstable(self._again, self.observations[self._again_on : at])
         self._again_on = max(self._again_on, at)
+
+    def settle(self) -> None:
+        """Repeats all there is, the gradients too, so that the fingerprint tells what varies from run to run."""
+        self.repeat(self.observations[-1])
+        modes = [training for training in (False, True) if mode_name(training) in self._gradients]
+        again = gradient_digests(self._again, self._calls, modes)
+        self._gradients = {m: text if again[m] == text else unstable(text) for m, text in self._gradients.items()}
+        self._settled = True
 
     @cached_property
     def _again(self) -> EagerModel:
@@ -144,7 +148,10 @@ class EagerRuns:
 
     def fingerprint(self) -> Fingerprint:
         """Of all runs so far."""
-        return fingerprint(self._model, self.observations, self._varying, self._refused, self._gradients)
+        unsteady = {seen.mode for seen in self.observations if not seen.stable and not seen.call.generated}
+        gradients = {m: unstable(text) if m in unsteady else text for m, text in self._gradients.items()}
+        found = fingerprint(self._model, self.observations, self._varying, self._refused, gradients)
+        return replace(found, settled=self._settled)
 
 
 def _custom_objects(observations: list[Observation]) -> list[str]:

@@ -20,12 +20,14 @@ class Fingerprint:
     "gradients" those of all buffers and of the case's own inputs after the calls, and of the gradients of parameters
     and inputs. A digest is ``structure:bits`` (structure: paths, dtypes, shapes; bits is ``~`` where two seeded runs of
     one source already differ), or ``raises`` where eager refuses a generated input. ``keys``: state_dict keys in order.
-    ``signature``: that of forward without annotations.
+    ``signature``: that of forward without annotations. ``settled``: everything was run twice, so that all that varies
+    is marked; else only what was found to differ from a target's results.
     """
 
     modes: dict[str, dict[str, str]]
     keys: tuple[str, ...]
     signature: str
+    settled: bool = False
 
     def differences(self, other: Fingerprint) -> list[str]:
         """What a user would notice between this source (the old one) and ``other``, one line each; empty when equal.

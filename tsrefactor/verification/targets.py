@@ -207,7 +207,8 @@ class Prover:
         gives way to any other."""
         label = self._label(seen)
         apart: Attempt | None = None
-        for expected, inputs in list(zip(seen.outputs, seen.call.rounds, strict=True))[:rounds]:
+        pairs = zip(seen.outputs, seen.call.rounds, strict=False)  # a slow model is called fewer times than eager was
+        for expected, inputs in list(pairs)[:rounds]:
             try:
                 got = leaves(call(runner, inputs))
             except Exception as error:

@@ -31,20 +31,18 @@ def examine(case: ModelCase, target: str, thorough: bool, source: tuple[str, ...
 
 
 def examine_in_steps(
-    case: ModelCase, target: str, thorough: bool, source: tuple[str, ...], draft: bool = False, bare: bool = False
+    case: ModelCase, target: str, thorough: bool, source: tuple[str, ...], bare: bool = False
 ) -> Iterator[Examination]:
     """Yields what `examine` returns, last; before that the quick examination, where it passes and more follows.
 
-    ``draft``: the source is a rewritten one, held against the fingerprint of the original, which tells what varies from
-    run to run. So eager runs are repeated only where the target differs from them. ``bare``: a script that does not
-    compile is told at once, with neither diagnosis nor fingerprint.
+    ``bare``: a script that does not compile is told at once, with neither diagnosis nor fingerprint.
     """
     began = time.monotonic()
     is_user_file = user_files(source)
     torch.set_num_threads(1)
     try:
         with torch.enable_grad():
-            examination = yield from _prove(case, Target(target), thorough, is_user_file, draft, bare)
+            examination = yield from _prove(case, Target(target), thorough, is_user_file, bare)
     except EagerError as error:
         key = Target.TRACE.value if target == Target.TRACE else Target.SCRIPT.value
         examination = Examination({key: error.verdict})
@@ -53,9 +51,9 @@ def examine_in_steps(
 
 
 def _prove(
-    case: ModelCase, target: Target, thorough: bool, is_user_file: Callable[[str], bool], draft: bool, bare: bool
+    case: ModelCase, target: Target, thorough: bool, is_user_file: Callable[[str], bool], bare: bool
 ) -> Generator[Examination, None, Examination]:
-    runs = EagerRuns(case, is_user_file, repeated=not draft)
+    runs = EagerRuns(case, is_user_file)
 
     def build() -> EagerModel:
         model = EagerModel(case, is_user_file)
@@ -113,16 +111,17 @@ def _prove(
     return examination(failure, None)
 
 
-def fingerprint(case: ModelCase, source: tuple[str, ...]) -> Iterator[Fingerprint | None]:
+def fingerprint(case: ModelCase, source: tuple[str, ...], settled: bool = False) -> Iterator[Fingerprint | None]:
     """Yields what eager does with a case on its own inputs, then on all variations as well, and in both modes; None
-    where it does not run."""
+    where it does not run. ``settled``: what varies from run to run is looked for, at the cost of a second run."""
     torch.set_num_threads(1)
     try:
         with torch.enable_grad():
             runs = EagerRuns(case, user_files(source))
-            runs.run()
-            yield runs.fingerprint()
-            runs.extend()
-            yield runs.fingerprint()
+            for go_on in (runs.run, runs.extend):
+                go_on()
+                if settled:
+                    runs.settle()
+                yield runs.fingerprint()
     except EagerError:
         yield None
