@@ -122,7 +122,7 @@ class Undifferentiable(Old):
 class UnseededBackward(Old):
     def forward(self, x, scale=1.0):
         y = Old.forward(self, x, scale)
-        y.register_hook(lambda gradient: gradient + int.from_bytes(os.urandom(2), "little"))
+        y.register_hook(lambda gradient: gradient * int.from_bytes(os.urandom(4), "little"))
         return y
 
 
