@@ -42,6 +42,7 @@ def file(tmp_path, expression):
     [
         ("np.prod(sizes)", "_product(sizes)"),
         ("int(math.prod(pair))", "_product(pair)"),
+        ("x.view(-1, x.size()[1:].numel())", "x.view(-1, _product(x.size()[1:]))"),
         ("np.prod([x.size(0), 3])", "_product([x.size(0), 3])"),
         ("functools.reduce(lambda a, b: a * b, sizes)", "_product(sizes)"),
         ("functools.reduce(operator.mul, x.shape[2:], 1) + np.prod(sizes)", "_product(x.shape[2:]) + _product(sizes)"),

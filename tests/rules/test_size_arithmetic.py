@@ -23,6 +23,12 @@ EXACT = {
     "float(n) / 3": "n / 3",
     "1.0 / float(n)": "1.0 / n",
 }
+SHAPES = {
+    "x.size()[1:].numel()": "math.prod(x.size()[1:])",
+    "shape.numel()": "math.prod(shape)",
+    "x.numel()": "x.numel()",  # recorded
+    "x.shape.numel()": "x.numel()",
+}
 LEFT = [
     "int(n * 0.7)",
     "int((n - 9) / 2)",  # int(-0.5) is 0, -1 // 2 is -1
@@ -45,6 +51,12 @@ def body(expression):
 def test_forms(written):
     after = rewritten(RULE, model(body(written), before=NUMPY)).document.text
     assert f"({EXACT[written]})" in after, after
+
+
+@pytest.mark.parametrize("written", SHAPES)
+def test_products(written):
+    after = rewritten(RULE, model(f"shape = x.shape[1:]\nreturn x.view(-1, {written})")).document.text
+    assert f"-1, {SHAPES[written]})" in after
 
 
 @pytest.mark.parametrize("written", EXACT)

@@ -7,7 +7,7 @@ import ast
 from tsrefactor.source.edits import Pieces
 
 from .definitions import Function
-from .types import FLOAT, INT, TENSOR
+from .types import FLOAT, INT, TENSOR, list_of
 
 _FLOORS = ("math.floor", "numpy.floor")
 _CEILS = ("math.ceil", "numpy.ceil")
@@ -44,6 +44,13 @@ def all_sizes(node: ast.expr) -> ast.expr | None:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "size":
         return node.func.value if not node.args and not node.keywords else None
     return None
+
+
+def multiplied(function: Function, call: ast.Call) -> ast.expr | None:
+    """The sizes of ``x.shape[1:].numel()``, which a `torch.Size` multiplies; None for a tensor's ``numel``."""
+    if not isinstance(call.func, ast.Attribute) or call.func.attr != "numel" or call.args or call.keywords:
+        return None
+    return call.func.value if function.type_of(call.func.value) == list_of(INT) else None
 
 
 def _of_sizes(function: Function, node: ast.expr) -> bool:

@@ -9,7 +9,7 @@ from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.helpers import Helper, before
 from tsrefactor.facts.types import INT, TENSOR, list_of
-from tsrefactor.facts.whole_sizes import all_sizes
+from tsrefactor.facts.whole_sizes import all_sizes, multiplied
 from tsrefactor.source.edits import Edit, Replace
 from tsrefactor.vocabulary import Target
 
@@ -34,11 +34,11 @@ def _example(before: str, after: str, imports: str, error: str) -> Example:
 
 
 class ProductOfSizes(Rule):
-    """Multiply sizes in a small function where numpy, `math.prod` or `reduce` multiplies them.
+    """Multiply sizes in a small function where numpy, `math.prod`, `reduce` or a `torch.Size` multiplies them.
 
-    TorchScript can call none of `np.prod`, `math.prod` and `functools.reduce`. A function of the file multiplies the
-    ints of a list one by one, as they do: `int(np.prod(x.shape[1:]))` becomes `_product(x.shape[1:])`. All sizes of a
-    tensor are `x.numel()`.
+    TorchScript can call none of `np.prod`, `math.prod` and `functools.reduce`, and its sizes are lists, which have no
+    `numel()`. A function of the file multiplies the ints of a list one by one, as they do: `int(np.prod(x.shape[1:]))`
+    becomes `_product(x.shape[1:])`. All sizes of a tensor are `x.numel()`.
 
     `np.prod` gives a number of numpy's type, of no sizes the float 1.0, the function an int: presumed, but for
     `int(np.prod(…))` and for arithmetic with a tensor.
@@ -52,7 +52,7 @@ class ProductOfSizes(Rule):
 
     name = "product-of-sizes"
     targets = frozenset({Target.SCRIPT})
-    answers = frozenset({"weak-reference", "python-builtin", "unsupported-syntax"})
+    answers = frozenset({"no-attribute-on-type", "weak-reference", "python-builtin", "unsupported-syntax"})
     examples = [
         _example(
             """\
@@ -95,10 +95,10 @@ class Model(nn.Module):
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-        if not file.mentions("prod(", "product(", "reduce("):
+        if not file.mentions("prod(", "product(", "reduce(", ".numel()"):
             return
         for function in file.functions:
-            for call in function.calls(*_PRODUCTS, _REDUCE):
+            for call in _multiplying(function):
                 factors = _factors(function, call)
                 if factors is None:
                     continue
@@ -123,8 +123,18 @@ class Model(nn.Module):
                     return  # the next ones use the same function
 
 
+def _multiplying(function: Function) -> list[ast.Call]:
+    """The calls that may multiply sizes."""
+    found = list(function.calls(*_PRODUCTS, _REDUCE))
+    if function.file.mentions(".numel()"):
+        found += [call for call in function.of(ast.Call) if multiplied(function, call) is not None]
+    return found
+
+
 def _factors(function: Function, call: ast.Call) -> ast.expr | None:
     """What a call multiplies."""
+    if (sizes := multiplied(function, call)) is not None:
+        return sizes
     if call.keywords or any(isinstance(a, ast.Starred) for a in call.args):
         return None
     if function.file.origin(call.func) in _PRODUCTS:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.facts.whole_sizes import exact_form
+from tsrefactor.facts.whole_sizes import all_sizes, exact_form, multiplied
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
 
@@ -27,7 +28,8 @@ class SizeArithmetic(Rule):
     While a trace is made, a size is a small tensor: `+`, `-`, `*`, `//` and `%` on it are recorded, and follow the
     input. `int(…)`, `math.floor(…)` and `math.ceil(…)` take a plain number out of it, the example's for ever. So
     `int(n / 2)` becomes `n // 2`, `int(n * 1.5)` becomes `n * 3 // 2`, `math.ceil(n / k)` becomes `-(-n // k)`, and
-    `int(n)` of a whole number is that number. `float(n)` in a division goes away, too.
+    `int(n)` of a whole number is that number. `float(n)` in a division goes away, too. `x.shape[1:].numel()` is a plain
+    number as well; `math.prod` multiplies the sizes as such.
 
     The results are equal for every size. Left alone, for soft-refactor: factors that are no fraction of a power of
     two, such as `0.7`; `int` of a quotient that may be negative, which `int` rounds up and `//` down; `round`, roots
@@ -93,15 +95,31 @@ class SizeArithmetic(Rule):
 """,
             inputs="[(torch.rand(1, 2, 4, 6),), (torch.rand(2, 2, 5, 9),)]",
         ),
+        _example(
+            """\
+    def forward(self, x):
+        area = x.shape[-2:].numel()  # of one image
+        return x.view(x.size(0), area)
+""",
+            """\
+    def forward(self, x):
+        area = math.prod(x.shape[-2:])  # of one image
+        return x.view(x.size(0), area)
+""",
+            "import math\n\n",
+            inputs="[(torch.rand(1, 2, 3),), (torch.rand(2, 4, 5),)]",
+        ),
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if not file.mentions("shape", "size", "len"):
             return
         for function in file.functions:
+            if function.dependence.is_compiled:
+                continue
             inside: set[ast.AST] = set()
             for call in function.calls(*_CONVERSIONS):
-                if call in inside or function.dependence.is_compiled:
+                if call in inside:
                     continue
                 exact = exact_form(function, call)
                 if exact is not None:
@@ -113,3 +131,18 @@ class SizeArithmetic(Rule):
                         Replace(call, template, pieces),
                         trap=True,
                     )
+            if file.mentions("numel"):
+                yield from self._products(function)
+
+    def _products(self, function: Function) -> Iterator[Finding]:
+        """``x.shape[1:].numel()``."""
+        for call in function.of(ast.Call):
+            sizes = multiplied(function, call)
+            if sizes is None or not function.dependence.may_be_sized(sizes):
+                continue
+            product, imports = function.file.spell("math.prod")
+            edit = Replace(call, f"{product}({{sizes}})", {"sizes": sizes})
+            if (tensor := all_sizes(sizes)) is not None:
+                edit, imports = Replace(call, "{tensor}.numel()", {"tensor": tensor}), frozenset()
+            message = f"a trace keeps the example's `{ast.unparse(call)}`; compute `{preview(edit.template, edit.pieces)}`"
+            yield self.finding(call, message, edit, imports=imports, trap=True)
