@@ -1,6 +1,6 @@
 import pytest
 
-from tests.rules.tracing import findings, model, rewritten
+from tests.rules.tracing import findings, model, rewritten, trace_follows
 from tsrefactor.rules.constant_tensor import ConstantTensor
 
 RULE = [ConstantTensor()]
@@ -36,3 +36,22 @@ def test_collected_sizes(call, written):
         RULE, model(f"ns = []\nfor i in range(2):\n    ns.append(x.shape[i])\nreturn {call}")
     ).document.text
     assert f"return {written}\n" in after
+
+
+GIVEN = """\
+def forward(self, x: torch.Tensor):
+    return self.scaled(x, x.shape[-2:])
+
+def scaled(self, x: torch.Tensor, size: tuple[int, int]):
+    h, w = size
+    return x / torch.tensor([[w, h]])
+"""
+
+
+def test_sizes_in_lists_of_lists_that_a_call_gives_are_passed_as_tensors(tmp_path):
+    text = model(GIVEN)
+    after = rewritten(RULE, text).document.text
+    assert "torch.tensor([[int(w), int(h)]])" in after
+    assert "_tensor_w(torch.scalar_tensor(w, dtype=torch.long), torch.scalar_tensor(h, dtype=torch.long))" in after
+    inputs = "[(torch.rand(3, 2),), (torch.rand(5, 2),)]"
+    assert not trace_follows(text, inputs, tmp_path) and trace_follows(after, inputs, tmp_path)

@@ -12,9 +12,10 @@ from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Placement
 
 from .definitions import Function
+from .freezing import Freezing
 from .names import fresh
 from .outline import Outline, outline_expression
-from .passing import walk_all
+from .passing import Unmovable, walk_all
 from .plain_methods import as_function
 from .types import TENSOR
 
@@ -35,7 +36,10 @@ def moved_expression(function: Function, node: ast.expr, placement: Placement, t
 
     Raises Unmovable, or ValueError where the text cannot be moved.
     """
-    found = outline_expression(function, node)
+    try:
+        found = outline_expression(function, node)
+    except Unmovable:
+        found = outline_expression(function, node, Freezing(function).names)
     name = expression_name(function, found, taken)
     edits, imports = moved(function, found, placement, name)
     taken.add(name)
@@ -79,14 +83,14 @@ def moved(function: Function, found: Outline, placement: Placement, name: str) -
 def _values(function: Function, found: Outline, placement: Placement) -> tuple[list[str], frozenset[Import]]:
     """What the call passes, and the imports that it needs: a size as a tensor, also where none is traced.
 
-    One that a call gives the function may be a plain number in a trace, too.
+    One that a call gives the function, or that is made of it, may be a plain number in a trace, too.
     """
     values: list[str] = []
-    given = {p.name for p in function.parameters}
+    own = function.dependence.sized_names - {p.name for p in function.parameters}
     imports: frozenset[Import] = frozenset()
     for argument in found.arguments:
         value = argument.value
-        if argument.size and (placement is Placement.MODULE or value in given):
+        if argument.size and (placement is Placement.MODULE or value not in own):
             (made, more), (long, others) = (function.file.spell(f"torch.{n}") for n in ("scalar_tensor", "long"))
             value, imports = f"{made}({value}, dtype={long})", imports | more | others
         values.append(value)

@@ -95,9 +95,10 @@ class Passing:
             return None
         type_ = _one_number(types.of(node))
         dependence = self.function.dependence
-        frozen = name in dependence.sized_names or name in dependence.extracted_names
+        given = self._is_given(name)
+        frozen = given or name in dependence.sized_names or name in dependence.extracted_names
         fixed = _is_plain(type_) and not frozen
-        if not fixed and type_ != optional(TENSOR):
+        if not fixed and not given and type_ != optional(TENSOR):
             definition = self._reaching.definition(name)
             if definition is not None:
                 return definition
@@ -120,6 +121,15 @@ class Passing:
             raise Unmovable(f"it needs {name}, which {why}")
         self.arguments.append(Argument(name, name, self._as_called(name, type_)))
         return None
+
+    def _is_given(self, name: str) -> bool:
+        """Whether a variable holds a size or number that is made of what a call in the file gives a parameter."""
+        if any(p.name == name for p in self.function.parameters):
+            return False
+        dependence, node = self.function.dependence, ast.Name(name, ast.Load())
+        if name in dependence.sized_names or name in dependence.extracted_names:
+            return False
+        return dependence.may_be_sized(node) or dependence.may_be_extracted(node)
 
     def _is_traced_size(self, name: str, type_: Type) -> bool:
         if self._frozen is None or type_ != INT or name in self._frozen:

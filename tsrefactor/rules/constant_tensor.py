@@ -118,12 +118,20 @@ class ConstantTensor(Rule):
 
 
 def _holds_sizes(function: Function, content: ast.expr) -> bool:
-    """Whether the content is a list of plain numbers, with sizes among them."""
-    if function.dependence.is_extracted(content) or not function.dependence.is_sized(content):
+    """Whether the content is a list of plain numbers, or lists of them, with sizes among them."""
+    if function.dependence.may_be_extracted(content) or not function.dependence.may_be_sized(content):
         return False
     if isinstance(content, (ast.List, ast.Tuple)):
-        return {function.type_of(e) for e in content.elts} in ({INT}, {FLOAT})
+        return {function.type_of(e) for e in _elements(content)} in ({INT}, {FLOAT})
     return function.type_of(content) == list_of(INT)
+
+
+def _elements(content: ast.List | ast.Tuple) -> Iterator[ast.expr]:
+    for element in content.elts:
+        if isinstance(element, (ast.List, ast.Tuple)):
+            yield from _elements(element)
+        else:
+            yield element
 
 
 def _collects_sizes(function: Function, name: str) -> bool:
