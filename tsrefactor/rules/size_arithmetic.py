@@ -144,5 +144,7 @@ class SizeArithmetic(Rule):
             edit = Replace(call, f"{product}({{sizes}})", {"sizes": sizes})
             if (tensor := all_sizes(sizes)) is not None:
                 edit, imports = Replace(call, "{tensor}.numel()", {"tensor": tensor}), frozenset()
-            message = f"a trace keeps the example's `{ast.unparse(call)}`; compute `{preview(edit.template, edit.pieces)}`"
+            message = (
+                f"a trace keeps the example's `{ast.unparse(call)}`; compute `{preview(edit.template, edit.pieces)}`"
+            )
             yield self.finding(call, message, edit, imports=imports, trap=True)
