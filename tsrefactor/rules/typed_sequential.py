@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.helpers import Helper, before
 from tsrefactor.facts.module_loops import container_kind
 from tsrefactor.facts.sequential_loop import SEQUENTIAL, makers
 from tsrefactor.facts.types import Type
-from tsrefactor.source.edits import Edit, InsertBefore, Replace, verbatim
+from tsrefactor.source.edits import Edit, Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
 
-_NAME = "TupleSequential"
 _CLASS = """\
 class TupleSequential({parent}):
     def forward(self, input: {annotation}):
@@ -105,25 +105,10 @@ class TypedSequential(Rule):
         except ValueError:
             return None
         parent, imports = file.spell(SEQUENTIAL)
-        text = _CLASS.format(parent=parent, annotation=annotation)
-        name = _class_name(file, text)
-        edits: list[Edit] = [Replace(made.func, name) for _, made in made_by]
-        if name not in file.module_names:
-            first = min((file.top_level_of(method.node) for method, _ in made_by), key=lambda s: s.lineno)
-            edits.append(InsertBefore(first, verbatim(text.replace(_NAME, name))))
-        message = f"TorchScript's Sequential takes a tensor, and is given a tuple; make a `{name}`, which takes one"
+        helper = Helper(file, _CLASS.format(parent=parent, annotation=annotation))
+        edits: list[Edit] = [Replace(made.func, helper.name) for _, made in made_by]
+        edits += before(min((method for method, _ in made_by), key=lambda m: m.node.lineno), [helper])
+        message = (
+            f"TorchScript's Sequential takes a tensor, and is given a tuple; make a `{helper.name}`, which takes one"
+        )
         return self.finding(call, message, *edits, imports=needed | imports)
-
-
-def _class_name(file: FileFacts, text: str) -> str:
-    """The name of the class with that text: of the one that the file has, or a free one."""
-    for number in range(1, len(file.module_names) + 2):
-        name = _NAME if number == 1 else f"{_NAME}{number}"
-        existing = file.class_named(name)
-        if existing is not None and f"{ast.unparse(existing.node)}" == ast.unparse(
-            ast.parse(text.replace(_NAME, name))
-        ):
-            return name
-        if name not in file.module_names:
-            return name
-    raise AssertionError  # more names than there are
