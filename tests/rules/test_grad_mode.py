@@ -51,7 +51,8 @@ def test_modes(tmp_path, before, wanted):
         "with contextlib.ExitStack() as stack:",
         "with torch.set_grad_enabled(flag) as c:",
         "c = torch.enable_grad()\n        print(c)\n        with c:",
-        "c = torch.enable_grad()\n        with torch.no_grad():\n            with c:\n                pass\n        if flag:",
+        "c = torch.enable_grad()\n        with torch.no_grad():\n            with c:\n"
+        "                x = -x\n        if n:",
     ],
 )
 def test_left_alone(tmp_path, code):
