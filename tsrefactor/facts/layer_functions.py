@@ -1,4 +1,4 @@
-"""Calls of layers without parameters as calls of functions: compiled code that has no ``self`` can make these."""
+"""Calls of layers as calls of functions: compiled code that has no ``self`` can make these."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .kept import is_stored_once
 from .layers import LAYERS, FunctionCall, function_call
+from .weighted_layers import OwnValue, weighted_function
 
 if TYPE_CHECKING:
     from .definitions import Function
@@ -15,25 +16,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LayerFunction:
-    """The function that a layer calls, and the arguments that its constructor was given for it."""
+    """The function that a layer calls, and what follows the call's arguments: what the constructor was given, or has
+    made (weights). ``cell``: one that takes a batch only.
+    """
 
     origin: str
-    settings: tuple[str, ...]
+    settings: tuple[str | OwnValue, ...]
+
+    @property
+    def cell(self) -> bool:
+        return self.origin.endswith("_cell")
 
 
 def layer_function(function: Function, call: ast.Call) -> LayerFunction | None:
-    """What ``self.layer(…)`` calls, where the class makes the layer once, of literals, and nothing in it is random.
+    """What ``self.layer(…)`` calls, where the class makes the layer once, and nothing else in the file sets it.
 
-    Nothing else in the file sets it. Such a layer has no parameters and no mode.
+    Without weights it is made of literals, and has no mode.
     """
     cls, name = function.cls, function.self_attribute(call.func)
     if cls is None or name is None:
         return None
-    made = [v for c in (cls, *cls.ancestors, *cls.subclasses) for _, v in c.assigned.get(name, ())]
-    layer = made[0] if len(made) == 1 else None
-    if not isinstance(layer, ast.Call) or function.file.origin(layer.func) not in LAYERS:
+    made = [pair for c in (cls, *cls.ancestors, *cls.subclasses) for pair in c.assigned.get(name, ())]
+    init, layer = made[0] if len(made) == 1 else (None, None)
+    if init is None or not isinstance(layer, ast.Call):
         return None
-    if not all(_is_literal(v) for v in (*layer.args, *(k.value for k in layer.keywords))):
+    weighted = weighted_function(init, cls, layer, call)
+    if weighted is not None:
+        return LayerFunction(weighted[0], tuple(weighted[1])) if is_stored_once(cls, name) else None
+    if function.file.origin(layer.func) not in LAYERS or not all(
+        _is_literal(v) for v in (*layer.args, *(k.value for k in layer.keywords))
+    ):
         return None
     if not is_stored_once(cls, name):
         return None

@@ -7,7 +7,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 from tsrefactor.source.edits import Edit, InsertBefore, Replace
-from tsrefactor.source.excerpt import excerpt, indented
+from tsrefactor.source.excerpt import excerpt, indented, spread
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Placement
 
@@ -15,7 +15,7 @@ from .definitions import Function
 from .freezing import Freezing
 from .names import fresh
 from .outline import Outline, outline_expression
-from .passing import Unmovable, walk_all
+from .own_values import Unmovable, walk_all
 from .plain_methods import as_function
 from .types import TENSOR
 
@@ -63,19 +63,20 @@ def moved(function: Function, found: Outline, placement: Placement, name: str) -
             annotation, more = file.spell_type(argument.type)
             text, imports = f"{text}: {annotation}", imports | more
         parameters.append(text)
-    header = f"@{decorator}\ndef {name}({', '.join(parameters)}):\n"
-    helper = header + indented("\n".join(_body(function, found)), _indent(function))
+    indent = _indent(function)
+    header = f"@{decorator}\n{spread(f'def {name}(', parameters, '):', indent)}\n"
+    helper = header + indented("\n".join(_body(function, found)), indent)
     values, more = _values(function, found, placement)
     imports |= more
-    call = f"{name}({', '.join(values)})"
     if found.expression is not None:
-        edits = _in_expression(function, found, placement, helper, call)
+        edits = _in_expression(function, found, placement, helper, f"{name}({', '.join(values)})")
     else:
-        call = f"return {call}" if found.returns else f"{', '.join(found.results)} = {call}"
+        given_to = "return" if found.returns else f"{', '.join(found.results)} ="
+        call = spread(f"{given_to} {name}(", values, ")", indent)
         edits = _in_statements(function, found, placement, helper, call)
     functions: list[Edit] = []
-    for method in found.methods:
-        more_edits, more = as_function(method)
+    for made in found.methods:
+        more_edits, more = as_function(made)
         functions, imports = functions + more_edits, imports | more
     return functions + edits + _removals(function, found), frozenset(imports)
 
@@ -102,7 +103,7 @@ def overriding(found: Outline) -> str | None:
 
     So it is with a layer's function, and hooks of the layer.
     """
-    names = ", ".join(f"`{method.name}`" for method in found.methods)
+    names = ", ".join(f"`{m.function.name}`" for m in found.methods if m.function.name != "forward")
     layers = ", ".join(f"`{layer}`" for layer in dict.fromkeys(found.layers))
     told = [f"a class of another file that overrides {names} is not asked here any more"] if names else []
     told += (
@@ -155,10 +156,10 @@ def _typed_lists(function: Function, found: Outline) -> tuple[dict[ast.expr, str
 
 def _body(function: Function, found: Outline) -> list[str]:
     source = function.file.source
-    body = [excerpt(source, [d], found.changes) for d in found.definitions]
+    body = [excerpt(source, [d], found.changes, after=found.additions) for d in found.definitions]
     if found.expression is not None:
         return [*body, f"return {_expression_text(function, found)}"]
-    body.append(excerpt(source, found.statements, found.changes, found.checks))
+    body.append(excerpt(source, found.statements, found.changes, found.checks, found.additions))
     return body if found.returns else [*body, f"return {', '.join(found.results)}"]
 
 
@@ -169,6 +170,7 @@ def _expression_text(function: Function, found: Outline) -> str:
     start, end = source.span(node)
     text = source.text[start:end]
     spans = [(*source.span(n), new) for n, new in found.changes.items()]
+    spans += [(source.span(n)[1], source.span(n)[1], new) for n, new in found.additions.items()]
     for a, b, new in sorted((s for s in spans if start <= s[0] and s[1] <= end), reverse=True):
         text = text[: a - start] + new + text[b - start :]
     if "\n" not in text and "\r" not in text:

@@ -11,7 +11,8 @@ from tsrefactor.source.imports import Import
 
 from .definitions import Function
 from .flow import leaves
-from .passing import Argument, Passing, Unmovable, in_order, walk_all
+from .own_values import Argument, OwnValues, Unmovable, in_order, walk_all
+from .passing import Passing
 from .placement import is_elif
 from .scriptable import obstacle
 from .types import TENSOR
@@ -27,9 +28,9 @@ class Outline:
 
     ``definitions`` are earlier assignments that it repeats, in order; ``obsolete`` those of them that nothing else
     needs. ``results`` are the names that it returns, all tensors; with ``returns`` it gives the whole function's
-    result instead. ``changes`` is the new source of expressions in it (``self.scale`` → ``scale``), ``checks`` what is
-    to be asserted before statements of it, ``methods`` and ``layers`` what it calls as functions. ``presumed``: a
-    parameter that nothing speaks for is taken for a tensor.
+    result instead. ``changes`` is the new source of expressions in it (``self.scale`` → ``scale``), ``additions`` what
+    follows some (more arguments of a call), ``checks`` what is to be asserted before statements of it, ``methods`` and
+    ``layers`` what it calls as functions. ``presumed``: a parameter that nothing speaks for is taken for a tensor.
     """
 
     statements: list[ast.stmt]
@@ -38,8 +39,9 @@ class Outline:
     definitions: list[ast.stmt] = field(default_factory=list)
     obsolete: list[ast.stmt] = field(default_factory=list)
     changes: dict[ast.expr, str] = field(default_factory=dict)
+    additions: dict[ast.expr, str] = field(default_factory=dict)
     checks: dict[ast.stmt, str] = field(default_factory=dict)
-    methods: list[Function] = field(default_factory=list)
+    methods: list[OwnValues] = field(default_factory=list)
     layers: list[str] = field(default_factory=list)
     imports: frozenset[Import] = frozenset()
     returns: bool = False
@@ -48,8 +50,9 @@ class Outline:
 
     def take(self, passing: Passing) -> None:
         """Takes over what is passed."""
-        self.arguments, self.changes, self.checks = passing.arguments, passing.changes, passing.checks
-        self.methods, self.layers, self.imports = passing.methods, passing.layers, passing.imports
+        own = passing.own
+        self.arguments, self.changes, self.additions = passing.arguments, passing.changes, own.additions
+        self.checks, self.methods, self.layers, self.imports = own.checks, own.methods, own.layers, own.imports
         self.presumed |= passing.presumed
 
 

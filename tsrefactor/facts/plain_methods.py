@@ -1,36 +1,73 @@
-"""Methods that only compute with what they are given: as functions, compiled code without ``self`` can call them."""
+"""Methods that only compute, with what they are given and read: as functions, compiled code without ``self`` can call
+them. So can it the ``forward`` of a layer whose class is in the file.
+"""
 
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tsrefactor.source.edits import Edit, InsertBefore, Replace
-from tsrefactor.source.excerpt import excerpt, indented
+from tsrefactor.source.excerpt import excerpt, indented, spread
 from tsrefactor.source.imports import Import
 
+from .kept import is_stored_once
 from .names import fresh, snake
-from .types import TENSOR, UNKNOWN
+from .types import TENSOR, UNKNOWN, Type
 
 if TYPE_CHECKING:
-    from .definitions import Function, Parameter
+    from .definitions import Class, Function, Parameter
+    from .own_values import OwnValues
 
 
-def plain_method(function: Function, call: ast.Call) -> Function | None:
-    """The method that ``self.name(…)`` calls, where it is one for all classes of the file and reads no ``self``."""
+@dataclass(frozen=True)
+class CalledMethod:
+    """A method that is called, on ``self`` or on its attribute ``layer``."""
+
+    method: Function
+    layer: str = ""
+
+
+def plain_method(function: Function, call: ast.Call) -> CalledMethod | None:
+    """The method that ``self.name(…)`` calls, where it is one for all classes of the file: whatever that is in a
+    subclass, the function would be called. A layer's is ``forward``, where the class makes it once.
+    """
     cls, name = function.cls, function.self_attribute(call.func)
-    method = cls.method(name) if cls is not None and name is not None else None
-    if cls is None or method is None or method.cls is None or not isinstance(method.node, ast.FunctionDef):
+    if cls is None or name is None:
+        return None
+    method = cls.method(name)
+    if method is None:
+        return _forward_of(cls, name)
+    if method.cls is None or method.name == "forward" or not _only_computes(method):
         return None
     family = dict.fromkeys([cls, *cls.ancestors, *cls.subclasses, method.cls, *method.cls.subclasses])
-    if method.node.decorator_list or method.name == "forward" or method.cls.foreign_bases != ["torch.nn.Module"]:
-        return None
     if any(method.name in c.assigned or (method.name in c.methods and c is not method.cls) for c in family):
         return None
-    plain = all(p.kind == "positional" and (p.default is None or _is_literal(p.default)) for p in method.parameters)
-    reads = any(isinstance(n, ast.Name) and n.id == method.self_name for n in ast.walk(method.node))
+    return CalledMethod(method)
+
+
+def _forward_of(cls: Class, name: str) -> CalledMethod | None:
+    """The ``forward`` of the layer in an attribute, which is of a class of the file."""
+    made = [v for c in (cls, *cls.ancestors, *cls.subclasses) for _, v in c.assigned.get(name, ())]
+    layer = made[0] if len(made) == 1 else None
+    made_of = cls.file.class_named(cls.file.origin(layer.func)) if isinstance(layer, ast.Call) else None
+    method = made_of.methods.get("forward") if made_of is not None else None
+    if made_of is None or method is None or "__call__" in made_of.methods or not is_stored_once(cls, name):
+        return None
+    return CalledMethod(method, name) if _only_computes(method) else None
+
+
+def _only_computes(method: Function) -> bool:
+    """Whether it is a method of a plain module, with parameters that a function can have, and gives something back."""
+    assert method.cls is not None
+    if not isinstance(method.node, ast.FunctionDef) or method.node.decorator_list:
+        return False
+    if method.cls.foreign_bases != ["torch.nn.Module"]:
+        return False
     results = [r.value for r in method.of(ast.Return)]
-    return method if plain and not reads and results and None not in results else None
+    plain = all(p.kind == "positional" and (p.default is None or _is_literal(p.default)) for p in method.parameters)
+    return plain and bool(results) and None not in results
 
 
 def type_is_told(method: Function, parameter: Parameter, given: bool) -> bool:
@@ -52,29 +89,33 @@ def function_name(method: Function) -> str:
     if method not in given:
         taken = {*file.module_names, *file.names, *given.values()}
         owner = f"_{snake(method.cls.name)}_{plain}" if method.cls is not None else f"_{plain}"
-        given[method] = _handed_to(method) or fresh(taken, f"_{plain}", owner)
+        wanted = (owner,) if plain == "forward" else (f"_{plain}", owner)
+        given[method] = handed_to(method) or fresh(taken, *wanted)
     return given[method]
 
 
-def as_function(method: Function) -> tuple[list[Edit], frozenset[Import]]:
+def as_function(values: OwnValues) -> tuple[list[Edit], frozenset[Import]]:
     """The edits that make a function of a method, which then calls it, and the imports that they need.
 
-    Raises ValueError where the text cannot be moved.
+    ``values`` says what the method reads. Raises ValueError where the text cannot be moved.
     """
-    if _handed_to(method) is not None:
+    method = values.function
+    if handed_to(method) is not None:
         return [], frozenset()
     source, name = method.file.source, function_name(method)
-    written = [_parameter(method, p) for p in method.parameters]
+    own = [_typed(method, a.name, a.type) for a in values.arguments]
+    written = [_parameter(method, p) for p in method.parameters] + own
     result = f" -> {source.segment(method.node.returns)}" if method.node.returns is not None else ""
     body = method.code
     indent = " " * (body[0].col_offset - method.node.col_offset)
-    header = f"def {name}({', '.join(text for text, _ in written)}){result}:\n"
-    helper = header + indented(excerpt(source, body), indent)
-    call = f"{name}({', '.join(p.name for p in method.parameters)})"
-    imports = frozenset[Import]().union(*(more for _, more in written))
+    helper = spread(f"def {name}(", [text for text, _ in written], f"){result}:", indent) + "\n"
+    helper += indented(excerpt(source, body, values.changes, values.checks, values.additions), indent)
+    given = [*(p.name for p in method.parameters), *(a.value for a in values.arguments)]
+    call = spread(f"return {name}(", given, ")", indent)
+    imports = values.imports.union(*(more for _, more in written))
     return [
         InsertBefore(method.file.top_level_of(method.node), "{helper}", {"helper": helper}),
-        Replace(body, "return {call}", {"call": call}),
+        Replace(body, "{call}", {"call": call}),
     ], imports
 
 
@@ -93,15 +134,25 @@ def _parameter(method: Function, parameter: Parameter) -> tuple[str, frozenset[I
     return text, imports
 
 
-def _handed_to(method: Function) -> str | None:
-    """The function of the file that the method does nothing but call, with its own parameters."""
+def _typed(method: Function, name: str, type_: Type) -> tuple[str, frozenset[Import]]:
+    """A parameter for what the method reads of ``self``."""
+    if type_ == TENSOR:
+        return name, frozenset()
+    annotation, imports = method.file.spell_type(type_)
+    return f"{name}: {annotation}", imports
+
+
+def handed_to(method: Function) -> str | None:
+    """The function of the file that the method does nothing but call, with its own parameters first."""
     code = method.code
     value = code[0].value if len(code) == 1 and isinstance(code[0], ast.Return) else None
     if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Name) or value.keywords:
         return None
-    same = [a.id for a in value.args if isinstance(a, ast.Name)] == [p.name for p in method.parameters]
+    count = len(method.parameters)
+    same = [a.id for a in value.args[:count] if isinstance(a, ast.Name)] == [p.name for p in method.parameters]
+    own = all(isinstance(a, ast.Attribute) for a in value.args[count:])
     known = method.file.function_named(value.func.id) is not None
-    return value.func.id if same and len(value.args) == len(method.parameters) and known else None
+    return value.func.id if same and own and known else None
 
 
 def _is_literal(node: ast.expr) -> bool:

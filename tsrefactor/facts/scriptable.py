@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .flow import root_name
 from .layer_functions import layer_function
 from .operations import is_operation
-from .plain_methods import plain_method, type_is_told
+from .plain_methods import handed_to, plain_method, type_is_told
 from .types import TENSOR, UNKNOWN
 
 if TYPE_CHECKING:
@@ -127,10 +127,10 @@ class _Check:
         origin = file.origin(call.func)
         if isinstance(call.func, ast.Attribute):
             if self._of_self(call.func) and function.type_of(call.func.value) != TENSOR:
-                method = plain_method(function, call) if not self.within else None
-                if method is None and not self.within and layer_function(function, call) is not None:
+                run = plain_method(function, call)
+                if run is None and layer_function(function, call) is not None:
                     return None
-                return f"it calls {written}" if method is None else self._called(method, call)
+                return f"it calls {written}" if run is None else self._called(run.method, call)
             if self._of_self(call.func) and call.func.attr.endswith("_"):
                 return f"it updates {ast.unparse(call.func.value)}"
             return self._method(call.func, origin, written)
@@ -178,6 +178,8 @@ class _Check:
             typed = parameter.annotation is not None or (parameter.default is None and tensor)
             if called.cls is not None:
                 typed = type_is_told(called, parameter, tensor)
+            elif handed_to(self.function) == called.name:  # its parameters are those of the method
+                typed = True
             if not typed:
                 return f"it calls {called.name}, whose parameter {parameter.name} is not annotated"
         inner = _Check(called, self.within | {called.qualname})

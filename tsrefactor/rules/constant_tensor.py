@@ -10,7 +10,7 @@ from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.moving import moved_expression
 from tsrefactor.facts.names import fresh
-from tsrefactor.facts.passing import Unmovable
+from tsrefactor.facts.own_values import Unmovable
 from tsrefactor.facts.types import FLOAT, INT, TENSOR, list_of
 from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.source.imports import Import

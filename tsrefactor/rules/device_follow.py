@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.moving import moved_expression
-from tsrefactor.facts.passing import Unmovable
+from tsrefactor.facts.own_values import Unmovable
 from tsrefactor.facts.types import BOOL, FLOAT, INT, TENSOR, Type
 from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.source.imports import Import

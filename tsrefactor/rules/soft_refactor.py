@@ -13,7 +13,7 @@ from tsrefactor.facts.layer_calls import layer_to_call_before
 from tsrefactor.facts.moving import expression_name, free_name, moved, overriding
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.outline import Outline, outline, outline_use
-from tsrefactor.facts.passing import Unmovable
+from tsrefactor.facts.own_values import Unmovable
 from tsrefactor.facts.placement import untraced
 from tsrefactor.facts.selection import NotAlike, choose
 from tsrefactor.facts.types import TENSOR
@@ -63,11 +63,15 @@ class SoftRefactor(Rule):
     `--placement inner`, the classic form, puts the function right before the block; it serves a trace only. `module`
     puts it above the class, which TorchScript can compile as well.
 
-    A layer whose result meets the number is called before, in a variable. Elsewhere, one without parameters or modes
-    (`nn.L1Loss()`) becomes the function that it calls.
+    A layer whose result meets the number is called before, in a variable. Elsewhere it becomes the function that it
+    calls, with its weights: `F.linear(x, fc_weight, fc_bias)` for `self.fc(x)`. So do convolutions, embeddings, layer
+    and group norms, dropout, the cells of recurrent networks (presumed to be given a batch), and layers without
+    weights or modes (`nn.L1Loss()`). Not a batch norm, which keeps statistics, nor a layer whose class asks for
+    `weight_norm`, `spectral_norm` or hooks: what these make when the layer is called, the function would miss.
 
-    A method that such a block calls, and that only computes with what it is given, becomes a function of the module,
-    which the method calls in its turn. One that a class of the file overrides stays.
+    A method that such a block calls, and that only computes, becomes a function of the module, of its parameters and
+    of what it reads of `self`; the method calls it in its turn. So does the `forward` of a layer whose class is in the
+    file. A method that a class of the file overrides stays.
 
     Left alone, with the reason: blocks that call other submodules or methods, assign attributes, print, yield, hold
     `try`, `lambda` or nested functions, read or fill dictionaries, or need or give what is not known to be a tensor.

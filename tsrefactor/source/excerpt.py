@@ -7,19 +7,22 @@ from collections.abc import Mapping, Sequence
 
 from .file import SourceFile
 
+_LONG = 92  # of a line before it is indented
+
 
 def excerpt(
     source: SourceFile,
     statements: Sequence[ast.stmt],
     changes: Mapping[ast.expr, str] | None = None,
     before: Mapping[ast.stmt, str] | None = None,
+    after: Mapping[ast.expr, str] | None = None,
 ) -> str:
     """The text of consecutive statements of one block, with the comments inside them, its lines ending in ``\\n``.
 
-    ``changes`` gives new source for expressions, ``before`` a statement to put before one of them. The comments above
-    the first statement are left out, and those at the end of a first statement's only line: a replacement of the
-    statements keeps them. Raises ValueError where the text cannot be moved: when another statement shares a line, or a
-    string goes over several lines.
+    ``changes`` gives new source for expressions, ``before`` a statement to put before one of them, ``after`` what is
+    to follow an expression on its line. The comments above the first statement are left out, and those at the end of a
+    first statement's only line: a replacement of the statements keeps them. Raises ValueError where the text cannot be
+    moved: when another statement shares a line, or a string goes over several lines.
     """
     first, last = statements[0], statements[-1]
     start = source.offset(_first_line(first), 0)
@@ -32,6 +35,7 @@ def excerpt(
             raise ValueError("it holds a string over several lines")
     stop = source.offset(_last_line(source, last, len(margin)) + 1, 0)
     spans = [(*source.span(node), new) for node, new in (changes or {}).items()]
+    spans += [(source.span(node)[1], source.span(node)[1], new) for node, new in (after or {}).items()]
     for statement, text in (before or {}).items():
         at = source.span(statement)[0]
         indent = source.text[source.offset(statement.lineno, 0) : at]
@@ -50,6 +54,20 @@ def excerpt(
 def indented(text: str, indent: str) -> str:
     """The text with its lines indented, but for the empty ones."""
     return "\n".join(indent + line if line.strip() else line for line in text.split("\n"))
+
+
+def spread(opening: str, parts: Sequence[str], closing: str, indent: str) -> str:
+    """``f(a, b)``, with the arguments on lines of their own where one line would be long."""
+    line = f"{opening}{', '.join(parts)}{closing}"
+    if len(line) <= _LONG:
+        return line
+    lines = [""]
+    for part in parts:
+        if lines[-1] and len(lines[-1]) + len(part) + 2 > _LONG:
+            lines.append("")
+        lines[-1] += f"{' ' if lines[-1] else ''}{part},"
+    lines[-1] = lines[-1].rstrip(",")
+    return "\n".join([opening, *(indent + line for line in lines), closing])
 
 
 def indent_of(source: SourceFile) -> str:
