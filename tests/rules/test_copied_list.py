@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.rules.tracing import findings, model
+from tests.rules.tracing import findings, model, rewritten, trace_follows
 from tsrefactor.rules.base import Settings
 from tsrefactor.rules.copied_list import CopiedList
 from tsrefactor.vocabulary import Target
@@ -31,3 +31,10 @@ def test_a_trace_follows_what_holds_no_sizes():
     text = model("shape = [1, 2]\nreturn x.view(copy.deepcopy(shape))", before="import copy\n\n\n")
     assert findings(RULE, text, Settings(Target.TRACE)) == []
     assert len(findings(RULE, text)) == 1
+
+
+def test_a_trace_follows_the_sizes_of_the_copy(tmp_path):
+    body = "shape = list(x.size())\nwanted = copy.deepcopy(shape)\nwanted[1] = 1\nreturn x[:, :1].expand(*wanted) * 1"
+    after = rewritten(RULE, model(body, before="import copy\n\n\n"), Settings(Target.TRACE)).document.text
+    assert "wanted = list(shape)\n" in after
+    assert trace_follows(after, "[(torch.rand(2, 3),), (torch.rand(4, 5),)]", tmp_path)

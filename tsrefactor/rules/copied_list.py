@@ -16,12 +16,7 @@ from .base import Example, Finding, Rule, Settings
 _COPIES = ("copy.copy", "copy.deepcopy")
 
 
-def _example(before: str, after: str, breaks: Target, error: str, recorded: bool = False) -> Example:
-    head = "import copy\n\nimport torch\n\n\nclass Model(torch.nn.Module):\n    def forward(self, x):\n"
-    inputs = "[(torch.rand(2, 3, 4),), (torch.rand(4, 3, 2),)]"
-    settings = Settings(breaks)
-    outcome = "compile-error" if breaks is Target.SCRIPT else "run-error"
-    return Example(head + before, head + after, inputs, breaks, outcome, error, recorded=recorded, settings=settings)
+_HEAD = "import copy\n\nimport torch\n\n\nclass Model(torch.nn.Module):\n    def forward(self, x):\n"
 
 
 class CopiedList(Rule):
@@ -41,38 +36,25 @@ class CopiedList(Rule):
     name = "copied-list"
     targets = frozenset({Target.SCRIPT, Target.TRACE})
     examples = [
-        _example(
-            """\
+        Example(
+            _HEAD
+            + """\
         shape = list(x.size())
         wanted = copy.deepcopy(shape)  # of one channel
         wanted[1] = 1
         return x.mean(1, keepdim=True).expand(wanted), shape[0]
 """,
-            """\
+            _HEAD
+            + """\
         shape = list(x.size())
         wanted = list(shape)  # of one channel
         wanted[1] = 1
         return x.mean(1, keepdim=True).expand(wanted), shape[0]
 """,
+            "[(torch.rand(2, 3, 4),), (torch.rand(4, 3, 2),)]",
             Target.SCRIPT,
+            "compile-error",
             "prim::id",
-            recorded=True,
-        ),
-        _example(
-            """\
-        shape = list(x.size())
-        wanted = copy.deepcopy(shape)
-        wanted[1] = 1
-        return torch.cat([x, x.mean(1, keepdim=True).expand(*wanted)], 1)
-""",
-            """\
-        shape = list(x.size())
-        wanted = list(shape)
-        wanted[1] = 1
-        return torch.cat([x, x.mean(1, keepdim=True).expand(*wanted)], 1)
-""",
-            Target.TRACE,
-            "expanded size",
             recorded=True,
         ),
     ]
