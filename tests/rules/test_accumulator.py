@@ -133,3 +133,15 @@ def test_what_else_keeps_the_number_or_the_sum(body, kept, harmless, tmp_path):
     for line, fixable in ((kept, False), (harmless, True)):
         text = "".join(f"        {part}\n" for part in f"{body.format(line)}\nreturn total".split("\n"))
         assert any(f.fixable for f in found(tmp_path, head + text)) == fixable
+
+
+@pytest.mark.parametrize(
+    ("added", "turned"),
+    [("total + 1 - x[i].sum()", True), ("total + 0.1 - x[i].sum()", False), ("(total + 1) * x[i].sum()", False)],
+)
+def test_whole_numbers_may_be_added_with_the_tensor(added, turned, tmp_path):
+    settings = Settings(Target.TRACE)
+    before = HEAD + LOOP.format(body=f"for i in range(x.size(0)):\n            total = {added}")
+    after = rewritten([Accumulator(), SoftRefactor()], before, settings).document.text
+    assert ("total = torch.tensor(0)" in after) == turned
+    assert not turned or trace_follows(after, "[(torch.rand(3, 4),), (torch.rand(5, 4),)]", tmp_path)

@@ -41,6 +41,9 @@ MOVED = {
         "ys, zs = [], []\nfor row in x.view(-1, 1):\n    ys.append(row * 2)\n    zs.append(row)\nys = torch.cat(ys)\n"
         "zs = torch.cat(zs)\nreturn ys + zs"
     ),
+    "a list that grows, and ends as a tensor": (
+        "ys = []\nfor row in x.view(-1, 1):\n    ys += [row * 2]\nys = torch.cat([x[:1]] + ys)\nreturn ys"
+    ),
     "count": "n = 0\ny = x.abs().sum()\nwhile y > 1:\n    y = y / 2\n    n += 1\nreturn y * n",
     "early return": "if x.sum() > 0:\n    return x * 2\ny = x - 1\nif y.sum() < -4:\n    y = y + 1\nreturn y",
     "both return": "if x.sum() > 0:\n    return x, x * 2\nelse:\n    return x - 1, x",

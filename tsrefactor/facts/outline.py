@@ -292,9 +292,20 @@ class _Outliner:
     # -- small things ------------------------------------------------------------------------------------------------
 
     def _bound_outside_blocks(self) -> set[str]:
-        """Names that the region binds in plain assignments only, where TorchScript lets a name change its type."""
+        """Names that the region binds in plain assignments only, where TorchScript lets a name change its type.
+
+        In the blocks it may grow lists (``outs += [y]``), which changes no type.
+        """
         plain = [s for s in self.region if isinstance(s, ast.Assign)]
-        return self.flow.writes(plain) - self.flow.writes([s for s in self.region if s not in plain])
+        others = [s for s in self.region if s not in plain]
+        grown = {
+            n.target: n.target.id
+            for n in walk_all(others)
+            if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name) and isinstance(n.value, ast.List)
+        }
+        stored = (n for n in walk_all(others) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+        bound = {n.id for n in stored if n not in grown} & set(grown.values())
+        return self.flow.writes(plain) - (self.flow.writes(others) - (set(grown.values()) - bound))
 
     def _ends_as_tensor(self, name: str) -> bool:
         """Whether a name is a tensor after the region, though it may be a list before."""

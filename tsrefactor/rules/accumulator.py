@@ -167,10 +167,26 @@ def _adds(statement: ast.stmt, name: str) -> bool:
         return type(statement.op) in OPERATORS and isinstance(statement.target, ast.Name)
     if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
         return False
-    value = statement.value
-    if not isinstance(statement.targets[0], ast.Name) or not isinstance(value, ast.BinOp):
-        return False
-    return type(value.op) in OPERATORS and name in (_name(value.left), _name(value.right))
+    return isinstance(statement.targets[0], ast.Name) and bool(_terms(statement.value, name))
+
+
+def _terms(value: ast.expr, name: str) -> list[ast.expr]:
+    """What is added to the name: ``x`` of ``total + x`` and ``x + total``, also after whole numbers
+    (``total + 1 - x``), which are the same in a tensor of any precision.
+    """
+    if not isinstance(value, ast.BinOp) or type(value.op) not in OPERATORS:
+        return []
+    if _name(value.right) == name:
+        return [value.left]
+    left, terms = value.left, [value.right]
+    while isinstance(left, ast.BinOp) and isinstance(left.op, (ast.Add, ast.Sub)) and _is_whole(left.right):
+        left = left.left
+    whole = left is value.left or isinstance(value.op, (ast.Add, ast.Sub))
+    return terms if whole and _name(left) == name else []
+
+
+def _is_whole(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is int and node.value < 2**11
 
 
 def _name(node: ast.expr) -> str | None:
@@ -182,9 +198,7 @@ def _adds_tensor(function: Function, statement: ast.stmt, name: str) -> bool:
         added = statement.value
     else:
         assert isinstance(statement, ast.Assign)
-        value = statement.value
-        assert isinstance(value, ast.BinOp)
-        added = value.right if _name(value.left) == name else value.left
+        [added] = _terms(statement.value, name)
     type_ = function.type_of(added)
     if type_.known:
         return type_ == TENSOR
