@@ -19,6 +19,8 @@ EXACT = {
     "int(np.ceil(n / 2))": "(n + 1) // 2",
     "math.floor((n - 9) / 2)": "(n - 9) // 2",
     "math.ceil(n / k)": "-(-n // k)",
+    "int((n + 2) / k + 1)": "(n + 2) // k + 1",
+    "math.floor((n - 9) / 2 + 1)": "(n - 9) // 2 + 1",
     "int(x.shape[0] / len(x))": "x.shape[0] // len(x)",
     "float(n) / 3": "n / 3",
     "1.0 / float(n)": "1.0 / n",
@@ -32,6 +34,7 @@ SHAPES = {
 LEFT = [
     "int(n * 0.7)",
     "int((n - 9) / 2)",  # int(-0.5) is 0, -1 // 2 is -1
+    "int(n / 2 + 0.5)",
     "round(n / 2)",
     "int(k / 2)",
     "int(x.sum() / 2)",
@@ -51,6 +54,11 @@ def body(expression):
 def test_forms(written):
     after = rewritten(RULE, model(body(written), before=NUMPY)).document.text
     assert f"({EXACT[written]})" in after, after
+
+
+def test_windows_that_fit_are_presumed_not_to_be_less_than_none():
+    [found] = findings(RULE, model(body("int((n - 9) / k + 1)")))
+    assert found.presumed and found.edits[0].template == "{above} // {below} + 1"
 
 
 @pytest.mark.parametrize("written", SHAPES)

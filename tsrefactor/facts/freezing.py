@@ -11,7 +11,7 @@ from .definitions import Function
 from .lengths import stays_in_tensor
 from .nodes import walk
 from .types import BOOL, FLOAT, INT, TENSOR
-from .whole_sizes import exact_form
+from .whole_sizes import exact_form, window_count
 
 _TAKEN = frozenset({"item", "tolist"})
 _CONVERSIONS = frozenset({"int", "float", "bool", "complex", "round"})
@@ -102,7 +102,7 @@ class Freezing:
             return self._is_kept_by(node)
         if origin in _CONVERSIONS or (origin.startswith(("math.", "numpy.")) and origin != "math.prod"):
             taken = any(self._is_taken(a) for a in node.args)
-            return taken and exact_form(self.function, node) is None
+            return taken and exact_form(self.function, node) is None and window_count(self.function, node) is None
         if origin in _CHOOSING and len(node.args) > 1:
             return any(self._is_size(a) for a in node.args)
         return self._silently(node, origin) or self._is_kept_by(node)

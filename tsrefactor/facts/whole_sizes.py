@@ -46,6 +46,17 @@ def all_sizes(node: ast.expr) -> ast.expr | None:
     return None
 
 
+def window_count(function: Function, call: ast.Call) -> Exact | None:
+    """``(n - k) // s + 1`` for ``int((n - k) / s + 1)``, how many windows fit: equal unless less than none do."""
+    if function.file.origin(call.func) != "int" or len(call.args) != 1 or call.keywords:
+        return None
+    inner = call.args[0]
+    if not isinstance(inner, ast.BinOp) or not isinstance(inner.op, ast.Add) or not _of_sizes(function, inner):
+        return None
+    shadowed = function.types.bindings.shadows("int")
+    return None if shadowed else _floored(function, inner, may_be_negative=True)
+
+
 def multiplied(function: Function, call: ast.Call) -> ast.expr | None:
     """The sizes of ``x.shape[1:].numel()``, which a `torch.Size` multiplies; None for a tensor's ``numel``."""
     if not isinstance(call.func, ast.Attribute) or call.func.attr != "numel" or call.args or call.keywords:
@@ -74,6 +85,7 @@ def _cut(function: Function, inner: ast.expr) -> Exact | None:
 def _floored(function: Function, node: ast.expr, may_be_negative: bool) -> Exact | None:
     if function.type_of(node) == INT:
         return "{size}", {"size": node}
+    node, more = _with_offset(node)
     parts = _ratio(function, node)
     if parts is None:
         return None
@@ -83,8 +95,17 @@ def _floored(function: Function, node: ast.expr, may_be_negative: bool) -> Exact
     product = "{above}" if times == 1 else f"{{above}} * {times}"
     pieces: Pieces = {"above": above} if below == 1 or isinstance(below, int) else {"above": above, "below": below}
     if below == 1:
-        return product, pieces
-    return f"{product} // {below if isinstance(below, int) else '{below}'}", pieces
+        return product + more, pieces
+    return f"{product} // {below if isinstance(below, int) else '{below}'}{more}", pieces
+
+
+def _with_offset(node: ast.expr) -> tuple[ast.expr, str]:
+    """What a whole number is added to, and that as text: `` + 1``."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and isinstance(node.right, ast.Constant):
+        number = node.right.value
+        if type(number) is int and number >= 0:
+            return node.left, f" + {number}"
+    return node, ""
 
 
 def _raised(function: Function, node: ast.expr) -> Exact | None:

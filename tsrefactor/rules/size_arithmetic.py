@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.facts.whole_sizes import all_sizes, exact_form, multiplied
+from tsrefactor.facts.whole_sizes import all_sizes, exact_form, multiplied, window_count
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
 
@@ -31,7 +31,8 @@ class SizeArithmetic(Rule):
     `int(n)` of a whole number is that number. `float(n)` in a division goes away, too. `x.shape[1:].numel()` is a plain
     number as well; `math.prod` multiplies the sizes as such.
 
-    The results are equal for every size. Left alone, for soft-refactor: factors that are no fraction of a power of
+    The results are equal for every size, but for `int((n - k) / s + 1)`, how many windows of a convolution fit: that
+    `(n - k) // s + 1` is the same is presumed, and holds unless less than none do. Left alone, for soft-refactor: factors that are no fraction of a power of
     two, such as `0.7`; `int` of a quotient that may be negative, which `int` rounds up and `//` down; `round`, roots
     and logarithms.
 
@@ -122,6 +123,8 @@ class SizeArithmetic(Rule):
                 if call in inside:
                     continue
                 exact = exact_form(function, call)
+                presumed = exact is None
+                exact = exact or window_count(function, call)
                 if exact is not None:
                     inside |= set(ast.walk(call))
                     template, pieces = exact
@@ -130,6 +133,8 @@ class SizeArithmetic(Rule):
                         f"a trace keeps the example's `{ast.unparse(call)}`; compute `{preview(template, pieces)}`",
                         Replace(call, template, pieces),
                         trap=True,
+                        presumed=presumed,
+                        caveat="equal unless it comes out below zero, where `int` rounds up" if presumed else None,
                     )
             if file.mentions("numel"):
                 yield from self._products(function)
