@@ -47,7 +47,7 @@ def all_sizes(node: ast.expr) -> ast.expr | None:
 
 
 def window_count(function: Function, call: ast.Call) -> Exact | None:
-    """``(n - k) // s + 1`` for ``int((n - k) / s + 1)``, how many windows fit: equal unless less than none do."""
+    """``(n - k) // s + 1`` for ``int((n - k) / s + 1)``, how many windows fit: equal where it is not negative."""
     if function.file.origin(call.func) != "int" or len(call.args) != 1 or call.keywords:
         return None
     inner = call.args[0]

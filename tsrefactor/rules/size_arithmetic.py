@@ -31,10 +31,11 @@ class SizeArithmetic(Rule):
     `int(n)` of a whole number is that number. `float(n)` in a division goes away, too. `x.shape[1:].numel()` is a plain
     number as well; `math.prod` multiplies the sizes as such.
 
-    The results are equal for every size, but for `int((n - k) / s + 1)`, how many windows of a convolution fit: that
-    `(n - k) // s + 1` is the same is presumed, and holds unless less than none do. Left alone, for soft-refactor: factors that are no fraction of a power of
-    two, such as `0.7`; `int` of a quotient that may be negative, which `int` rounds up and `//` down; `round`, roots
-    and logarithms.
+    The results are equal for every size. `int((n - k) / s + 1)`, how many windows of a convolution fit, is presumed not
+    to be negative, and becomes `(n - k) // s + 1`.
+
+    Left alone, for soft-refactor: factors that are no fraction of a power of two, such as `0.7`; `int` of any other
+    quotient that may be negative, which `int` rounds up and `//` down; `round`, roots and logarithms.
 
     Source: the TracerWarnings "Converting a tensor to a Python integer …" and "… to a Python float …".
     """
