@@ -86,6 +86,12 @@ def test_buffers_are_read_as_they_are_now():
     assert {leaf.path: leaf.value for leaf in state.buffers()}["['table']"].tolist() == [1, 1]
 
 
+def test_modes_of_a_module_under_two_names():
+    norm = nn.BatchNorm1d(2)
+    model = nn.Sequential(norm, nn.Sequential(norm))
+    assert modes_of(model.eval()) == dict.fromkeys(("", "0", "1", "1.0"), False)
+
+
 def test_modes_are_copied_module_by_module():
     frozen, other = Stateful(), Stateful()
     frozen.norm.eval()

@@ -83,8 +83,11 @@ def _same_items(now: Any, then: Any) -> bool:
 
 
 def modes_of(module: Any) -> dict[str, bool]:
-    """Submodule name → whether it is in train mode; the module itself is the empty name."""
-    return {name: m.training for name, m in module.named_modules()}
+    """Submodule name → whether it is in train mode; the module itself is the empty name.
+
+    A submodule registered under two names has both: TorchScript makes a module of its own for each.
+    """
+    return {name: m.training for name, m in module.named_modules(remove_duplicate=False)}
 
 
 def set_modes(module: Any, modes: dict[str, bool]) -> None:
