@@ -49,3 +49,47 @@ def test_every_method_by_its_own_name_for_the_instance(tmp_path):
     )
     after = rewritten(CudaAvailable(), source(tmp_path / "m.py", text))
     assert "if this.cuda_is_available else x" in after and "        self.cuda_is_available = torch.cuda.is" in after
+
+
+FUNCTION = """\
+import torch
+from torch import nn
+
+
+def helper(n: int, x: torch.Tensor, mask=None):
+    {}
+    return x
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        return helper(2, x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted"),
+    [
+        ("d = 'cuda' if torch.cuda.is_available() else 'cpu'",
+         "if torch.jit.is_scripting():\n        d = x.device\n    else:\n"
+         "        d = 'cuda' if torch.cuda.is_available() else 'cpu'"),
+        ("d = torch.device('cuda:0' if torch.cuda.is_available() else 'cpu')",
+         "d = x.device if torch.jit.is_scripting() else "
+         "torch.device('cuda:0' if torch.cuda.is_available() else 'cpu')"),
+    ],
+)  # fmt: skip
+def test_functions_follow_the_tensor(tmp_path, before, wanted):
+    text = FUNCTION.format(before + "\n    x = x + torch.ones(n, device=d)")
+    assert wanted in rewritten(CudaAvailable(), source(tmp_path / "model.py", text))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "if torch.cuda.is_available():\n        x = x.cuda()",
+        "n = 2 if torch.cuda.is_available() else 3",
+        "x = x + (1 if torch.cuda.is_available() else 0)",
+    ],
+)
+def test_other_questions_of_functions(tmp_path, code):
+    assert findings(CudaAvailable(), source(tmp_path / "model.py", FUNCTION.format(code))) == []
