@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.filling import iterated
+from tsrefactor.facts.grown import is_kept
 from tsrefactor.facts.module_loops import container_kind
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.sums import OPERATORS, numbers, out_of_place
@@ -95,7 +96,7 @@ class Accumulator(Rule):
                 continue
             choices = [c for s in sums if (c := _choice(function, s, start, name)) is not None]
             around = [*choices, *(n for s in sums for n in _around(function, s, start))]
-            if traced and not any(map(function.dependence.freezes_block, around)):
+            if traced and not any(is_kept(function, block) for block in around):
                 continue
             reason = _refusal(function, name, start, sums)
             message = f"'{name}' starts as a number, which it remains for TorchScript"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.grown import grown, is_kept
 from tsrefactor.facts.sequences import LIST, SIZE, sort_of
 from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.vocabulary import Target
@@ -38,6 +39,9 @@ class ReversedSequence(Rule):
     TorchScript has no `reversed`. `reversed(range(n))` becomes `range(n - 1, -1, -1)` and `reversed(items)` of a list
     `items[::-1]`, in a loop, a comprehension, or under `list`, `enumerate` or `zip`.
 
+    A trace runs `reversed`, but keeps the number of turns of a loop over a size, or over a list that such a loop has
+    filled. soft-refactor lets it compile these, for which this is done as well.
+
     Left alone: ranges with a step, values that are not known to be lists or tuples, and a list that the loop changes: a
     slice is a copy. A parameter that is no list by its annotation but was one in recorded runs is presumed to be one.
 
@@ -46,7 +50,7 @@ class ReversedSequence(Rule):
     """
 
     name = "reversed-sequence"
-    targets = frozenset({Target.SCRIPT})
+    targets = frozenset({Target.SCRIPT, Target.TRACE})
     answers = frozenset({"not-a-value", "argument-type", "python-type-as-value"})
     examples = [
         Example(
@@ -99,8 +103,11 @@ class ReversedSequence(Rule):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if "reversed(" not in file.source.text:
             return
+        traced = self.for_trace(file, settings)
         for function in file.functions:
             for call in function.calls("reversed"):
+                if traced and not _is_kept(function, call):
+                    continue
                 if len(call.args) != 1 or call.keywords or function.types.bindings.shadows("reversed"):
                     continue
                 parent = file.parents[call]
@@ -123,6 +130,13 @@ class ReversedSequence(Rule):
                     edit = Replace(place, "{items}[::-1]", {"items": over})
                     message = f"TorchScript has no reversed; write `{preview(edit.template, edit.pieces)}`"
                     yield self.finding(call, message, edit, presumed=typed and not _is_annotated(function, over))
+
+
+def _is_kept(function: Function, call: ast.Call) -> bool:
+    """Whether a trace keeps how many there are."""
+    if function.dependence.is_compiled:
+        return False
+    return is_kept(function, function.file.statement_of(call)) or bool(function.flow.reads(call) & grown(function))
 
 
 def _is_annotated(function: Function, over: ast.expr) -> bool:
