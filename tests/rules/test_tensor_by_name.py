@@ -1,0 +1,46 @@
+"""tensor-by-name: what stays as it is."""
+
+import pytest
+
+from tests.rules.texts import findings, source
+from tsrefactor.rules.tensor_by_name import TensorByName
+
+BODY = """\
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, depth):
+        super().__init__()
+        for i in range(depth):
+            self.register_buffer(f"scale{{i}}", torch.ones(4))
+            self.register_buffer(f"shared{{i}}", SHARED)
+            self.register_parameter(f"weight{{i}}", nn.Parameter(torch.ones(4)))
+            self.register_buffer(f"either{{i}}", torch.ones(4))
+            setattr(self, f"either{{i}}", nn.Linear(4, 4))
+
+    def forward(self, x: torch.Tensor, other, i: int):
+        return x * {}
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'getattr(self, f"weight{i}")',
+        'getattr(self, f"either{i}")',
+        'getattr(self, f"shared{i}")',
+        'getattr(self, f"scale{i}", x)',
+        'getattr(other, f"scale{i}")',
+        'getattr(self, "scale0")',
+        'getattr(self, f"scale_{i}")',
+    ],
+)
+def test_left_alone(tmp_path, code):
+    assert findings(TensorByName(), source(tmp_path / "model.py", BODY.format(code))) == []
+
+
+def test_mended(tmp_path):
+    [finding] = findings(TensorByName(), source(tmp_path / "model.py", BODY.format('getattr(self, f"scale{i}")')))
+    assert finding.fixable and "_get_scale" in finding.message
