@@ -53,3 +53,11 @@ def test_one_class_for_two_of_one_type(tmp_path):
 @pytest.mark.parametrize("code", ["return self.a(x)", "return self.other((x, x))", "return self.built((x, x))"])
 def test_no_class(tmp_path, code):
     assert findings(TypedSequential(), source(tmp_path / "model.py", BODY.format(code))) == []
+
+
+def test_the_container_keeps_its_name(tmp_path):
+    text = BODY.format("for a in self.stages:\n            a = a([x])\n        return a")
+    text = text.replace("self.other = Chain(*layers)", "self.stages = nn.ModuleList([nn.Sequential(*layers)])")
+    assert "for layer in a:\n                out = layer(out)\n            a = out\n" in rewritten(
+        SequentialLoop(), source(tmp_path / "model.py", text)
+    )

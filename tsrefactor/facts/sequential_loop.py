@@ -22,7 +22,7 @@ def loop_in_place(function: Function, call: ast.Call, value: ast.expr, container
     loop = f"for {module} in {container}:\n    {{name}} = {module}({{name}})\n"
     if isinstance(statement, ast.Assign) and statement.value is call and len(statement.targets) == 1:
         target = statement.targets[0]
-        if isinstance(target, ast.Name):
+        if isinstance(target, ast.Name) and target.id != container:
             first = "" if isinstance(value, ast.Name) and value.id == target.id else "{name} = {value}\n"
             return [Replace([statement], first + loop, {"name": target.id, "value": value})]
     if not _evaluated_first(function, call, statement):
