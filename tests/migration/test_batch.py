@@ -194,19 +194,19 @@ def test_edits_stay_where_only_far_fetched_inputs_prove_the_trace_wrong(migrated
         class A(nn.Module):
             def __init__(self):
                 super().__init__()
-                self.lin = nn.Linear(4, 4)
+                self.norm = nn.BatchNorm1d(4)
 
             def forward(self, x):
                 if len(x) == 0:
                     return torch.ones(())
-                return self.lin(x).mean() * torch.arange(len(x)).float().mean()
+                return self.norm(x).mean() * torch.arange(len(x)).float().mean()
         """
     cases, text = migrated(nets, "yield case('a', 'A', x)\n", target=Target.TRACE)
     assert cases["a"].status is Status.FAILED
     assert cases["a"].after.verdicts["trace"].outcome.value == "baked"
     assert "torch.arange(x.shape[0])" in text and cases["a"].needs == cases["a"].changes != []
     nets = nets.replace("if len(x) == 0:", "for _ in range(len(x)):").replace(
-        "return torch.ones(())", "x = self.lin(x)"
+        "return torch.ones(())", "x = self.norm(x)"
     )
     cases, text = migrated(nets, "yield case('a', 'A', x)\n", target=Target.TRACE)
     assert cases["a"].status is Status.FAILED and "torch.arange(len(x))" in text
@@ -218,12 +218,12 @@ def test_an_edit_that_only_generated_inputs_need_is_kept(migrated):
         class A(nn.Module):
             def __init__(self):
                 super().__init__()
-                self.lin = nn.Linear(4, 4)
+                self.norm = nn.BatchNorm1d(4)
 
             def forward(self, x):
                 if x.sum() < 0:
                     return torch.ones(())
-                return self.lin(x).mean() * torch.arange(len(x)).float().mean()
+                return self.norm(x).mean() * torch.arange(len(x)).float().mean()
         """,
         "yield case('a', 'A', x + 2, x - 2)\n",
         target=Target.TRACE,

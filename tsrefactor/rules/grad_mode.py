@@ -89,7 +89,7 @@ class GradMode(Rule):
 
     name = "grad-mode"
     targets = frozenset({Target.SCRIPT})
-    answers = frozenset({"context-manager", "varargs", "unknown-builtin", "undefined-value"})
+    answers = frozenset({"context-manager", "variable-arguments", "unknown-builtin-op", "undefined-value"})
     examples = [
         _example(
             "torch.set_grad_enabled(not self.freeze)",
