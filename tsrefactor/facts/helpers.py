@@ -19,10 +19,26 @@ class Helper:
         [node] = ast.parse(text).body
         assert isinstance(node, (ast.FunctionDef, ast.ClassDef))
         find = file.function_named if isinstance(node, ast.FunctionDef) else file.class_named
-        existing: Function | Class | None = find(node.name)
-        self.is_new = existing is None or ast.unparse(existing.node) != ast.unparse(node)
-        self.name = fresh(file.module_names, node.name) if self.is_new else node.name
-        self.text = text.replace(node.name, self.name).rstrip()
+        top = {n.name for n in file.tree.body if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
+        taken = _bound(file)
+        while True:
+            self.name = fresh(taken, node.name)
+            self.text = text.replace(node.name, self.name).rstrip()
+            existing: Function | Class | None = find(self.name)
+            self.is_new = existing is None and self.name not in top
+            if self.is_new or (existing and ast.unparse(existing.node) == ast.unparse(ast.parse(self.text))):
+                return
+            taken.add(self.name)
+
+
+def _bound(file: FileFacts) -> set[str]:
+    """What is bound in the file, at its top level or inside a function, but for the definitions at its top level: a
+    local of a function that uses the helper would hide it."""
+    nested = {f.name for f in file.all_functions if f.qualname.endswith(f"<locals>.{f.name}")}
+    imported = {(a.asname or a.name).partition(".")[0] for a in file.of(ast.alias)}
+    caught = {h.name for h in file.of(ast.ExceptHandler) if h.name}
+    stored = {n.id for n in file.of(ast.Name) if isinstance(n.ctx, ast.Store)}
+    return nested | imported | caught | stored | {a.arg for a in file.of(ast.arg)}
 
 
 def before(function: Function, helpers: Sequence[Helper]) -> list[InsertBefore]:

@@ -29,11 +29,11 @@ class grad_mode:
         self.before = enabled
 
     def __enter__(self):
-        self.before = torch.is_grad_enabled()
-        torch.set_grad_enabled(self.enabled)
+        self.before = {torch}.is_grad_enabled()
+        {torch}.set_grad_enabled(self.enabled)
 
     def __exit__(self, type: {any}, value: {any}, traceback: {any}):
-        torch.set_grad_enabled(self.before)
+        {torch}.set_grad_enabled(self.before)
 
 
 """
@@ -66,7 +66,7 @@ def _example(before: str, after: str, error: str) -> Example:
     """An example of what stands after ``with``."""
     return Example(
         before=_HEAD + _MODEL.format(context=before),
-        after=_HEAD + _CLASS.format(any="Any") + _MODEL.format(context=after),
+        after=_HEAD + _CLASS.format(any="Any", torch="torch") + _MODEL.format(context=after),
         inputs="[(torch.randn(2, 4),), (torch.randn(3, 4),)]",
         breaks=Target.SCRIPT,
         error=error,
@@ -113,11 +113,12 @@ class GradMode(Rule):
                 if found is None:
                     continue
                 mode, pieces = found
+                torch, more = file.spell("torch")  # TorchScript knows `set_grad_enabled` as its attribute alone
                 spelt, imports = file.spell("typing.Any")
-                helper = Helper(file, _CLASS.format(any=spelt))
+                helper = Helper(file, _CLASS.format(any=spelt, torch=torch))
                 edits: list[Edit] = [Replace(context, f"{helper.name}({mode})", pieces)]
                 edits += before(function, [helper])
-                needed = (imports if helper.is_new else frozenset()) | file.spell("torch.is_grad_enabled")[1]
+                needed = file.spell("torch.is_grad_enabled")[1] | (imports | more if helper.is_new else frozenset())
                 message = f"TorchScript does not know the context `{shortened(context)}`"
                 yield self.finding(
                     context,
@@ -130,14 +131,22 @@ class GradMode(Rule):
 
 def _held(function: Function, node: ast.expr) -> ast.expr:
     """The context that a variable holds, where it is bound once and only used after ``with``, under the mode that it
-    is made in; else the node itself."""
+    is made in; else the node itself. `set_grad_enabled` sets the mode when it is made: the ``with`` must follow."""
     made, file = defined(function, node), function.file
-    if made is node or any(isinstance(file.parents[c], ast.Expr) for c in function.calls("torch.set_grad_enabled")):
+    sets = [c for c in function.calls("torch.set_grad_enabled") if not isinstance(file.parents[c], ast.withitem)]
+    if made is node or any(c is not made for c in sets):
         return node
     reads = [n for n in function.of(ast.Name) if n.id == ast.unparse(node) and isinstance(n.ctx, ast.Load)]
     block = file.block_of(file.statement_of(made))
-    entered = [file.parents[file.parents[n]] for n in reads if isinstance(file.parents[n], ast.withitem)]
-    return made if len(entered) == len(reads) and all(w in block for w in entered) else node
+    items = [item for n in reads if isinstance(item := file.parents[n], ast.withitem)]
+    entered = [file.parents[item] for item in items]
+    if len(entered) < len(reads) or any(w not in block for w in entered):
+        return node
+    if sets:
+        after = block[block.index(file.statement_of(made)) + 1]
+        follows = isinstance(after, ast.With) and after is entered[0] and after.items[0] is items[0]
+        return made if follows else node
+    return made
 
 
 def _mode(function: Function, node: ast.expr) -> tuple[str, dict[str, ast.expr]] | None:
