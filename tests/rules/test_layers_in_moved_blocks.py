@@ -126,6 +126,21 @@ def test_layers_that_are_more_than_a_function_keep_the_block(init, body):
 
 
 @pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "def build(net):\n    nn.utils.spectral_norm(net.layer)\n    return net\n",
+        "from torch.nn.utils import weight_norm as wn\n",
+        "import torch.nn.utils.parametrize as P\n",
+        "def shrink(net):\n    from torch.nn.utils import prune\n    prune.l1_unstructured(net.layer, 'weight', 0.5)\n",
+    ],
+)
+def test_what_changes_weights_anywhere_in_the_file_keeps_the_block(elsewhere):
+    plain = model(ONE, "self.layer = nn.Linear(4, 4)")
+    assert all(f.fixable for f in findings(RULE, f"{plain}\n\ntorch.nn.utils.clip_grad_norm_([], 1.0)\n", MODULE))
+    assert not any(f.fixable for f in findings(RULE, f"{plain}\n\n{elsewhere}", MODULE))
+
+
+@pytest.mark.parametrize(
     ("old", "new"),
     [
         ("def forward(self, x, h)", "def forward(self, x, h, *more)"),

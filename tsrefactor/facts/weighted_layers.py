@@ -11,6 +11,7 @@ from .types import BOOL, FLOAT, INT, TENSOR, Type, list_of, optional, tuple_of
 
 if TYPE_CHECKING:
     from .definitions import Class, Function
+    from .file import FileFacts
 
 _AFFINE = ("weight", "bias")
 _CELL = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -83,7 +84,9 @@ _FORMS = {
     "RNNCell": _cell("torch.rnn_tanh_cell", "nonlinearity"),
 }
 _DROPOUT = "torch.nn.Dropout"
-_CHANGED_BY = ("norm", "prune", "hook", "parametriz")
+_CHANGED_BY = ("norm", "hook", "parametriz")
+_UTILS = "torch.nn.utils."
+_CHANGING = ("weight_norm", "spectral_norm", "parametriz", "prune")
 
 
 def weighted_function(
@@ -144,7 +147,10 @@ def _setting(init: Function, origin: str, name: str, value: ast.expr) -> str | O
 
 
 def _is_changed(cls: Class) -> bool:
-    """Whether the class, or one related to it, gives a layer hooks that make its weights when it is called."""
+    """Whether the file uses what has torch make a layer's weights when it is called, on whatever layer, or the class,
+    or one related to it, gives a layer hooks that do."""
+    if _changes_weights(cls.file):
+        return True
     for c in (cls, *cls.ancestors, *cls.subclasses):
         for method in c.methods.values():
             for call in method.of(ast.Call):
@@ -153,3 +159,13 @@ def _is_changed(cls: Class) -> bool:
                 if any(name.startswith(("weight_", "spectral_", "register_")) and part in name for part in _CHANGED_BY):
                     return True
     return False
+
+
+def _changes_weights(file: FileFacts) -> bool:
+    """Whether the file imports or names such a function of torch.nn.utils, or a module of them."""
+    if not file.mentions(*_CHANGING):
+        return False
+    origins = [file.origin(n) for n in file.of(ast.Attribute)]
+    origins += [f"{i.module}.{a.name}" for i in file.of(ast.ImportFrom) for a in i.names]
+    origins += [a.name for i in file.of(ast.Import) for a in i.names]
+    return any(o.startswith(_UTILS) and any(word in o for word in _CHANGING) for o in origins)
