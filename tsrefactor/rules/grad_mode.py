@@ -142,11 +142,9 @@ def _held(function: Function, node: ast.expr) -> ast.expr:
     entered = [file.parents[item] for item in items]
     if len(entered) < len(reads) or any(w not in block for w in entered):
         return node
-    if sets:
-        after = block[block.index(file.statement_of(made)) + 1]
-        follows = isinstance(after, ast.With) and after is entered[0] and after.items[0] is items[0]
-        return made if follows else node
-    return made
+    after = block[block.index(file.statement_of(made)) + 1 :]
+    follows = after[:1] == entered[:1] and isinstance(after[0], ast.With) and after[0].items[0] is items[0]
+    return made if follows or not sets else node
 
 
 def _mode(function: Function, node: ast.expr) -> tuple[str, dict[str, ast.expr]] | None:
