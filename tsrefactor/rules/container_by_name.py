@@ -52,8 +52,9 @@ class ContainerByName(Rule):
     """Run through a container of modules in a method of its own where its name is computed.
 
     `block = getattr(self, f"block{i + 1}")` names a ModuleList with a value; TorchScript takes only literals. Where the
-    code then only loops over it, `for blk in block: x = blk(x, h, w)`, the loop goes to a method that compares the name
-    with those that runs saw, each asked for by `hasattr`. Eager computes the same, and state_dict keys stay.
+    code then only loops over it, `for blk in block: x = blk(x, h, w)`, the loop goes to a method that for TorchScript
+    compares the name with those that runs saw, each asked for by `hasattr`. Eager takes any name, as before, and
+    state_dict keys stay.
 
     Left alone: containers used in another way, loops of more than one assignment, and names that no run saw.
 
@@ -78,6 +79,10 @@ class ContainerByName(Rule):
         return x
 
     def _run_block(self, name: str, x):
+        if not torch.jit.is_scripting():
+            for blk in getattr(self, name):
+                x = torch.relu(blk(x))
+            return x
         if hasattr(self, 'block1'):
             if name == 'block1':
                 for blk in self.block1:
@@ -119,8 +124,10 @@ class ContainerByName(Rule):
             return self.finding(site.held, f"{message}a value has a type that no annotation says")
         word = names[0].rstrip("0123456789").strip("_").lower() or "modules"
         name = method_name(function.cls, given, f"_run_{word}")
+        scripting, needed = function.file.spell("torch.jit.is_scripting")
+        method = _method(function, site, names, name, parameters, scripting)
         edits: list[Edit] = [
-            InsertAfter(function.node, "{method}", {"method": _method(function, site, names, name, parameters)}),
+            InsertAfter(function.node, "{method}", {"method": method}),
             Replace([site.held], ""),
             Replace(
                 [site.loop],
@@ -132,7 +139,7 @@ class ContainerByName(Rule):
             site.held,
             f"{message}loop over the container in a method `{name}`",
             *edits,
-            imports=imports,
+            imports=imports | needed,
             caveat=f"under TorchScript names after `{names[-1]}` raise AttributeError",
         )
 
@@ -200,14 +207,17 @@ def _parameters(function: Function, site: _Site) -> tuple[list[tuple[str, str]],
     return list(found.items()), frozenset(imports)
 
 
-def _method(function: Function, site: _Site, names: list[str], name: str, parameters: list[tuple[str, str]]) -> str:
+def _method(
+    function: Function, site: _Site, names: list[str], name: str, parameters: list[tuple[str, str]], scripting: str
+) -> str:
     """The method that loops over the container of the name."""
-    source, [statement] = function.file.source, site.loop.body
+    source, own, [statement] = function.file.source, function.self_name, site.loop.body
     header = [f"{p}: {a}" if a else p for p, a in parameters]
-    text = f"\ndef {name}({', '.join([function.self_name or 'self', 'name: str', *header])}):\n"
-    body = source.segment(statement)
+    target, body = ast.unparse(site.loop.target), source.segment(statement)
+    text = f"\ndef {name}({', '.join([own or 'self', 'name: str', *header])}):\n    if not {scripting}():\n"
+    text += f"        for {target} in getattr({own}, name):\n            {body}\n        return {site.result}\n"
     for one in names:
-        text += f"    if hasattr({function.self_name}, {one!r}):\n        if name == {one!r}:\n"
-        text += f"            for {ast.unparse(site.loop.target)} in {function.self_name}.{one}:\n"
+        text += f"    if hasattr({own}, {one!r}):\n        if name == {one!r}:\n"
+        text += f"            for {target} in {own}.{one}:\n"
         text += f"                {body}\n            return {site.result}\n"
     return text + "    raise AttributeError(name)"

@@ -22,6 +22,7 @@ from tsrefactor.facts.dispatch import Dispatch, dispatches
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.lookups import Lookup, argument_types, looked_up, passed_through
 from tsrefactor.facts.module_loops import element_name
+from tsrefactor.facts.placement import only_eager
 from tsrefactor.facts.seen_children import are_alike, seen_names
 from tsrefactor.source.edits import Edit, InsertAfter, Replace
 from tsrefactor.vocabulary import Target
@@ -96,7 +97,7 @@ class ModuleByName(Rule):
     a ModuleDict name a module with a value; TorchScript takes only literals. The call goes to a method that compares
     the name with those of the modules: with the ones that a loop over literals can give, else with all that the module,
     or the ModuleDict, has. Where other submodules would not take what these take (a ModuleList beside `norm0` and
-    `norm1`), it asks `hasattr` for the ones that runs saw. state_dict keys stay.
+    `norm1`), it asks `hasattr` for the ones that runs saw, and eager takes any name, as before. state_dict keys stay.
 
     The modules that the method chooses from must take the same arguments and give results of one type. One that is
     registered under two names is found under the first of them only. Left alone: modules that are neither called
@@ -237,16 +238,17 @@ class ModuleByName(Rule):
             message = f"{_LITERALS}, and an argument has a type that no annotation says"
             yield self.finding(first.lookup.node, message, answers=answered)
             return
+        scripting, asked = cls.file.spell("torch.jit.is_scripting") if listed and guarded else ("", frozenset())
         edits = []
         for method in methods:
             edits.append(
-                InsertAfter(method.last.node, "{method}", {"method": _method(method, first.over, listed, guarded)})
+                InsertAfter(method.last.node, "{method}", {"method": _method(method, first.over, listed, scripting)})
             )
         edits += passed_through(
             lookups, {u: m.name for m in methods for _, u in m.uses}, ("name", "module_name", "key")
         )
         presumed = len(shown) < len(sites)
-        imports = {i for m in methods for i in m.imports}
+        imports = {i for m in methods for i in m.imports} | asked
         message = f"{_LITERALS}; call `{methods[0].name}`, a method that looks for the module"
         yield self.finding(
             first.lookup.node,
@@ -259,11 +261,14 @@ class ModuleByName(Rule):
         )
 
 
-def _method(method: Dispatch, over: str, listed: Sequence[str], guarded: bool) -> str:
-    """The method that compares the name with those listed (``guarded``: if the instance has them), or with all that
-    there are."""
+def _method(method: Dispatch, over: str, listed: Sequence[str], scripting: str) -> str:
+    """The method that compares the name with those listed, or with all that there are. ``scripting``: how to ask for
+    TorchScript, where instances may have others, which eager is to find, or not all that are listed."""
     text = f"\ndef {method.name}({', '.join(['self', 'name: str', *method.parameters])}):\n"
-    if listed and guarded:
+    if scripting:
+        by_key = all(isinstance(lookup.node, ast.Subscript) for lookup, _ in method.uses)
+        looked_up = "self._modules[name]" if by_key else "getattr(self, name)"
+        text += f"    if not {scripting}():\n        return {looked_up}{method.result}\n"
         for n in listed:
             text += (
                 f"    if hasattr(self, {n!r}):\n        if name == {n!r}:\n            return self.{n}{method.result}\n"
@@ -278,10 +283,10 @@ def _method(method: Dispatch, over: str, listed: Sequence[str], guarded: bool) -
 
 
 def _sites(function: Function) -> Iterator[_Site]:
-    """The calls of modules that a method looks up by a computed name."""
+    """The calls of modules that a method looks up by a computed name, where TorchScript compiles them."""
     for node in function.of(ast.Call, ast.Subscript):
         found = _lookup(function, node)
-        if found is None:
+        if found is None or only_eager(function.file, node):
             continue
         site = looked_up(function, *found[:2])
         if site is not None and all(use.call is not None for use in site.uses):
