@@ -206,7 +206,7 @@ def test_edits_stay_where_only_far_fetched_inputs_prove_the_trace_wrong(migrated
     assert cases["a"].after.verdicts["trace"].outcome.value == "baked"
     assert "torch.arange(x.shape[0])" in text and cases["a"].needs == cases["a"].changes != []
     nets = nets.replace("if len(x) == 0:", "for _ in range(len(x)):").replace(
-        "return torch.ones(())", "x = self.norm(x)"
+        "return torch.ones(())", "x = self.norm(x) + 1"
     )
     cases, text = migrated(nets, "yield case('a', 'A', x)\n", target=Target.TRACE)
     assert cases["a"].status is Status.FAILED and "torch.arange(len(x))" in text
