@@ -58,6 +58,8 @@ def test_state_that_forward_changes_is_no_cache():
         ("self.table is None", "self.make(x.size(0))"),
         ("self.n != x.size(0)", "self.table = x * 2"),
         ("self.n != x.size(0)", "self.n = x.size(0); self.table = torch.rand(self.n)"),
+        ("self.n != x.size(0)", "self.n = len(x); self.table = nn.Parameter(torch.zeros(len(x)))"),
+        ("self.n != x.size(0)", "self.n = len(x); self.table = nn.Linear(len(x), 2).weight"),
         ("self.n < x.size(0)", "self.n += x.size(0); self.table = torch.arange(self.n)"),
         ("self.n < x.size(0) or torch.all(x == 0)", "self.make(x.size(0))"),
         ("self.n < x.size(0)", "self.n = self.n + 1"),

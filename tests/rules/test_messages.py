@@ -32,5 +32,7 @@ def test_a_preview_is_one_line_of_what_is_written():
     call, statement = ast.parse("f(a,\n  b)", mode="eval").body, ast.parse("x = 1").body
     assert preview("if {t}:\n    {{y}} = {v}", {"t": "c", "v": call}) == "if c:; {y} = f(a, b)"
     assert preview("{v}.{w}()", {"v": ast.parse("x > 0", mode="eval").body, "w": "sum"}) == "(x > 0).sum()"
+    assert preview("{v} // 2, f({v})", {"v": call}) == "f(a, b) // 2, f(f(a, b))"
+    assert preview("{v} // 2", {"v": ast.parse("n - k", mode="eval").body}) == "(n - k) // 2"
     assert preview("{v}{w}", {"v": Piece(call, {}), "w": statement}) == "f(a, b)…"
     assert preview("x" * (_LONG + 1), {}) == "x" * (_LONG - 1) + "…"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -159,9 +160,13 @@ class Rule(ABC):
 def preview(template: str, pieces: Pieces) -> str:
     """What a template will write, for a message: in one line, cut where that is long."""
     texts = {name: value if isinstance(value, str) else _shown(value) for name, value in pieces.items()}
-    owners = [n for n, value in pieces.items() if f"{{{n}}}." in template and isinstance(value, _OPERATIONS)]
-    texts |= {name: f"({texts[name]})" for name in owners}
+    operations = [name for name, value in pieces.items() if isinstance(value, _OPERATIONS)]
+    texts |= {name: f"({texts[name]})" for name in operations if _is_operand(template, re.escape(f"{{{name}}}"))}
     return _cut("; ".join(line.strip() for line in template.format(**texts).splitlines() if line.strip()))
+
+
+def _is_operand(template: str, place: str) -> bool:
+    return re.search(rf"[-+*/%@<>|&^]\s*{place}|{place}(?:\.|\s*[-+*/%@<>|&^])", template) is not None
 
 
 def shortened(node: ast.expr) -> str:
