@@ -29,6 +29,11 @@ class Plain(nn.Module):
         return self.linear(x)
 
 
+class Nothing(nn.Module):
+    def forward(self, x):
+        pass
+
+
 class LocalFunction(nn.Module):
     def forward(self, x):
         double = lambda a: a * 2  # noqa: E731
@@ -283,6 +288,11 @@ def test_results_that_vary_are_compared_in_shape_only_and_said_so():
     result = examined(Noise, Inputs(X))
     assert outcome(result) == "pass" and outcome(result, "reload") == "run-error"
     assert any("vary from run to run" in note for note in result.notes)
+
+
+def test_a_model_that_returns_nothing_is_proven_to_run_and_said_so():
+    result = examined(Nothing, Inputs(X), thorough=True)
+    assert result.passed and observing.NOTHING in result.notes
 
 
 def test_a_bare_examination_runs_nothing_of_what_does_not_compile():

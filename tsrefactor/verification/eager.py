@@ -169,7 +169,7 @@ class EagerModel:
             self.module.train(training)
 
     def observe_given(self, wanted: Call, training: bool) -> Observation:
-        """`observe` for inputs that the user gave: what raises or returns nothing to compare is an EagerError."""
+        """`observe` for inputs that the user gave: what raises or returns only custom objects is an EagerError."""
         label = None if wanted.label == EXAMPLE else wanted.label
         try:
             seen = self.observe(wanted, training)
@@ -178,10 +178,9 @@ class EagerModel:
             raise raised(
                 f"the model, run in eager on the {wanted.label},", error, remedy, self._is_user_file, label
             ) from error
-        if not any(leaf.comparable for leaf in seen.outputs[0]):
-            kinds = sorted({type(leaf.value).__name__ for leaf in seen.outputs[0] if leaf.value is not None})
-            given = f"only {', '.join(kinds)}" if kinds else "None" if seen.outputs[0] else "nothing"
-            raise unusable(f"the model returned {given} on the {wanted.label}; return a tensor", label)
+        kinds = sorted({type(leaf.value).__name__ for leaf in seen.outputs[0] if leaf.value is not None})
+        if kinds and not any(leaf.comparable for leaf in seen.outputs[0]):
+            raise unusable(f"the model returned only {', '.join(kinds)} on the {wanted.label}; return a tensor", label)
         return seen
 
     def gradients(self, wanted: Call, training: bool) -> list[Leaf]:

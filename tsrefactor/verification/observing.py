@@ -25,6 +25,7 @@ IN_A_ROW = "calls in a row on other values"
 ROW = 3  # of them after the example
 VARIATION_BYTES = 1 << 30  # of their outputs, which are kept for the comparison
 
+NOTHING = "the model returns nothing: it is proven to compile and to run, and no more"
 VARYING = "eager results vary from run to run: compared in shape and dtype only"
 
 
@@ -74,6 +75,8 @@ class EagerRuns:
         if self._seconds > SLOW:
             self._calls[0].times = FEWER_CALLS
         self._notes += _custom_objects(self.observations)
+        if not any(leaf.comparable for seen in self.observations for leaf in seen.outputs[0]):
+            self._notes.append(NOTHING)
 
     def extend(self) -> list[Observation]:
         """Runs generated inputs and the other mode, and backward; returns the new observations."""
