@@ -32,14 +32,17 @@ class Chain(nn.Sequential):
 
 
 @pytest.mark.parametrize(
-    "code", ["return self.a(x)", "return self.other([x])", "return [] if x is None else self.a([x])"]
-)
+    "code",
+    ["return self.a(x)", "return self.other([x])", "return [] if x is None else self.a([x])",
+     "return x * 2 + self.a([x])[0]", "return (self.a\n            ([x,  # fine\n              x])[0])"],
+)  # fmt: skip
 def test_no_loop(tmp_path, code):
     assert findings(SequentialLoop(), source(tmp_path / "model.py", BODY.format(code))) == []
 
 
-def test_no_loop_where_hooks_are_registered(tmp_path):
-    text = BODY.format("return self.a([x])") + "\n\ndef watch(model, f):\n    model.a.register_forward_hook(f)\n"
+@pytest.mark.parametrize("kind", ["forward", "full_backward"])
+def test_no_loop_where_hooks_are_registered(tmp_path, kind):
+    text = BODY.format("return self.a([x])") + f"\n\ndef watch(model, f):\n    model.a.register_{kind}_hook(f)\n"
     assert findings(SequentialLoop(), source(tmp_path / "model.py", text)) == []
 
 
@@ -61,3 +64,9 @@ def test_the_container_keeps_its_name(tmp_path):
     assert "for layer in a:\n                out = layer(out)\n            a = out\n" in rewritten(
         SequentialLoop(), source(tmp_path / "model.py", text)
     )
+
+
+def test_the_loop_hides_no_function_that_is_called(tmp_path):
+    text = BODY.format("xs = self.a([x])\n        return layer(module(xs[0]))").replace("self.a", "self.layers")
+    text = rewritten(SequentialLoop(), source(tmp_path / "model.py", text))
+    assert "for layer_2 in self.layers:\n            xs = layer_2(xs)\n" in text

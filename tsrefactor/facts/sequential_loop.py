@@ -12,12 +12,17 @@ from .names import fresh
 
 SEQUENTIAL = "torch.nn.Sequential"
 _NOT_ONCE = (ast.BoolOp, ast.IfExp, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
+_ONLY_READ = (ast.Name, ast.Attribute, ast.Constant, ast.List, ast.Tuple)
 
 
 def loop_in_place(function: Function, call: ast.Call, value: ast.expr, container: str, module: str) -> list[Edit]:
     """A loop over ``container``, before the statement or in its place, that gives ``value`` to its modules; no edits
     where the statement does not evaluate the call first. ``module``: what to call one of them."""
-    statement, taken = function.file.statement_of(call), function.flow.local_names
+    statement = function.file.statement_of(call)
+    # the names that it reads count, too: a local of such a name would hide the file's function
+    taken = function.flow.local_names | {n.id for n in ast.walk(function.node) if isinstance(n, ast.Name)}
+    if function.file.source.segment(value).count("\n") and not _moves_as_it_is(function, value, statement):
+        return []
     module = fresh(taken, module, "module", "layer")
     loop = f"for {module} in {container}:\n    {{name}} = {module}({{name}})\n"
     if isinstance(statement, ast.Assign) and statement.value is call and len(statement.targets) == 1:
@@ -44,7 +49,20 @@ def _evaluated_first(function: Function, call: ast.Call, statement: ast.stmt) ->
     if any(isinstance(n, _NOT_ONCE) for n in around):
         return False
     apart = {*around, *ast.walk(call)}
-    return all(n in apart or not isinstance(n, ast.Call) or function.flow.is_pure(n) for n in ast.walk(statement))
+    others = [n for n in ast.walk(statement) if n not in apart]
+    if any(isinstance(n, ast.Call) and not function.flow.is_pure(n) for n in others):
+        return False
+    # a module may change in place what an operation before the call would read; a bare name is read either way
+    targets = {n for t in statement.targets for n in ast.walk(t)} if isinstance(statement, ast.Assign) else set()
+    start = (call.lineno, call.col_offset)
+    before = [n for n in others if isinstance(n, ast.expr) and (n.lineno, n.col_offset) < start and n not in targets]
+    return all(isinstance(n, _ONLY_READ) for n in before)
+
+
+def _moves_as_it_is(function: Function, value: ast.expr, statement: ast.stmt) -> bool:
+    """Whether a value of several lines stands at the statement's indentation: its first line ends with a bracket."""
+    first = function.file.source.segment(value).partition("\n")[0].rstrip()
+    return value.lineno == statement.lineno and first.endswith(("[", "(", "{"))
 
 
 def makers(function: Function, node: ast.expr) -> list[tuple[Function, ast.Call]] | None:

@@ -13,6 +13,10 @@ from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
 
+_HOOKS = (
+    *("register_forward_hook", "register_forward_pre_hook", "register_backward_hook"),
+    *("register_full_backward_hook", "register_full_backward_pre_hook"),
+)
 _HEAD = """\
 from typing import List
 
@@ -54,9 +58,10 @@ class SequentialLoop(Rule):
     types of the modules.
 
     Left alone: tuples, with which that forward does not compile at all, called or not (`typed-sequential`); calls in a
-    statement that may leave them out or evaluates something else before; classes derived from `nn.Sequential`; files
-    that register hooks on a module's forward, since a loop does not call the Sequential. One that only a run shows is
-    presumed to be one in every instance.
+    statement that may leave them out or evaluates something else before; lists over several lines that would stand
+    there with a wrong indentation; classes derived from `nn.Sequential`; files that register hooks on a module's
+    forward or backward, since a loop does not call the Sequential. One that only a run shows is presumed to be one in
+    every instance.
 
     Source: torch/nn/modules/container.py, whose `forward(self, input)` has no annotation.
     """
@@ -93,7 +98,7 @@ class SequentialLoop(Rule):
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-        if not file.mentions("Sequential") or file.mentions("register_forward_hook", "register_forward_pre_hook"):
+        if not file.mentions("Sequential") or file.mentions(*_HOOKS):
             return
         for function in file.functions:
             for call in function.of(ast.Call) if function.cls is not None else ():
