@@ -36,6 +36,7 @@ def test_dropped(tmp_path, before, wanted):
         "torch.tensor(1.0, requires_grad=False)",
         "torch.zeros(3, requires_grad=flag)",
         "torch.zeros(3, out=x, requires_grad=False)",
+        "torch.zeros(3,  # three\n requires_grad=False)",
         "nn.Parameter(x, requires_grad=False)",
         "y.values.new_zeros(3, requires_grad=False)",
     ],

@@ -32,7 +32,8 @@ class GradientKeyword(Rule):
     `torch.ones(3).requires_grad_()`.
 
     Left alone: `torch.tensor`, which knows the keyword, other values than a literal True or False, calls that write
-    into `out`, and `new_zeros` of what may be no tensor, but where the compiler complains of that very call.
+    into `out` or have comments inside, and `new_zeros` of what may be no tensor, but where the compiler complains of
+    that very call.
 
     Source: "Unknown keyword argument", among the reasons that torch/csrc/jit/frontend/schema_matching.cpp gives.
     """
@@ -80,7 +81,7 @@ class Model(nn.Module):
                 wanted = given.get("requires_grad")
                 if not isinstance(wanted, ast.Constant) or not isinstance(wanted.value, bool):
                     continue
-                if "out" in given or None in given:
+                if "out" in given or None in given or "#" in file.source.segment(call):
                     continue
                 surely, presumably = _makes_tensor(function, call)
                 if not (surely or (presumably is not None and (presumably or call in complained))):
