@@ -15,6 +15,10 @@ from tsrefactor.vocabulary import Target
 from .base import Example, Finding, Rule, Settings
 
 _ADDS = frozenset({"register_buffer", "register_parameter", "register_module", "add_module"})
+_MAKERS = frozenset(
+    "Tensor arange cat cos empty exp eye from_numpy full full_like linspace logspace ones ones_like rand rand_like"
+    " randint randn randn_like randperm sin stack tensor tril triu zeros zeros_like".split()
+)
 _HEAD = """\
 import torch
 from torch import nn
@@ -108,8 +112,8 @@ class TensorByName(Rule):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if not file.mentions("getattr") or not file.mentions("register_buffer"):
             return
+        given: dict[Class, dict[str, str]] = {cls: {} for cls in file.classes}  # new methods: where each looks
         for cls in file.classes:
-            given: set[str] = set()
             groups: dict[tuple[str, str], list[tuple[Function, ast.Call]]] = {}
             for function in file.methods_of(cls):
                 for call in function.of(ast.Call) if function.self_name is not None else ():
@@ -117,7 +121,10 @@ class TensorByName(Rule):
                         word = prefix(function, call.args[1]).strip("_").lower()
                         groups.setdefault((ast.unparse(call.args[0]), word), []).append((function, call))
             for (owner, word), sites in groups.items():
-                name = method_name(cls, given, f"_get_{word if word.isidentifier() else 'buffer'}")
+                kin = {r for c in (cls, *cls.subclasses) for r in (c, *c.ancestors)}
+                taken = {n for r in kin for n, at in given.get(r, {}).items() if r is cls or at != owner}
+                name = method_name(cls, taken, f"_get_{word if word.isidentifier() else 'buffer'}")
+                given[cls][name] = owner
                 yield self._finding(owner, name, sites)
 
     def _finding(self, owner: str, name: str, sites: list[tuple[Function, ast.Call]]) -> Finding:
@@ -160,8 +167,23 @@ def _added(method: Function, call: ast.Call, owner: str) -> tuple[ast.expr | Non
 
 def _is_made(method: Function, call: ast.Call) -> bool:
     """Whether a call registers a tensor that is made for it: `named_buffers` leaves out one that was there before."""
-    made = defined(method, call.args[1]) if len(call.args) > 1 else None
-    if not isinstance(made, ast.Call):
+    value = call.args[1] if len(call.args) > 1 else None
+    made = defined(method, value) if value is not None else None
+    if made is None or not _is_new(method, made):
         return False
+    if made is value:
+        return True
     block = method.file.block_of(method.file.statement_of(call))
-    return made is call.args[1] or method.file.statement_of(made) in block
+    reads = [n for n in method.of(ast.Name) if isinstance(value, ast.Name) and n.id == value.id]
+    return method.file.statement_of(made) in block and len(reads) == 2  # where it is bound, and here
+
+
+def _is_new(method: Function, node: ast.expr) -> bool:
+    """Whether an expression makes a tensor; `w.float()` may be `w` itself."""
+    if not isinstance(node, ast.Call):
+        return False
+    head, _, name = method.file.origin(node.func).rpartition(".")
+    if head == "torch":
+        return name in _MAKERS
+    func = node.func
+    return isinstance(func, ast.Attribute) and (func.attr == "clone" or _is_new(method, func.value))
