@@ -20,6 +20,8 @@ class Model(nn.Module):
             self.register_parameter(f"weight{{i}}", nn.Parameter(torch.ones(4)))
             self.register_buffer(f"either{{i}}", torch.ones(4))
             setattr(self, f"either{{i}}", nn.Linear(4, 4))
+            self.register_buffer(f"tied{{i}}", torch.ones(4))
+        self.tied1 = self.tied0
 
     def forward(self, x: torch.Tensor, other, i: int):
         return x * {}
@@ -33,6 +35,7 @@ class Model(nn.Module):
         'getattr(self, f"either{i}")',
         'getattr(self, f"shared{i}")',
         'getattr(self, f"cast{i}")',
+        'getattr(self, f"tied{i}")',
         'getattr(self, f"scale{i}", x)',
         'getattr(other, f"scale{i}")',
         'getattr(self, "scale0")',

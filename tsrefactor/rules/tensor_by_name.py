@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from tsrefactor.facts.computed_names import defined, pattern, prefix
@@ -110,7 +111,7 @@ class TensorByName(Rule):
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-        if not file.mentions("getattr") or not file.mentions("register_buffer"):
+        if not file.mentions("getattr") or not file.mentions("register_buffer") or file.mentions("_buffers["):
             return
         given: dict[Class, dict[str, str]] = {cls: {} for cls in file.classes}  # new methods: where each looks
         for cls in file.classes:
@@ -153,7 +154,13 @@ def _names_buffer(cls: Class, function: Function, call: ast.Call) -> bool:
                 if not as_buffer or not _is_made(method, adds):
                     return False
                 registered = True
+        if any(re.fullmatch(wanted, n.attr) for n in method.of(ast.Attribute) if _sets(n, text)):
+            return False  # what is set there may be no buffer, or a buffer that has another name too
     return registered and wanted != ".+"
+
+
+def _sets(node: ast.Attribute, owner: str) -> bool:
+    return isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == owner
 
 
 def _added(method: Function, call: ast.Call, owner: str) -> tuple[ast.expr | None, bool]:

@@ -62,7 +62,8 @@ class TypedSequential(Rule):
     modules pass on a tuple such as `(x, mask)`. A class that derives from it, with the same forward, says what it
     takes; eager, state_dict keys and hooks stay.
 
-    Left alone: a Sequential that is made in another file, or by a method, and tuples of which a type is not known.
+    Left alone: a Sequential that is made in another file, or by a method, and tuples of which a type is not known; files
+    that compare a class with `nn.Sequential` itself.
 
     Source: torch/nn/modules/container.py, whose `forward(self, input)` has no annotation.
     """
@@ -83,7 +84,7 @@ class TypedSequential(Rule):
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-        if not file.mentions("Sequential"):
+        if not file.mentions("Sequential") or _compares_class(file):
             return
         for function in file.functions:
             for call in function.of(ast.Call) if function.cls is not None else ():
@@ -112,3 +113,8 @@ class TypedSequential(Rule):
             f"TorchScript's Sequential takes a tensor, and is given a tuple; make a `{helper.name}`, which takes one"
         )
         return self.finding(call, message, *edits, imports=needed | imports)
+
+
+def _compares_class(file: FileFacts) -> bool:
+    """Whether the file asks for the very class (`type(m) == nn.Sequential`), which a derived one is not."""
+    return any(file.origin(side) == SEQUENTIAL for n in file.of(ast.Compare) for side in (n.left, *n.comparators))
