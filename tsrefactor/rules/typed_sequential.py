@@ -62,8 +62,8 @@ class TypedSequential(Rule):
     modules pass on a tuple such as `(x, mask)`. A class that derives from it, with the same forward, says what it
     takes; eager, state_dict keys and hooks stay.
 
-    Left alone: a Sequential that is made in another file, or by a method; tuples of which a type is not known; files that
-    compare a class with `nn.Sequential` itself.
+    Left alone: a Sequential that is made in another file, or by a method; tuples of which a type is not known; files
+    that compare a class with `nn.Sequential` itself.
 
     Source: torch/nn/modules/container.py, whose `forward(self, input)` has no annotation.
     """
