@@ -307,9 +307,8 @@ def _backed_out(group: Group, options: Options) -> Work[bool]:
         smaller = group.draft.without(a.change for a in run)
         [result] = yield [case_task(options, case.name, case.target, smaller, True)]
         after = as_examination(result, case.target)
-        if case.changes or (
-            yield from holds(case, after, options)
-        ):  # what it runs does not stand beside what others need
+        # what it runs does not stand beside what others need
+        if case.changes or (yield from holds(case, after, options)):
             group.draft = smaller
             for other in group.cases:
                 if any(a in run for a in other.changes):

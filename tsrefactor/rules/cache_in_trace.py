@@ -259,10 +259,11 @@ def _learns(function: Function, node: ast.AST) -> bool:
     """Whether a call makes a parameter or a module: that may have been trained since."""
     if not isinstance(node, ast.Call):
         return False
-    made = function.file.class_named(function.file.origin(node.func))
+    origin = function.file.origin(node.func)
+    made = function.file.class_named(origin)
     if made is not None:
         return made.is_module
-    package, _, name = function.file.origin(node.func).rpartition(".")
+    package, _, name = origin.rpartition(".")
     return package.startswith("torch.nn") and package != "torch.nn.functional" and name[:1].isupper()
 
 
