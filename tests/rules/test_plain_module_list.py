@@ -98,6 +98,42 @@ def test_modules_that_are_registered_as_they_are_made(tmp_path):
     assert "for m in self.children():\n" in after
 
 
+APPEND = "    self.layers.append(nn.Conv1d(4, 4, 1))"
+EITHER = ("    if i > 0:", f"    {APPEND}", "    else:", f"    {APPEND}")
+
+
+@pytest.mark.parametrize(
+    ("loop", "appended", "added"),
+    [
+        ("for i in range(0, n):", (APPEND,), "self.layers[i]"),
+        ("for i, _ in enumerate('ab'):", (APPEND,), "self.layers[i]"),
+        ("for i in range(n):", (APPEND,), "self.layers[-1]"),
+        ("for i in range(n):", EITHER, "self.layers[i]"),
+        ("for i in range(len(self.layers)):", (), "self.layers[i]"),
+    ],
+)
+def test_modules_that_are_registered_by_their_place(tmp_path, loop, appended, added):
+    made = ("self.layers = []",) if appended else (CONVS,)
+    init = (*made, loop, *appended, f"    self.add_module(f'conv{{i}}', {added})")
+    assert "for m in self.children():\n" in rewritten(RULE, source(tmp_path / "model.py", model(init)))
+
+
+@pytest.mark.parametrize(
+    ("loop", "body"),
+    [
+        ("for i in range(1, n):", (APPEND, "    self.add_module(f'conv{i}', self.layers[i - 1])")),
+        ("for i in range(1, n):", (APPEND, "    self.add_module(f'conv{i}', self.layers[i])")),
+        ("for i in range(n):", (APPEND, "    self.add_module(f'conv{i}', self.layers[0])")),
+        ("for i in range(n):", ("    self.add_module(f'conv{i}', self.layers[-1])", APPEND)),
+        ("for i in range(n):", (*EITHER[:2], "    self.add_module(f'conv{i}', self.layers[-1])")),
+        ("for i in range(n):", (APPEND, APPEND, "    self.add_module(f'conv{i}', self.layers[i])")),
+    ],
+)
+def test_another_place_may_be_registered_twice_or_not_at_all(tmp_path, loop, body):
+    found = findings(RULE, source(tmp_path / "model.py", model(("self.layers = []", loop, *body))))
+    assert not any(f.fixable for f in found)
+
+
 @pytest.mark.parametrize(
     ("init", "body"),
     [

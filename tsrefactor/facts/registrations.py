@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .computed_names import defined, pattern, registered_name
@@ -47,19 +47,63 @@ def registration(init: Function, attribute: str) -> Registration | None:
         statement = init.file.statement_of(found.call)
         loop = init.file.parents[statement]
         module = found.module
-        if not isinstance(module, ast.Name) or not isinstance(loop, ast.For):
+        if not isinstance(loop, ast.For) or init.file.parents[found.call] is not statement:
             continue
-        if init.file.parents[found.call] is not statement:
-            continue
-        target = loop.target.elts[-1] if isinstance(loop.target, ast.Tuple) else loop.target
-        over_list = init.self_attribute(_enumerated(init, loop) or loop.iter) == attribute
-        over_list = over_list and isinstance(target, ast.Name) and target.id == module.id
-        appended = f"{init.self_name}.{attribute}.append({module.id})"
-        beside = any(isinstance(s, ast.Expr) and ast.unparse(s) == appended for s in loop.body)
+        over_list = beside = False
+        if isinstance(module, ast.Name):
+            target = loop.target.elts[-1] if isinstance(loop.target, ast.Tuple) else loop.target
+            over_list = _is_over(init, attribute, loop) and isinstance(target, ast.Name) and target.id == module.id
+            appended = f"{init.self_name}.{attribute}.append({module.id})"
+            beside = any(isinstance(s, ast.Expr) and ast.unparse(s) == appended for s in loop.body)
+        elif _is_element(init, attribute, module, loop):
+            over_list = _is_over(init, attribute, loop)
+            beside = not over_list and all(n.lineno < module.lineno for n in _appends(init, attribute))
         if over_list or beside:
-            sure = _is_one_to_one(init, attribute, found, loop, beside)
+            sure = _is_one_to_one(init, attribute, found, loop, not over_list)
             return Registration(init, found.call, found.name, module, sure)
     return None
+
+
+def _is_element(init: Function, attribute: str, module: ast.expr, loop: ast.For) -> bool:
+    """Whether each round takes another element of the list, the first in the first: ``self.layers[i]``; or what it has
+    just appended: ``self.layers[-1]``."""
+    if not isinstance(module, ast.Subscript) or init.self_attribute(module.value) != attribute:
+        return False
+    index, over = module.slice, loop.iter
+    if not isinstance(index, ast.Name):
+        return ast.unparse(index) == "-1" and not _is_over(init, attribute, loop)
+    starts = over.args[:-1] if isinstance(over, ast.Call) else []  # of `range(0, n)`
+    return index.id == _counter(init, loop) and all(ast.unparse(s) == "0" for s in starts)
+
+
+def _is_over(init: Function, attribute: str, loop: ast.For) -> bool:
+    """Whether the loop goes over the whole list, or over its indices."""
+    over = _enumerated(init, loop) or loop.iter
+    indices = f"range(len({init.self_name}.{attribute}))"
+    return init.self_attribute(over) == attribute or ast.unparse(over) == indices
+
+
+def _appends(init: Function, attribute: str) -> list[ast.Attribute]:
+    """Where the constructor calls a method of the list."""
+    found = (init.file.parents[n] for n in init.self_attributes[attribute])
+    return [n for n in found if isinstance(n, ast.Attribute)]
+
+
+def _appended_in(block: Sequence[ast.stmt], append: str) -> int | None:
+    """How often statements append to the list, whatever branch they take; None where that is not sure."""
+    count = 0
+    for statement in block:
+        if isinstance(statement, ast.If):
+            arms = {_appended_in(statement.body, append), _appended_in(statement.orelse, append)}
+            more = arms.pop() if len(arms) == 1 else None
+        else:
+            more = int(ast.unparse(statement).startswith(append))
+            if not isinstance(statement, ast.Expr) and append in ast.unparse(statement):
+                return None
+        if more is None:
+            return None
+        count += more
+    return count
 
 
 def _enumerated(init: Function, loop: ast.For) -> ast.expr | None:
@@ -78,9 +122,12 @@ def _is_one_to_one(init: Function, attribute: str, found: Registration, loop: as
     always = made is not None and loop in file.block_of(file.statement_of(made))
     if not always or not _tells(init, found.name, counter, changed):
         return False
-    appends = [n for n in init.self_attributes[attribute] if isinstance(file.parents[n], ast.Attribute)]
-    if beside and (len(appends) > 1 or not isinstance(made, ast.List) or made.elts):
-        return False
+    appends = _appends(init, attribute)
+    if beside:
+        append = f"{init.self_name}.{attribute}.append("
+        once = _appended_in(loop.body, append) == 1 and all(n in set(walk(loop)) for n in appends)
+        if not once or not isinstance(made, ast.List) or made.elts:
+            return False
     if not beside and any(n.lineno > loop.lineno for n in appends):
         return False
     elements = elements_of(cls, attribute)

@@ -238,7 +238,7 @@ def _looped(cls: Class, attribute: str) -> tuple[list[tuple[Function, ast.expr]]
             for node in method.self_attributes.get(attribute, ()):
                 parent = method.file.parents[node]
                 makes = c is cls and method.name == "__init__"
-                if makes and (not isinstance(node.ctx, ast.Load) or _is_appended(method, node)):
+                if makes and (not isinstance(node.ctx, ast.Load) or _is_appended(method, node) or _is_item(parent)):
                     continue
                 if isinstance(parent, ast.Call) and method.file.origin(parent.func) == "enumerate":
                     parent = method.file.parents[parent]
@@ -274,6 +274,11 @@ def _is_appended(init: Function, node: ast.expr) -> bool:
     call = init.file.parents[method]
     called = isinstance(method, ast.Attribute) and method.attr == "append" and isinstance(call, ast.Call)
     return called and isinstance(init.file.parents[call], ast.Expr)
+
+
+def _is_item(node: ast.AST) -> bool:
+    """Whether it reads an element of the list."""
+    return isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load)
 
 
 def _is_stateless(file: FileFacts, made: ast.expr) -> bool:
