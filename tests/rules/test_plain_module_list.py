@@ -114,7 +114,7 @@ EITHER = ("    if i > 0:", f"    {APPEND}", "    else:", f"    {APPEND}")
 )
 def test_modules_that_are_registered_by_their_place(tmp_path, loop, appended, added):
     made = ("self.layers = []",) if appended else (CONVS,)
-    init = (*made, loop, *appended, f"    self.add_module(f'conv{{i}}', {added})")
+    init = (*made, loop, *appended, f"    self.add_module(str(i), {added})")
     assert "for m in self.children():\n" in rewritten(RULE, source(tmp_path / "model.py", model(init)))
 
 

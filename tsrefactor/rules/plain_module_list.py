@@ -242,8 +242,8 @@ def _looped(cls: Class, attribute: str) -> tuple[list[tuple[Function, ast.expr]]
                     continue
                 if isinstance(parent, ast.Call) and method.file.origin(parent.func) == "enumerate":
                     parent = method.file.parents[parent]
-                if isinstance(parent, ast.Call) and method.file.origin(parent.func) == "len" and not makes:
-                    lengths.append(parent)
+                if isinstance(parent, ast.Call) and method.file.origin(parent.func) == "len":
+                    lengths += [] if makes else [parent]
                     continue
                 if not isinstance(parent, (ast.For, ast.comprehension)):
                     return [], []
