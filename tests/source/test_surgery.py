@@ -5,6 +5,7 @@ import pytest
 
 from tsrefactor.source.document import Change, Document
 from tsrefactor.source.edits import (
+    AddBase,
     AddDecorator,
     AddElse,
     AddToClass,
@@ -67,6 +68,21 @@ def test_puts_a_decorator_above_the_others(newline, tmp_path):
     file = source(text.replace("\n", newline), tmp_path)
     after = text.replace("    @first", "    @torch.jit.unused\n    @first").replace("\n", newline)
     assert made(file, AddDecorator(find(file, ast.FunctionDef), "torch.jit.unused")) == after
+
+
+@pytest.mark.parametrize(
+    ("head", "new"),
+    [("class A:  # a", "class A(B):  # a"), ("class A( ): pass", "class A(B): pass"), ("class A(object):", None)],
+)
+def test_gives_a_class_a_base(head, new, tmp_path):
+    text = f"x = 1\n\n{head}\n    n = 1\n" if head[-1] != "s" else f"x = 1\n{head}\n"
+    file = source(text, tmp_path)
+    edit = AddBase(find(file, ast.ClassDef), "B")
+    if new is None:
+        with pytest.raises(EditRefused):
+            made(file, edit)
+    else:
+        assert made(file, edit) == text.replace(head, new)
 
 
 def test_takes_a_decorator_off(tmp_path):

@@ -243,6 +243,8 @@ class Attributes:
                 if cls is not None:
                     cls = self.owner(cls, name)
                     type_, presumed = self._type(cls, name, none=False)
+                    if any(self.file.class_named(n.rpartition(".")[2]) is not None for n in type_.names()):
+                        continue  # TorchScript finds a class that it can compile by itself
                     values = [v for _, v in cls.assigned.get(name, ()) if v is not None]
                     node: ast.AST = values[0] if values else cls.node
                     why = diagnosis.names.get("reason") or "its value tells no type"

@@ -20,6 +20,7 @@ _PLAIN_CALLS = frozenset("int float str bool len list tuple dict set range sorte
 _PLAIN_TYPES = frozenset("int float bool str None List Dict Tuple Optional Union torch.device torch.dtype".split())
 _NEW_TENSORS = ONLY_TENSOR_METHODS - {"contiguous", "expand_as", "type_as"} | {"new", "new_empty"}
 _SAME_TENSOR = frozenset("to cuda cpu float double half type type_as contiguous expand_as requires_grad_".split())
+_TENSOR_CLASSES = re.compile(r"torch\.(\w+\.)?\w*Tensor")
 _GIVEN_BACK = ("torch.as_tensor", "torch.compile", "torch.load")
 _MADE_WITH_SIZES = re.compile(
     r"torch\.nn\.((Conv|ConvTranspose|BatchNorm|InstanceNorm)[123]d|Bilinear|Linear|Embedding|GroupNorm|Dropout"
@@ -61,6 +62,8 @@ def _gives_nothing(function: Function, call: ast.Call, seen: frozenset[ast.AST])
     """Whether what a call gives is sure to be neither a module nor a parameter."""
     origin, func = function.file.origin(call.func), call.func
     if origin in _PLAIN_CALLS or origin.startswith(("math.", "numpy.")):
+        return True
+    if _TENSOR_CLASSES.fullmatch(origin):
         return True
     if is_operation(origin):
         return not origin.endswith("_") and origin not in _GIVEN_BACK

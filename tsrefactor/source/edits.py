@@ -77,6 +77,14 @@ class AddToClass:
 
 
 @dataclass(frozen=True, eq=False)
+class AddBase:
+    """Gives a class that names no base one."""
+
+    cls: ast.ClassDef
+    base: str
+
+
+@dataclass(frozen=True, eq=False)
 class AnnotateParameter:
     """Gives a parameter of a function an annotation (or replaces the one it has)."""
 
@@ -135,6 +143,7 @@ Edit = (
     | InsertAfter
     | AddElse
     | AddToClass
+    | AddBase
     | AnnotateParameter
     | AnnotateReturn
     | RenameFunction
@@ -155,7 +164,7 @@ def target_of(edit: Edit) -> ast.AST:
             return chain
         case RemoveDecorator(decorator=decorator):
             return decorator
-        case AddToClass(cls=cls):
+        case AddToClass(cls=cls) | AddBase(cls=cls):
             return cls
         case AnnotateParameter(function=function, parameter=name):
             arguments = function.args

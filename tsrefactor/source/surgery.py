@@ -17,6 +17,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from .document import Splice
 from .edits import (
+    AddBase,
     AddDecorator,
     AddElse,
     AddToClass,
@@ -72,6 +73,8 @@ class Surgeon:
                 return self._chunk(chain).add_else(chain, edit)
             case AddToClass(cls=cls):
                 return self._chunk(cls).add_to_class(cls, edit)
+            case AddBase(cls=cls, base=base):
+                return self._based(cls, base)
             case AnnotateParameter(function=function) | AnnotateReturn(function=function):
                 return self._chunk(function).annotate(function, edit)
             case RenameFunction(function=function, name=name):
@@ -89,6 +92,14 @@ class Surgeon:
         indent = self.source.lines[line - 1][: function.col_offset]
         at = self.source.offset(line, 0)
         return Splice(at, at, f"{indent}@{decorator}{self.source.newline}")
+
+    def _based(self, cls: ast.ClassDef, base: str) -> Splice:
+        at = self.source.offset(cls.lineno, 0)
+        head = re.compile(rf"\s*class\s+{cls.name}\s*(\(\s*\)\s*)?(?=:)").match(self.source.text, at)
+        if head is None:
+            raise EditRefused(f"the header of class {cls.name} is none that names no base")
+        text = head.group().partition("(")[0].rstrip()
+        return Splice(at, head.end(), f"{text}({base})")
 
     def _without(self, decorator: ast.expr) -> Splice:
         last = decorator.end_lineno or decorator.lineno
