@@ -295,9 +295,9 @@ def _is_given_plain(method: Function, value: ast.expr | None) -> bool:
                 continue
             if any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords):
                 return False
-            named = [k.value for k in call.keywords if k.arg == parameter.name]
-            given = named or [call.args[place] if place < len(call.args) else parameter.default]
-            found.append(given[0] is not None and registers_nothing(function, given[0]))
+            given = next((k.value for k in call.keywords if k.arg == parameter.name), None)
+            given = given or (call.args[place] if place < len(call.args) else parameter.default)
+            found.append(given is not None and registers_nothing(function, given))
     return bool(found) and all(found) and not any(c.methods.get("__init__") for c in cls.subclasses)
 
 
