@@ -32,6 +32,10 @@ def verdicts(tmp_path, body: str, parameters: str = "self, x: torch.Tensor", hea
     return ["presumed" if f.presumed else "safe" for f in findings(RULE, file)]
 
 
+def test_what_has_a_length_is_not_none(tmp_path):
+    assert verdicts(tmp_path, "return len(x)", "self, x: 'torch.Tensor | None' = None") == ["safe"]
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -22,6 +22,8 @@ EXACT = {
     "int((n + 2) / k + 1)": "(n + 2) // k + 1",
     "math.floor((n - 9) / 2 + 1)": "(n - 9) // 2 + 1",
     "int(x.shape[0] / len(x))": "x.shape[0] // len(x)",
+    "int(np.ceil(n / k) * k)": "(-(-n // k)) * k",
+    "int((k + 1) * np.floor(n / 4))": "(n // 4) * (k + 1)",
     "float(n) / 3": "n / 3",
     "1.0 / float(n)": "1.0 / n",
 }

@@ -55,6 +55,23 @@ class Helper(nn.Module):
         return x
 
 
+class Chunks(nn.Module):
+    """Two chunks of four hold six columns, and seven; of more than eight they leave some out."""
+
+    def forward(self, x):
+        return torch.cat([x[:, i : i + 4] * 2 for i in range(0, x.shape[1], 4)], 1)  # the chunks
+
+
+class Sure(nn.Module):
+    """Nothing but scores that are surely right take the other side."""
+
+    def forward(self, scores, labels):
+        loss = F.cross_entropy(scores, labels, reduction="none")
+        if loss.max() > 0.3:  # not yet right
+            loss = loss[loss > 0.3]
+        return loss.mean()
+
+
 class Tabled(nn.Module):
     """Right when it is traced anew; after a call the table is there, as long as that call's example."""
 
@@ -150,6 +167,7 @@ def verdict(model, *inputs, quick=False):
         (Helper, "while x.abs().sum() < 40:  # in the helper", "negated", "turns of this `while`"),
         (Rare, "# rare", "filled with 450", "side of this `if`"),
         (Long, "if x.shape[1] > 40:  # long", "dim 1 of argument 1 from 6 to 41", "side of this `if`"),
+        (Chunks, "# the chunks", "dim 1 of argument 1 from 6 to 13", "this line"),
         (NotANumber, "if torch.isnan(x).any():  # NaN", "with NaN", "side of this `if`"),
     ],
 )
@@ -176,6 +194,11 @@ def test_what_torch_itself_freezes_is_blamed_on_the_call():
 def test_the_counterexample_changes_no_more_than_it_must():
     found = verdict(Two, X, X + 1)
     assert found.input == "example negated, in argument 2 alone"
+
+
+def test_a_loss_is_tried_on_scores_that_are_right():
+    found = verdict(Sure, X[:, :3], torch.tensor([0, 2]))
+    assert found.line == line_of(__file__, "# not yet right") and "class 0 far above" in found.input
 
 
 def test_a_run_without_end_is_one_that_eager_refuses():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .callers import arguments, callee
 from .nodes import children, walk
 from .own_tensors import is_own
-from .types import TENSOR
+from .types import TENSOR, optional
 
 if TYPE_CHECKING:
     from .definitions import Function
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _EXTRACTS = {"item", "tolist", "numpy", "__bool__", "__int__", "__float__", "equal", "allclose", "is_nonzero"}
 _CONVERSIONS = frozenset(
     "int float bool str complex round math.sqrt math.floor math.ceil math.log math.exp"
-    " torch.equal torch.allclose torch.is_nonzero".split()
+    " numpy.sqrt numpy.floor numpy.ceil numpy.log numpy.log2 torch.equal torch.allclose torch.is_nonzero".split()
 )
 _COMBINING = ("max", "min", "abs", "sum", "round")
 _SIZE_METHODS = {"size", "numel", "nelement", "__len__"}
@@ -295,8 +295,9 @@ class Dependence:
         return False
 
     def _varies(self, node: ast.expr) -> bool:
-        """Whether it is a tensor whose sizes may differ from run to run."""
-        return self._is_tensor(node) and not is_own(self.function, node)
+        """Whether it is a tensor whose sizes may differ from run to run. What is asked for sizes is not None."""
+        type_ = self.function.type_of(node, presume=True)
+        return type_ in (TENSOR, optional(TENSOR)) and not is_own(self.function, node)
 
     def _is_tensor(self, node: ast.expr) -> bool:
         return self.function.type_of(node, presume=True) == TENSOR

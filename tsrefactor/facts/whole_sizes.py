@@ -79,7 +79,25 @@ def _cut(function: Function, inner: ast.expr) -> Exact | None:
         return None
     if function.type_of(inner) == INT:
         return "{size}", {"size": inner}
-    return _floored(function, inner, may_be_negative=False)
+    return _multiple(function, inner) or _floored(function, inner, may_be_negative=False)
+
+
+def _multiple(function: Function, node: ast.expr) -> Exact | None:
+    """``np.ceil(n / k) * k``: a whole number of numpy's, times one."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
+        return None
+    for call, times in ((node.left, node.right), (node.right, node.left)):
+        if isinstance(call, ast.Call) and len(call.args) == 1 and not call.keywords and function.type_of(times) == INT:
+            origin = function.file.origin(call.func)
+            cut = origin in (*_FLOORS, *_CEILS) and _of_sizes(function, call.args[0])
+            whole = (_raised if origin in _CEILS else _lowered)(function, call.args[0]) if cut else None
+            if whole is not None:
+                return f"({whole[0]}) * {{times}}", {**whole[1], "times": times}
+    return None
+
+
+def _lowered(function: Function, node: ast.expr) -> Exact | None:
+    return _floored(function, node, may_be_negative=True)
 
 
 def _floored(function: Function, node: ast.expr, may_be_negative: bool) -> Exact | None:

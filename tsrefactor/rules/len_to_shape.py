@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.facts.types import TENSOR
+from tsrefactor.facts.types import TENSOR, optional
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
 
@@ -97,11 +97,12 @@ class Model(nn.Module):
                 if len(call.args) != 1 or call.keywords or function.types.bindings.shadows(called):
                     continue
                 value = call.args[0]
-                if function.type_of(value, presume=True) == TENSOR:
+                type_ = function.type_of(value, presume=True)
+                if type_ in (TENSOR, optional(TENSOR)):  # what has a length is not None
                     read = "shape[0]" if called == "len" else "numel()"
                     yield self.finding(
                         call,
                         f"a trace freezes `{called}` of a tensor; read `{read}`",
                         Replace(call, f"{{value}}.{read}", {"value": value}),
-                        presumed=function.type_of(value) != TENSOR,
+                        presumed=function.type_of(value) != type_,
                     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -13,7 +14,8 @@ HUGE = 1e6
 
 
 def extremes(example: Inputs) -> Iterator[Variation]:
-    """Floating tensors of ones, huge and NaN, integers at their least and greatest; dims of size 1 and 0."""
+    """Floating tensors of ones, huge and NaN, integers at their least and greatest; dims more than twice as long, with
+    the values in another order (what a loop leaves out may be equal to what it takes); dims of size 1 and 0."""
     arguments = arguments_of(example)
     yield from _changed(example, arguments, "with ones", _floating, torch.ones_like)
     yield from _changed(example, arguments, f"scaled by {HUGE:.0e}", _floating, lambda t: t * HUGE)
@@ -21,8 +23,14 @@ def extremes(example: Inputs) -> Iterator[Variation]:
     for name, least in (("least", True), ("greatest", False)):
         bound = _bound(least)
         yield from _changed(example, arguments, f"with its {name} integers", _integer, bound)
+    generator = torch.Generator().manual_seed(5)
+    places = [*together(arguments), *alone(arguments)]
+    for dims in places:
+        longer = resized(example, dims, lambda n: 2 * n + 1)
+        if longer is not None:
+            yield _shuffled(longer, generator)
     for size in (1, 0):
-        for dims in [*together(arguments), *alone(arguments)]:
+        for dims in places:
             variation = resized(example, dims, lambda n, size=size: size)  # type: ignore[misc]
             if variation is not None:
                 yield variation
@@ -59,6 +67,7 @@ def aimed(example: Inputs, numbers: Sequence[float]) -> Iterator[Variation]:
     ]
     for label, change in shapes:
         yield from _changed(example, arguments, label, _floating, change)
+    yield from _surely_right(example, arguments)
     for factor in (3, 4, 7):
         for dims in [*together(arguments), *alone(arguments)]:
             variation = resized(example, dims, lambda n, factor=factor: n * factor)  # type: ignore[misc]
@@ -73,6 +82,26 @@ def _changed(
     changed = {id(a.tensor): change(a.tensor.detach()) for a in arguments if applies(a.tensor)}
     if any(not torch.equal(a.tensor, changed[id(a.tensor)]) for a in arguments if id(a.tensor) in changed):
         yield Variation(f"example {label}", with_tensors(example, changed))
+
+
+def _shuffled(variation: Variation, generator: torch.Generator) -> Variation:
+    """The variation with the values of each floating tensor in another order."""
+    floating = [a.tensor for a in arguments_of(variation.inputs) if _floating(a.tensor)]
+    orders = {id(t): torch.randperm(t.numel(), generator=generator) for t in floating}
+    changed = {id(t): t.detach().reshape(-1)[orders[id(t)]].reshape(t.shape) for t in floating}
+    return replace(variation, label=f"{variation.label}, shuffled", inputs=with_tensors(variation.inputs, changed))
+
+
+def _surely_right(example: Inputs, arguments: list[Argument]) -> Iterator[Variation]:
+    """Scores far above all others for the class that all labels name: a loss that is next to nothing."""
+    changed = {}
+    for tensor in (a.tensor for a in arguments):
+        if _integer(tensor):
+            changed[id(tensor)] = torch.zeros_like(tensor)
+        elif _floating(tensor) and tensor.dim() > 1 and tensor.numel():
+            changed[id(tensor)] = torch.zeros_like(tensor).index_fill(1, torch.tensor([0]), 100.0)
+    if any(map(_integer, (a.tensor for a in arguments))):
+        yield Variation("example with the scores of class 0 far above", with_tensors(example, changed))
 
 
 def _floating(t: torch.Tensor) -> bool:
