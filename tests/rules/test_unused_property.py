@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from tests.rules.texts import diagnosis, findings, source
@@ -36,3 +38,12 @@ def test_an_error_in_what_only_the_property_calls(tmp_path):
     file = source(tmp_path / "m.py", CLASS.format(base="nn.Module", body=body, rest="return x"))
     [found] = findings(UnusedProperty(), file, diagnosis(file, "python-builtin", "next(", chain=("self.first()",)))
     assert found.node.name == "device"
+
+
+def test_a_generator_of_torch_is_an_error_without_a_place(tmp_path):
+    count = "    @property\n    def count(self):\n        return sum(p.numel() for p in self.parameters())\n"
+    text = CLASS.format(base="nn.Module", body=count, rest="return x")
+    file = source(tmp_path / "m.py", f"{text}\n\nclass Heir(Model):\n    pass\n")
+    error = diagnosis(file, "unsupported-syntax", "class Heir", construct="yield")
+    [found] = findings(UnusedProperty(), file, replace(error, module_type="m.Heir"))
+    assert found.node.name == "count"

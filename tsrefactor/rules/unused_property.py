@@ -15,6 +15,8 @@ from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
 
+_GENERATORS = {"parameters", "named_parameters", "buffers", "named_buffers"}
+"""Generators of torch.nn.Module's."""
 _MODEL = """\
 import torch
 from torch import nn
@@ -107,7 +109,7 @@ class UnusedProperty(Rule):
         if not file.mentions("property"):
             return
         for diagnosis in self.diagnoses(file):
-            function = _property_at(file, diagnosis)
+            function = _property_at(file, diagnosis) or _generating(file, diagnosis)
             if function is None or _is_read(file, function):
                 continue
             unused, imports = file.spell("torch.jit.unused")
@@ -122,12 +124,28 @@ def _property_at(file: FileFacts, diagnosis: Diagnosis) -> Function | None:
         if place is None or place.file != str(file.source.path):
             continue
         function = function_at(file, place.line)
-        if function is None or function.cls is None or not function.cls.is_module or function.skipped:
-            continue
-        first = function.node.decorator_list[:1]
-        if first and isinstance(first[0], ast.Name) and first[0].id == "property":
+        if function is not None and _is_property(function):
             return function
     return None
+
+
+def _generating(file: FileFacts, diagnosis: Diagnosis) -> Function | None:
+    """A property that asks `self.parameters()`, of a class in which something does: that is an error without a place."""
+    if diagnosis.names.get("construct") != "yield":
+        return None
+    name = f".{diagnosis.module_type or ''}"
+    cls = next((c for c in file.classes if name.endswith(f".{c.qualname}")), None)
+    family = (cls, *cls.ancestors) if cls is not None else ()
+    return next(
+        (m for c in family for m in c.methods.values() if _is_property(m) and _GENERATORS & set(m.self_attributes)),
+        None,
+    )
+
+
+def _is_property(function: Function) -> bool:
+    first = function.node.decorator_list[:1]
+    known = function.cls is not None and function.cls.is_module and not function.skipped
+    return known and bool(first) and isinstance(first[0], ast.Name) and first[0].id == "property"
 
 
 def _is_read(file: FileFacts, function: Function) -> bool:
