@@ -130,7 +130,7 @@ def _property_at(file: FileFacts, diagnosis: Diagnosis) -> Function | None:
 
 
 def _generating(file: FileFacts, diagnosis: Diagnosis) -> Function | None:
-    """A property that asks `self.parameters()`, of a class in which something does: that is an error without a place."""
+    """A property that asks `self.parameters()`, where an error without a place says that something does."""
     if diagnosis.names.get("construct") != "yield":
         return None
     name = f".{diagnosis.module_type or ''}"
