@@ -10,6 +10,7 @@ from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.family import bound_in_body
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.source.edits import AddDecorator, AddToClass, Edit, Replace
+from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -109,7 +110,7 @@ class Model(Base):
             ignored = _ignore(getter.cls, name)
             if ignored is None:
                 continue
-            edits, imports = ignored, frozenset()
+            edits, imports = ignored, frozenset[Import]()
             if not getter.skipped:
                 unused, imports = file.spell("torch.jit.unused")
                 edits.append(AddDecorator(getter.node, unused))
