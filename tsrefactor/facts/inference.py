@@ -235,6 +235,11 @@ class Inference(Expressions):
         types = self._assigned(name)
         return UNKNOWN if any(not t.known for t in types) else join_all(types)
 
+    def fills_with_none(self, name: str) -> bool:
+        """Whether all that the function binds to a name are lists: one of None, others of what cannot be told."""
+        types = set(self._assigned(name))
+        return list_of(NONE) in types and types <= {list_of(NONE), list_of(UNKNOWN)}
+
     def used_as(self, name: str) -> Type:
         """The type that the function's uses of a name ask for: a tensor's methods, ``range(name)``, ``x[:name]``."""
         if name in self._tensor_names:

@@ -268,9 +268,12 @@ class Signatures:
             if used == UNKNOWN:
                 used, why = function.types.used_as(parameter.name), "its uses ask for"
             if used == UNKNOWN and total == NONE:
-                assigned = function.types.assigned(parameter.name)
-                assigned = list_of(optional(TENSOR)) if assigned == list_of(NONE) else assigned  # `[None] * n`
-                used, presumed = (assigned, False) if assigned.known and assigned != NONE else (TENSOR, True)
+                assigned, filled = (
+                    function.types.assigned(parameter.name),
+                    function.types.fills_with_none(parameter.name),
+                )
+                presumed = not assigned.known or assigned == NONE
+                used = list_of(optional(TENSOR)) if filled else TENSOR if presumed else assigned  # `[None] * n`
             total = optional(used) if total == NONE and used != UNKNOWN else used
         if total in (UNKNOWN, TENSOR):
             return None

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from tsrefactor.facts.definitions import Function
+from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.facts.signatures import function_at
+from tsrefactor.facts.signatures import found_type, function_at
 from tsrefactor.facts.types import TENSOR, UNKNOWN, Type, list_of, optional
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
@@ -27,10 +28,11 @@ class Model(nn.Module):
 """
 
 
-def _example(before: str, after: str, error: str) -> Example:
+def _example(before: str, after: str, error: str, typed: bool = False) -> Example:
+    imports = "from typing import List, Optional\n\n"
     return Example(
-        _HEAD + before,
-        f"from typing import List, Optional\n\n{_HEAD}{after}",
+        (imports if typed else "") + _HEAD + before,
+        imports + _HEAD + after,
         "[(torch.rand(2, 3, 4),), (torch.rand(3, 1, 4),)]",
         Target.SCRIPT,
         error=error,
@@ -43,7 +45,7 @@ class ListOfNone(Rule):
 
     For TorchScript, `[None] * n` is a list whose elements are None for ever: nothing else can be put in, or stand for
     it. `torch.jit.annotate(List[Optional[Tensor]], [None]) * n` says what may come. That is what a recorded run saw in
-    the list, else a tensor.
+    the list, else a tensor. So it says that a list of tensors may be one that holds None, too, where its variable does.
 
     Left alone: lists that TorchScript does not complain of; a list that a loop fills place by place, and that is not
     read before, is for filled-list.
@@ -76,14 +78,32 @@ class ListOfNone(Rule):
 """,
             "List.NoneType",
         ),
+        _example(
+            """\
+    def forward(self, x, states: Optional[List[Optional[torch.Tensor]]] = None):
+        if states is None:
+            states = [x[:1] for _ in range(2)]
+        return self.layers[0](x, states[0])
+""",
+            """\
+    def forward(self, x, states: Optional[List[Optional[torch.Tensor]]] = None):
+        if states is None:
+            states = torch.jit.annotate(List[Optional[torch.Tensor]], [x[:1] for _ in range(2)])
+        return self.layers[0](x, states[0])
+""",
+            "previously had type",
+            typed=True,
+        ),
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-        if not file.mentions("[None"):
+        if not file.mentions("None"):
             return
         for diagnosis in self.diagnoses(file):
             assert diagnosis.place is not None
             function = function_at(file, diagnosis.place.line)
+            if function is not None and "variable" in diagnosis.names:
+                yield from self._without_none(function, diagnosis)
             if function is None or "NoneType" not in diagnosis.names.get("found", ""):
                 continue
             here = {n.id for n in function.of(ast.Name) if n.lineno == diagnosis.place.line}
@@ -98,6 +118,23 @@ class ListOfNone(Rule):
                     f"TorchScript lets nothing but None into this list; write `{preview(edit.template, edit.pieces)}`"
                 )
                 yield self.finding(empty, message, edit, imports=imports | needed, answers=diagnosis)
+
+    def _without_none(self, function: Function, diagnosis: Diagnosis) -> Iterator[Finding]:
+        """A list of tensors for a variable that may hold a list with None."""
+        file, place = function.file, diagnosis.place
+        expected, found = (found_type(diagnosis.names.get(role, "")) for role in ("expected", "found"))
+        wanted = expected.element if expected.optional else expected
+        if place is None or found.name != "List" or wanted != list_of(optional(found.args[0])):
+            return
+        for assign in function.of(ast.Assign):
+            target, value = assign.targets[0], assign.value
+            named = isinstance(target, ast.Name) and target.id == diagnosis.names["variable"]
+            if named and assign.lineno == place.line and isinstance(value, (ast.List, ast.ListComp)):
+                text, imports = file.spell_type(wanted)
+                annotate, needed = file.spell("torch.jit.annotate")
+                edit = Replace(value, f"{annotate}({text}, {{list}})", {"list": value})
+                message = f"the variable may hold a list with None; write `{preview(edit.template, edit.pieces)}`"
+                yield self.finding(value, message, edit, imports=imports | needed, answers=diagnosis)
 
 
 def _only_none(value: ast.expr) -> ast.expr | None:
