@@ -154,6 +154,11 @@ def _call_takes(function: Function, call: ast.Call) -> bool:
     return isinstance(call.func, ast.Attribute) and call.func.attr in _TAKERS
 
 
+def any_kind_where_read(function: Function, name: str) -> bool:
+    """Whether a list does as well as a tuple wherever a local name is read."""
+    return _reads_take(function, name, False, frozenset({name}))
+
+
 def _reads_take(function: Function, name: str, size: bool, busy: frozenset[str]) -> bool:
     """Whether any sequence will do wherever a local name is read; not where an inner scope or others may read it."""
     if any(name in node.names for node in function.of(ast.Global, ast.Nonlocal)):
