@@ -11,7 +11,7 @@ from torch import nn
 
 
 class Model(nn.Module):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor):
         outs = [(r, r * 2) for r in x]
 """
 

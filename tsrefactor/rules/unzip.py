@@ -83,7 +83,7 @@ class Unzip(Rule):
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
-        if not file.mentions("zip(*"):
+        if not file.mentions("zip("):
             return
         for function in file.functions:
             for call in function.calls("zip"):
@@ -96,7 +96,8 @@ class Unzip(Rule):
                     yield self.finding(call, f"{_WHY}, and {found}")
                     continue
                 message = f"{_WHY}; take each part by its index, as in `{found[1][0]}`"
-                yield self.finding(call, message, *found[0])
+                presumed = function.type_of(call.args[0].value).name != "List"
+                yield self.finding(call, message, *found[0], presumed=presumed)
 
 
 def _taken_apart(function: Function, call: ast.Call) -> tuple[list[Edit], list[str]] | str:
@@ -116,7 +117,7 @@ def _taken_apart(function: Function, call: ast.Call) -> tuple[list[Edit], list[s
         return "it is not unpacked at once"
     if "#" in file.source.segment(statement):
         return "there is a comment inside"
-    element = function.type_of(pairs)
+    element = function.type_of(pairs, presume=True)
     if element.name != "List" or element.args[0].name not in ("Tuple", "List"):
         return "what it takes apart may be no list of tuples"
     if not isinstance(pairs, ast.ListComp) and sort_of(function, pairs) not in (LIST, FIXED, SIZE):
