@@ -1,4 +1,4 @@
-"""inline-lambda: arguments, and what stays."""
+"""inline-lambda: arguments, and what becomes a `def`."""
 
 import pytest
 
@@ -44,6 +44,14 @@ def test_calls(body, after, tmp_path):
         ("if x:\n    f = lambda a: a\nreturn f(x)", "it is called outside the block that assigns it"),
     ],
 )
-def test_what_stays(body, reason, tmp_path):
-    [finding] = findings(InlineLambda(), *prepared(tmp_path, body))
-    assert not finding.fixable and reason in finding.message
+def test_what_is_defined(body, reason, tmp_path):
+    prepared_ = prepared(tmp_path, body)
+    [finding] = findings(InlineLambda(), *prepared_)
+    assert reason in finding.message and "by `def`" in finding.message
+    assert "lambda" not in rewritten(InlineLambda(), *prepared_)
+
+
+def test_the_parts_of_a_definition(tmp_path):
+    body = "f = lambda a, b=(1, 2): a * b[0]  # scaled\nreturn f(x)"
+    after = "        def f(a, b=(1, 2)):  # scaled\n            return a * b[0]\n        return f(x)\n"
+    assert rewritten(InlineLambda(), *prepared(tmp_path, body)).removeprefix(HEAD) == after

@@ -11,7 +11,7 @@ from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.inlining import NotInlinable, bound_around, substituted
 from tsrefactor.facts.maps import as_comprehension
 from tsrefactor.facts.nodes import walk
-from tsrefactor.source.edits import Edit, Piece, Replace
+from tsrefactor.source.edits import Edit, Piece, Replace, verbatim
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -37,8 +37,9 @@ class InlineLambda(Rule):
     TorchScript has no lambdas. One that a function keeps under a name and only calls is replaced, at each call, by its
     body with the arguments in the place of its parameters; a `map` of it becomes a list comprehension.
 
-    Refused: a lambda that is passed on, bound again or called elsewhere than below its assignment; an argument that
-    more than one place would compute, or compute later than before.
+    Not for a lambda that is passed on, bound again or called elsewhere than below its assignment, nor for an argument
+    that more than one place would compute, or compute later than before: such a lambda becomes a nested `def`, which
+    lift-function moves out where it can.
 
     Source: "Lambda aren't supported", raised by torch/jit/frontend.py.
     """
@@ -91,7 +92,13 @@ class InlineLambda(Rule):
         try:
             edits = list(_calls(function, statement, name, body))
         except NotInlinable as reason:
-            return self.finding(statement, f"TorchScript has no lambdas, and {reason}", answers=diagnosis)
+            header = f"def {name}({ast.unparse(body.args)}):"
+            return self.finding(
+                statement,
+                f"TorchScript has no lambdas, and {reason}; define `{name}` by `def`, for lift-function to move it",
+                Replace([statement], f"{verbatim(header)}\n    return {{body}}", {"body": body.body}),
+                answers=diagnosis,
+            )
         message = f"TorchScript has no lambdas; write the body of `{name}` where it is called"
         return self.finding(statement, message, *edits, Replace([statement], ""), answers=diagnosis)
 
