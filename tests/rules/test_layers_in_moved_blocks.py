@@ -152,3 +152,59 @@ def test_what_changes_weights_anywhere_in_the_file_keeps_the_block(elsewhere):
 def test_classes_that_do_more_than_compute_keep_the_block(old, new):
     found = findings(RULE, model(METHODS, STATE, CELL.replace(old, new, 1)), MODULE)
     assert [f for f in found if not f.fixable and ("self.cell" in f.message or "forward, and" in f.message)]
+
+
+LISTS = """\
+self.cells = nn.ModuleList([Cell(4, bias=i > 0) for i in range(2)])
+self.grus = nn.ModuleList()
+for _ in range(2):
+    self.grus.append(nn.GRUCell(4, 4))"""
+LAYERED = """\
+for i, cell in enumerate(self.cells):
+    h = torch.zeros(x.size(1), 4)
+    outs = []
+    for t in range(x.size(0)):
+        h = self.grus[i](x[t], h) + cell(x=x[t], h=h + 1)
+        outs.append(h)
+    x = torch.stack(outs)
+return x"""
+
+
+def test_layers_of_a_list_become_functions_of_the_weights_of_the_one_that_is_called(tmp_path):
+    before = model(LAYERED, LISTS, CELL)
+    after = rewritten(RULE, before, MODULE).document.text
+    assert "h = torch.gru_cell(x[t], h, gru_weight_ih, " in after
+    assert "_cell_forward(x=x[t], h=h + 1, lin_weight=cell_lin_weight, lin_bias=cell_lin_bias, size=cell_size)" in after
+    assert "self.grus[i].weight_ih" in after and "cell.lin.weight" in after
+    assert not trace_follows(before, ROWS, tmp_path)
+    assert trace_follows(after, ROWS, tmp_path, script=False), after
+    assert same_in_eager(before, after, ROWS, tmp_path)
+
+
+LOOPED = "for t in range(x.size(0)):\n    x = x + self.parts[0](x)\nreturn x"
+ODD_LISTS = {
+    "unlike layers": ("self.parts = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4, bias=False)])", LOOPED),
+    "unlike classes": ("self.parts = nn.ModuleList([nn.Linear(4, 4), nn.LayerNorm(4)])", LOOPED),
+    "filled otherwise": ("self.parts = nn.ModuleList([nn.Linear(4, 4)])\nself.parts.extend(make())", LOOPED),
+    "a layer changed": ("self.parts = nn.ModuleList([nn.Linear(4, 4)])\nself.parts[0] = make()", LOOPED),
+    "another one in each turn": (
+        "self.parts = nn.ModuleList([nn.Linear(4, 4)])",
+        "for t in range(x.size(0)):\n    for i in range(1):\n        x = x + self.parts[i](x)\nreturn x",
+    ),
+    "a loop over them inside": (
+        "self.parts = nn.ModuleList([nn.Linear(4, 4)])",
+        "for t in range(x.size(0)):\n    for part in self.parts:\n        x = x + part(x)\nreturn x",
+    ),
+}
+
+
+@pytest.mark.parametrize(("init", "body"), ODD_LISTS.values(), ids=ODD_LISTS)
+def test_layers_of_which_more_than_one_may_be_meant_keep_the_block(init, body):
+    found = findings(RULE, model(body, init), MODULE)
+    assert found and not any(f.fixable for f in found)
+
+
+def test_a_name_that_was_a_size_before_is_a_tensor_where_its_life_says_so():
+    used = "b, h = x.shape\nh = torch.zeros(b)\nfor row in x:\n    h = h + row.sum()\nreturn h"
+    assert findings(RULE, model(used), MODULE)[0].fixable
+    assert not findings(RULE, model(used.replace("h = torch", "if b > 2:\n    h = torch")), MODULE)[0].fixable

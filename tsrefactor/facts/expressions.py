@@ -272,6 +272,7 @@ class Expressions:
         if (field := recorded_field(self.function, node)) is not None:
             return field
         value = self._of(node.value)
+        value = value.element if value.optional else value  # None has no items
         if value == TENSOR:
             return TENSOR
         if isinstance(node.slice, ast.Slice):

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING
 
 from .kept import is_stored_once
 from .layers import LAYERS, FunctionCall, function_call
+from .listed_layers import ListedLayer, listed_layer
 from .weighted_layers import OwnValue, weighted_function
 
 if TYPE_CHECKING:
-    from .definitions import Function
+    from .definitions import Class, Function
 
 
 @dataclass(frozen=True)
 class LayerFunction:
     """The function that a layer calls, and what follows the call's arguments: what the constructor was given, or has
-    made (weights). ``cell``: one that takes a batch only.
+    made (weights). ``cell``: one that takes a batch only. ``listed``: it stands in a list.
     """
 
     origin: str
     settings: tuple[str | OwnValue, ...]
+    listed: ListedLayer | None = None
 
     @property
     def cell(self) -> bool:
@@ -34,8 +36,10 @@ def layer_function(function: Function, call: ast.Call) -> LayerFunction | None:
     Without weights it is made of literals, and has no mode.
     """
     cls, name = function.cls, function.self_attribute(call.func)
-    if cls is None or name is None:
+    if cls is None:
         return None
+    if name is None:
+        return _of_list(function, cls, call)
     made = [pair for c in (cls, *cls.ancestors, *cls.subclasses) for pair in c.assigned.get(name, ())]
     init, layer = made[0] if len(made) == 1 else (None, None)
     if init is None or not isinstance(layer, ast.Call):
@@ -56,6 +60,17 @@ def layer_function(function: Function, call: ast.Call) -> LayerFunction | None:
     settings = tuple(part.format(**texts) for part in form.parts[len(call.args) + len(call.keywords) :])
     changes = any(s.startswith(("training", "inplace")) for s in settings)
     return None if changes else LayerFunction(form.function, settings)
+
+
+def _of_list(function: Function, cls: Class, call: ast.Call) -> LayerFunction | None:
+    """What a layer with weights calls that stands in a list of such layers, all made alike."""
+    listed = listed_layer(function, call.func)
+    if listed is None:
+        return None
+    forms = [weighted_function(init, cls, made, call) for init, made in listed.made]
+    if forms[0] is None or any(form != forms[0] for form in forms):
+        return None
+    return LayerFunction(forms[0][0], tuple(forms[0][1]), listed)
 
 
 def _is_literal(node: ast.expr) -> bool:

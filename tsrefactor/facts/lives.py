@@ -49,6 +49,10 @@ class Lives:
         named = getattr(node, "name", None) == self.name or isinstance(node, ast.Match)
         return bool(names) or named or any(isinstance(n, ast.arg) and n.arg == self.name for n in walk(node))
 
+    def seen(self, read: ast.Name) -> State:
+        """The bindings whose value a read may see."""
+        return self._seen.get(read, frozenset([None]))
+
     def life(self, binding: ast.Name) -> set[ast.Name | None]:
         """The bindings and reads that must share a binding's name; None among them: the parameter, or nothing."""
         found: set[ast.Name | None] = {binding}

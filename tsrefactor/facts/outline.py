@@ -11,6 +11,7 @@ from tsrefactor.source.imports import Import
 
 from .definitions import Function
 from .flow import leaves
+from .living import is_tensor_in
 from .own_values import Argument, OwnValues, Unmovable, in_order, walk_all
 from .passing import Passing
 from .placement import is_elif
@@ -246,7 +247,7 @@ class _Outliner:
             found.presumed = self._check_returned()
         for name in self.flow.writes(self.region):
             several = self.function.types.of_name(name).name in ("Union", "Optional", "!")
-            if several and name not in self._bound_outside_blocks():
+            if several and name not in self._bound_outside_blocks() and not self._is_tensor(name):
                 raise Unmovable(f"{name} is not of one type all through it")
         needed = self.flow.free(self.region) | (set(results) - self.flow.always_writes(self.region))
         passing = Passing(self.function, self.region, self.region[0], needed & self.flow.local_names, self._frozen)
@@ -317,4 +318,4 @@ class _Outliner:
         return whole and self.function.type_of(last.value) == TENSOR  # type: ignore[union-attr]
 
     def _is_tensor(self, name: str) -> bool:
-        return self.function.types.of(ast.Name(name, ast.Load()), presume=True) == TENSOR
+        return is_tensor_in(self.function, self.region, name)

@@ -11,6 +11,7 @@ from tsrefactor.source.imports import Import
 
 from .definitions import Function
 from .layer_functions import LayerFunction, layer_function
+from .listed_layers import listed_layer
 from .own_tensors import may_lack
 from .placement import is_elif
 from .plain_methods import CalledMethod, function_name, handed_to, plain_method
@@ -70,6 +71,8 @@ class OwnValues:
             assert isinstance(node, ast.Attribute)
             closed += 1
             self._close_attribute(node, attribute)
+        for call in [n for n in walk_all(self.code) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]:
+            self._call_listed(call)
         whole = sum(isinstance(n, ast.Name) and n.id == self.function.self_name for n in walk_all(self.code))
         if self.function.self_name is not None and whole > closed:
             raise Unmovable(f"it uses {self.function.self_name} itself")
@@ -91,7 +94,9 @@ class OwnValues:
         if call is not None and method is not None:
             self._call_method(call, method)
         elif call is not None and (layer := layer_function(self.function, call)) is not None:
-            self._call_layer(call, layer, attribute)
+            self._call_layer(call, layer, attribute, ast.unparse(call.func))
+        elif self._is_listed(around):
+            self._call_listed(self.file.parents[around])
         elif isinstance(around, ast.Attribute) and self._is_weight(node, around):
             self._check_layer(around, attribute)
             value = f"{self.function.self_name}.{attribute}.{around.attr}"
@@ -102,6 +107,24 @@ class OwnValues:
                 self._names[value] = attribute if attribute not in self._taken else f"own_{attribute}"
                 self.arguments.append(self._own(node, attribute, self._names[value]))
             self.changes[node] = self._names[value]
+
+    def _is_listed(self, around: ast.AST) -> bool:
+        """Whether a layer of the list is called there: ``self.cells[i](x)``."""
+        call = self.file.parents[around] if isinstance(around, ast.Subscript) else None
+        return isinstance(call, ast.Call) and call.func is around and listed_layer(self.function, around) is not None
+
+    def _call_listed(self, call: ast.AST) -> None:
+        """Calls the function of a layer of a list, where it is a layer."""
+        layer = listed_layer(self.function, call.func) if isinstance(call, ast.Call) else None
+        if layer is None:
+            return
+        assert isinstance(call, ast.Call)
+        if layer.chosen_by & self.flow.writes(self.code):
+            raise Unmovable(f"it calls {layer.owner}, another layer in each turn")
+        if (method := plain_method(self.function, call)) is not None:
+            self._call_method(call, method)
+        elif (form := layer_function(self.function, call)) is not None:
+            self._call_layer(call, form, layer.name, layer.owner)
 
     def _is_weight(self, node: ast.Attribute, around: ast.Attribute) -> bool:
         """Whether it is a tensor of a layer: ``self.fc.weight``."""
@@ -127,22 +150,23 @@ class OwnValues:
         owner = self.function.self_name or ""
         if called.layer:
             self._check_layer(call, called.layer)
-            owner += f".{called.layer}"
+            owner = called.owner
             self.layers.append(ast.unparse(call.func))
         own = []
         for argument in made.arguments:
             value = re.sub(rf"\b{called.method.self_name}\b", owner, argument.value, count=1)
             wanted = f"{called.layer}_{argument.name}" if called.layer else argument.name
-            own.append(self._argument(wanted, value, argument.type))
-        if own and (call.keywords or len(call.args) != len(called.method.parameters)):
-            raise Unmovable(f"it calls {ast.unparse(call.func)} without some of its arguments, or by their names")
+            name_here = self._argument(wanted, value, argument.type)
+            own.append(f"{argument.name}={name_here}" if call.keywords else name_here)
+        if own and len(call.args) + len(call.keywords) != len(called.method.parameters):
+            raise Unmovable(f"it calls {ast.unparse(call.func)} without some of its arguments")
         self.changes[call.func] = name
         self._add(call, own)
         self.methods += [m for m in (*made.methods, made) if m.function not in {o.function for o in self.methods}]
         self.layers += made.layers
         self.presumed |= made.presumed
 
-    def _call_layer(self, call: ast.Call, layer: LayerFunction, attribute: str) -> None:
+    def _call_layer(self, call: ast.Call, layer: LayerFunction, attribute: str, owner: str) -> None:
         """Calls the function of a layer, with its weights and what its constructor was given."""
         self._check_layer(call, attribute)
         self.changes[call.func], needed = self.file.spell(layer.origin)
@@ -152,7 +176,7 @@ class OwnValues:
         parts = []
         for part in layer.settings:
             if isinstance(part, OwnValue):
-                value = f"{self.function.self_name}.{attribute}.{part.attribute}"
+                value = f"{owner}.{part.attribute}"
                 name = self._argument(f"{attribute}_{part.attribute}", value, part.type)
                 parts.append(f"{part.keyword}={name}" if part.keyword else name)
             else:

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator, Sequence, Set
 
 from .definitions import Function
+from .listed_layers import listed_layer
+from .living import is_tensor_in
 from .own_values import Argument, OwnValues, Unmovable, in_order, is_plain, layer_of, one_number, walk_all
 from .reaching import Reaching
 from .types import FLOAT, INT, TENSOR, Type, optional
@@ -36,7 +38,7 @@ class Passing:
         self.definitions: list[ast.stmt] = []
         self.changes: dict[ast.expr, str] = {}
         self.presumed = False
-        self._collect(needed - {function.self_name or ""})
+        self._collect(needed - {function.self_name or ""} - self._choosing(needed))
         self.own = OwnValues(function, [*self.definitions, *code])
         self.changes |= self.own.changes
         self.arguments += self.own.arguments
@@ -45,6 +47,15 @@ class Passing:
         self.arguments.sort(
             key=lambda a: (a.type != TENSOR, a.size, rank.get(a.value.partition(".")[0], len(rank)), layer_of(a))
         )
+
+    def _choosing(self, names: set[str]) -> set[str]:
+        """Those of the names that say which layer of a list is called, and nothing else: its weights are passed."""
+        called = [n.func for n in walk_all(self.code) if isinstance(n, ast.Call)]
+        layers = [c for c in called if isinstance(c, (ast.Name, ast.Subscript))]
+        layers = [c for c in layers if self.flow.reads(c) & names and listed_layer(self.function, c) is not None]
+        choosing = set(walk_all(layers))
+        reads = [n for n in walk_all(self.code) if isinstance(n, ast.Name) and n.id in names]
+        return names - {n.id for n in reads if n not in choosing} if layers else set()
 
     def _collect(self, needed: set[str]) -> None:
         seen: set[str] = set()
@@ -166,7 +177,7 @@ class Passing:
     # -- small things ------------------------------------------------------------------------------------------------
 
     def _is_tensor(self, name: str) -> bool:
-        return self.function.types.of(ast.Name(name, ast.Load()), presume=True) == TENSOR
+        return is_tensor_in(self.function, self.code, name)
 
 
 def _holds_tensors(type_: Type) -> bool:

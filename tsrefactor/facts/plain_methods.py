@@ -13,6 +13,7 @@ from tsrefactor.source.excerpt import excerpt, indented, spread
 from tsrefactor.source.imports import Import
 
 from .kept import is_stored_once
+from .listed_layers import listed_layer
 from .names import fresh, snake
 from .types import TENSOR, UNKNOWN, Type
 
@@ -23,10 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CalledMethod:
-    """A method that is called, on ``self`` or on its attribute ``layer``."""
+    """A method that is called on ``self``, or on a ``layer`` of it, whose source is ``owner``.
+
+    For a layer of a list, ``layer`` is what to call one, and the local names ``chosen_by`` say which one it is.
+    """
 
     method: Function
     layer: str = ""
+    owner: str = ""
+    chosen_by: frozenset[str] = frozenset()
 
 
 def plain_method(function: Function, call: ast.Call) -> CalledMethod | None:
@@ -34,11 +40,13 @@ def plain_method(function: Function, call: ast.Call) -> CalledMethod | None:
     subclass, the function would be called. A layer's is ``forward``, where the class makes it once.
     """
     cls, name = function.cls, function.self_attribute(call.func)
-    if cls is None or name is None:
+    if cls is None:
         return None
+    if name is None:
+        return _forward_in_list(function, call)
     method = cls.method(name)
     if method is None:
-        return _forward_of(cls, name)
+        return _forward_of(cls, name, ast.unparse(call.func))
     if method.cls is None or method.name == "forward" or not _only_computes(method):
         return None
     family = dict.fromkeys([cls, *cls.ancestors, *cls.subclasses, method.cls, *method.cls.subclasses])
@@ -47,15 +55,31 @@ def plain_method(function: Function, call: ast.Call) -> CalledMethod | None:
     return CalledMethod(method)
 
 
-def _forward_of(cls: Class, name: str) -> CalledMethod | None:
+def _forward_in_list(function: Function, call: ast.Call) -> CalledMethod | None:
+    """The ``forward`` of a layer of a list, all of whose layers are of one class of the file."""
+    layer = listed_layer(function, call.func)
+    if layer is None:
+        return None
+    classes = {m.file.class_named(m.file.origin(made.func)) for m, made in layer.made}
+    method = _forward(classes.pop()) if len(classes) == 1 else None
+    return CalledMethod(method, layer.name, layer.owner, layer.chosen_by) if method is not None else None
+
+
+def _forward_of(cls: Class, name: str, owner: str) -> CalledMethod | None:
     """The ``forward`` of the layer in an attribute, which is of a class of the file."""
     made = [v for c in (cls, *cls.ancestors, *cls.subclasses) for _, v in c.assigned.get(name, ())]
     layer = made[0] if len(made) == 1 else None
     made_of = cls.file.class_named(cls.file.origin(layer.func)) if isinstance(layer, ast.Call) else None
+    method = _forward(made_of)
+    return CalledMethod(method, name, owner) if method is not None and is_stored_once(cls, name) else None
+
+
+def _forward(made_of: Class | None) -> Function | None:
+    """The ``forward`` of a class of the file, where it is all that a call runs, and only computes."""
     method = made_of.methods.get("forward") if made_of is not None else None
-    if made_of is None or method is None or "__call__" in made_of.methods or not is_stored_once(cls, name):
+    if made_of is None or method is None or "__call__" in made_of.methods:
         return None
-    return CalledMethod(method, name) if _only_computes(method) else None
+    return method if _only_computes(method) else None
 
 
 def _only_computes(method: Function) -> bool:

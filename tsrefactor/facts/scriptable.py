@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .flow import root_name
 from .layer_functions import layer_function
+from .listed_layers import listed_layer
 from .operations import is_operation
 from .plain_methods import handed_to, plain_method, type_is_told
 from .types import TENSOR, UNKNOWN
@@ -134,6 +135,11 @@ class _Check:
             if self._of_self(call.func) and call.func.attr.endswith("_"):
                 return f"it updates {ast.unparse(call.func.value)}"
             return self._method(call.func, origin, written)
+        if isinstance(call.func, (ast.Name, ast.Subscript)) and listed_layer(function, call.func) is not None:
+            run = plain_method(function, call)
+            if run is not None:
+                return self._called(run.method, call)
+            return None if layer_function(function, call) is not None else f"it calls {written}"
         if not isinstance(call.func, ast.Name):
             return f"it calls `{written}`"
         if call.func.id == "print":

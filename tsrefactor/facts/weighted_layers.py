@@ -139,11 +139,18 @@ def _setting(init: Function, origin: str, name: str, value: ast.expr) -> str | O
     if all(isinstance(n, (ast.Constant, ast.UnaryOp, ast.USub, ast.Tuple)) for n in walk(value)):
         return f"{name}={ast.unparse(value)}"
     if ".Conv" in origin and name != "groups":
-        text = name == "padding" and not isinstance(value, (ast.BinOp, ast.Tuple)) and init.type_of(value) != INT
+        text = name == "padding" and not _is_number(init, value)
         return None if text else OwnValue(name, tuple_of([INT] * int(origin[-2])), name)
     if name == "padding_idx":
         return OwnValue(name, optional(INT), name)
     return OwnValue(name, INT if name == "groups" else FLOAT, name)
+
+
+def _is_number(init: Function, value: ast.expr) -> bool:
+    """Whether it is a number or a tuple of them, itself or what the constructors give the attribute, and no text."""
+    attribute, cls = init.self_attribute(value), init.cls
+    given = [v for c in (cls, *cls.ancestors) for _, v in c.assigned.get(attribute or "", ())] if cls else []
+    return init.type_of(value) == INT or all(isinstance(v, (ast.BinOp, ast.Tuple)) for v in given or [value])
 
 
 def _is_changed(cls: Class) -> bool:
