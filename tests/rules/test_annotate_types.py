@@ -485,3 +485,10 @@ def test_return_that_differs_from_a_display_is_left_alone(write, body, recorded)
     file = write(forward("x", body).replace("(self, x):", "(self, x) -> torch.Tensor:"))
     file.record("Model.forward", recorded, x="Tensor").diagnose("annotation-form", "[x, x]")
     assert file.text() == file.document.source.text
+
+
+@pytest.mark.parametrize(("test", "united"), [("self.flag", False), ("self.training and self.flag", True)])
+def test_returns_that_a_flag_does_not_decide_alone_are_a_union(write, test, united):
+    file = write(forward("x", f"if {test}:\n    return x, self.p(x)\nreturn x", FLAG))
+    file.diagnose("mixed-return", "return x, self", expected="Tuple[Tensor, Tensor]", found="Tensor")
+    assert ("-> Union[torch.Tensor, Tuple[torch.Tensor, torch.Tensor]]" in file.text()) == united

@@ -57,8 +57,9 @@ def test_leaves_conditions_to_final_flags(tmp_path):
     )
     for test in ("self.wide", "not self.wide"):
         assert found(tmp_path, body.format(test=test), f"if {test}", variable="y") == []
-    [finding] = found(tmp_path, body.format(test="x.dim() > 1"), "if x.dim()", variable="y")
-    assert finding.edits
+    for test in ("x.dim() > 1", "self.training and self.wide", "not self.wide or x is None"):
+        [finding] = found(tmp_path, body.format(test=test), f"if {test}", variable="y")
+        assert finding.edits
 
 
 def test_a_function_that_never_returns_a_value_is_left_alone(tmp_path):

@@ -6,12 +6,14 @@ from tests.rules.texts import findings, rewritten, source
 from tsrefactor.rules.type_string import TypeString
 
 TEXT = """\
+from typing import Optional
+
 import torch
 from torch import nn
 
 
 class Model(nn.Module):
-    def forward(self, x: torch.Tensor, y: torch.Tensor, n: int, like):
+    def forward(self, x: torch.Tensor, y: torch.Tensor, n: int, like, m: Optional[torch.Tensor]):
         return {value}
 """
 
@@ -31,6 +33,7 @@ def test_what_stays(value, tmp_path):
     ("value", "made"),
     [
         ('x.type() != "torch.cuda.ByteTensor"', 'x.dtype != torch.uint8 or x.device.type != "cuda"'),
+        ("m.type() == y.type()", "m.dtype == y.dtype and m.device.type == y.device.type"),
         ("n > 1 or x.type() == y.data.type()", "n > 1 or (x.dtype == y.dtype and x.device.type == y.device.type)"),
     ],
 )

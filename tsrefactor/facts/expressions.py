@@ -238,7 +238,7 @@ class Expressions:
 
     def _of_binop(self, node: ast.BinOp) -> Type:
         # None has no arithmetic: where an Optional is computed with, it holds its content.
-        left, right = (t.element if t.optional else t for t in map(self._of, (node.left, node.right)))
+        left, right = (self._of(n).present for n in (node.left, node.right))
         if STR in (left, right):
             return STR if left == STR and (right == STR or isinstance(node.op, ast.Mod)) else UNKNOWN
         if TENSOR in (left, right):

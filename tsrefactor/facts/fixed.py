@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from functools import cached_property
 
-from .attributes import Attributes, decided_by
+from .attributes import Attributes
 from .definitions import Function
 from .file import FileFacts
 from .nodes import walk
@@ -25,22 +26,34 @@ class FixedConditions:
         return Attributes(self.file)
 
     def open(self, function: Function, test: ast.expr) -> bool:
-        """Whether a Final bool could decide the condition, at least in part, that is none yet."""
+        """Whether Final bools could decide the condition, one of which is none yet.
+
+        Not where it also asks for what an instance does not fix, its mode or its inputs.
+        """
         if function.cls is None or function.self_name is None:
             return False
-        flags = [f for f in decided_by(function, test) if self.attributes.is_flag(function.cls, f)]
-        return any(not self.attributes.is_final(function.cls, f) for f in flags) or bool(self.parts(function, test))
+        found = [self._open(function, leaf) for leaf in _leaves(test)]
+        return None not in found and any(found)
+
+    def _open(self, function: Function, leaf: ast.expr) -> bool | None:
+        """The same for a part of a condition; None where the instance does not fix it."""
+        assert function.cls is not None
+        if isinstance(leaf, ast.Compare) and _compares_identity(leaf):
+            return False if function.self_attribute(leaf.left) is not None else None
+        if self.parts(function, leaf):
+            return True
+        name = function.self_attribute(leaf)
+        if name is None or not self.attributes.is_flag(function.cls, name):
+            return None
+        return not self.attributes.is_final(function.cls, name)
 
     def parts(self, function: Function, test: ast.expr) -> list[ast.expr]:
         """The parts of a condition, below `not`, `and` and `or`, that such attributes decide and that are no bool."""
-        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-            return self.parts(function, test.operand)
-        if isinstance(test, ast.BoolOp):
-            return [part for value in test.values for part in self.parts(function, value)]
+        return [part for leaf in _leaves(test) for part in self._parts(function, leaf)]
+
+    def _parts(self, function: Function, test: ast.expr) -> list[ast.expr]:
         if isinstance(test, ast.Compare):
-            if any(isinstance(op, (ast.Is, ast.IsNot)) for op in test.ops):
-                return []  # TorchScript decides these itself
-            return [test] if self.reads(function, test) else []
+            return [test] if not _compares_identity(test) and self.reads(function, test) else []
         name = function.self_attribute(test)
         if name is None or function.cls is None:
             return []
@@ -64,6 +77,22 @@ class FixedConditions:
             elif not isinstance(n, (ast.Compare, ast.Constant, ast.List, ast.Tuple, ast.UnaryOp)):
                 return []
         return list(dict.fromkeys(names))
+
+
+def _leaves(test: ast.expr) -> Iterator[ast.expr]:
+    """The parts of a condition below `not`, `and` and `or`."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        yield from _leaves(test.operand)
+    elif isinstance(test, ast.BoolOp):
+        for value in test.values:
+            yield from _leaves(value)
+    else:
+        yield test
+
+
+def _compares_identity(test: ast.Compare) -> bool:
+    """Whether it holds `is` or `is not`, which TorchScript decides itself where it can."""
+    return any(isinstance(op, (ast.Is, ast.IsNot)) for op in test.ops)
 
 
 def _is_plain(type_: Type) -> bool:

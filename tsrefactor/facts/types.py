@@ -36,6 +36,11 @@ class Type:
         """The type inside an Optional or List; itself otherwise."""
         return self.args[0] if self.name in ("Optional", "List") else self
 
+    @property
+    def present(self) -> Type:
+        """The type of a value that is not None."""
+        return self.element if self.optional else self
+
     def names(self) -> set[str]:
         """Every constructor and type name in it."""
         return {self.name}.union(*(a.names() for a in self.args))
@@ -76,7 +81,7 @@ def join(a: Type, b: Type) -> Type:
     if a == NONE or b == NONE:
         return optional(b if a == NONE else a)
     if a.optional or b.optional:
-        return optional(join(a.element if a.optional else a, b.element if b.optional else b))
+        return optional(join(a.present, b.present))
     if a.name == b.name and a.name in ("List", "Dict", "Tuple") and len(a.args) == len(b.args):
         args = tuple(map(join, a.args, b.args))
         return TOP if TOP in args else Type(a.name, args)
@@ -98,7 +103,7 @@ def accepts(declared: Type, value: Type) -> bool:
     if declared == value or value == UNKNOWN:
         return True
     if declared.optional:
-        return value == NONE or accepts(declared.element, value.element if value.optional else value)
+        return value == NONE or accepts(declared.element, value.present)
     if declared.name == "Union":
         return all(m in declared.args for m in (value.args if value.name == "Union" else (value,)))
     same_shape = declared.name == value.name and len(declared.args) == len(value.args) > 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tsrefactor.facts.attributes import Attributes, Declaration
 from tsrefactor.facts.declaring import declared, hides_unseen
 from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.fixed import FixedConditions
 from tsrefactor.facts.returns import complained_return, displayed_return, rejected_return, taken_apart
 from tsrefactor.facts.signatures import (
     Signatures,
@@ -255,16 +256,18 @@ class Model(nn.Module):
                 yield from self._parameters(file, signatures, function)
                 yield from self._returns(file, function)
             yield from self._variables(file, function)
-        attributes = list(self._attributes(file))
-        yield from attributes
+        declarations = list(Attributes(file).needed())
+        yield from self._attributes(file, declarations)
+        conditions = FixedConditions(file)
         for diagnosis in self.diagnoses(file):
             assert diagnosis.place is not None
             inside = function_at(file, diagnosis.place.line)
             if inside is None:
                 continue
             if diagnosis.kind in ("mixed-return", "return-type"):
-                decided = any(function_at(file, f.line) is inside for f in attributes)  # by a flag that becomes Final
-                yield from () if decided else self._mixed(signatures, inside, diagnosis)
+                tests = [d.node for d in declarations if d.final and isinstance(d.node, ast.expr)]
+                if not any(function_at(file, t.lineno) is inside and conditions.open(inside, t) for t in tests):
+                    yield from self._mixed(signatures, inside, diagnosis)
             elif diagnosis.kind in ("reassign-type", "branch-type"):
                 yield from self._reassigned(file, inside, diagnosis)
             elif diagnosis.kind == "annotation-form":
@@ -390,10 +393,10 @@ class Model(nn.Module):
 
     # -- attributes ------------------------------------------------------------------------------------------------
 
-    def _attributes(self, file: FileFacts) -> Iterator[Finding]:
+    def _attributes(self, file: FileFacts, declarations: Sequence[Declaration]) -> Iterator[Finding]:
         """One finding for each class: its new declarations stand together."""
         by_class: dict[Class, list[Declaration]] = {}
-        for declaration in Attributes(file).needed():
+        for declaration in declarations:
             against = obstacle(file, declaration.type, declaration.cls.node.lineno)
             if against is not None:
                 yield self.finding(declaration.node, f"'{declaration.name}' is not annotated: {against}")

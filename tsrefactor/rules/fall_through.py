@@ -17,7 +17,7 @@ from tsrefactor.facts.placement import declines
 from tsrefactor.facts.refining import NotRefinable, refinement
 from tsrefactor.facts.returns import taken_apart
 from tsrefactor.facts.signatures import Signatures, function_at, has_type_comment, obstacle
-from tsrefactor.facts.types import NONE, TENSOR, UNKNOWN, Type, optional
+from tsrefactor.facts.types import NONE, TENSOR, TOP, UNKNOWN, Type, optional
 from tsrefactor.source.edits import AddElse, AnnotateReturn, Edit, InsertAfter, InsertBefore, Replace
 from tsrefactor.vocabulary import Target
 
@@ -362,6 +362,8 @@ def _subject(test: ast.expr) -> str | None:
 def _type(function: Function, name: str) -> tuple[Type, bool]:
     """The variable's type, and whether it is only presumed to be a tensor."""
     recorded = function.observed.locals.get(name, UNKNOWN) if function.observed is not None else UNKNOWN
+    if recorded == TOP:  # a list, say, that the next line stacks
+        return TENSOR, True
     if recorded not in (UNKNOWN, NONE):
         return recorded, False
     found = function.types.assigned(name)

@@ -149,7 +149,7 @@ def _only_none(value: ast.expr) -> ast.expr | None:
 def _element(function: Function, name: str) -> Type:
     """What runs saw in the list besides None."""
     seen = function.observed.locals.get(name, UNKNOWN) if function.observed is not None else UNKNOWN
-    inner = seen.element if seen.optional else seen
+    inner = seen.present
     element = inner.args[0] if inner.name == "List" else UNKNOWN
-    element = element.element if element.optional else element
+    element = element.present
     return element if element.known and element.name not in ("None", "Union") else TENSOR

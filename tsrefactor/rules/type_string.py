@@ -130,7 +130,7 @@ class Model(nn.Module):
                 tensors = [t for t in map(_asked, sides) if t is not None]
                 written = [s.value for s in sides if isinstance(s, ast.Constant) and isinstance(s.value, str)]
                 modern = self._modern(file, tensors, written, isinstance(node.ops[0], ast.Eq))
-                presumed = any(function.type_of(t) != TENSOR for t in tensors)
+                presumed = any(function.type_of(t).present != TENSOR for t in tensors)
                 if modern is None or not all(_may_be_tensor(function, t) for t in tensors):
                     continue
                 template, pieces, imports = modern
@@ -186,4 +186,4 @@ def _simple(node: ast.expr) -> ast.expr | None:
 
 
 def _may_be_tensor(function: Function, node: ast.expr) -> bool:
-    return function.type_of(node, presume=True) == TENSOR
+    return function.type_of(node, presume=True).present == TENSOR
