@@ -1,6 +1,6 @@
 import pytest
 
-from tests.rules.tracing import findings, model, rewritten, trace_follows
+from tests.rules.tracing import findings, model, rewritten, same_in_eager, trace_follows
 from tsrefactor.rules.constant_tensor import ConstantTensor
 
 RULE = [ConstantTensor()]
@@ -55,3 +55,23 @@ def test_sizes_in_lists_of_lists_that_a_call_gives_are_passed_as_tensors(tmp_pat
     assert "_tensor_w(torch.scalar_tensor(w, dtype=torch.long), torch.scalar_tensor(h, dtype=torch.long))" in after
     inputs = "[(torch.rand(3, 2),), (torch.rand(5, 2),)]"
     assert not trace_follows(text, inputs, tmp_path) and trace_follows(after, inputs, tmp_path)
+
+
+UNPACKED = """\
+def forward(self, x: torch.Tensor):
+    h, w = x.shape[-2:]
+    return self.scaled(x, (h, w))
+
+def scaled(self, x, size: tuple):
+    return x.reshape(1, *size) / torch.tensor([[[*size]]]).type_as(x).sum()
+"""
+
+
+def test_sizes_that_are_unpacked_are_put_into_tensors_one_by_one(tmp_path):
+    text = model(UNPACKED)
+    after = rewritten(RULE, text).document.text
+    assert "torch.stack([torch.full((), n) for n in size]).view(1, 1, -1).type_as(x)" in after
+    inputs = "[(torch.rand(3, 2),), (torch.rand(5, 2),)]"
+    assert not trace_follows(text, inputs, tmp_path) and trace_follows(after, inputs, tmp_path)
+    assert same_in_eager(text, after, inputs, tmp_path)
+    assert findings(RULE, text.replace("(h, w)", "(h, 0.5)")) == []

@@ -11,7 +11,7 @@ from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.moving import moved_expression
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.own_values import Unmovable
-from tsrefactor.facts.types import FLOAT, INT, TENSOR, list_of
+from tsrefactor.facts.types import FLOAT, INT, TENSOR, Type, list_of
 from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
@@ -32,8 +32,8 @@ class ConstantTensor(Rule):
 
     `torch.tensor([h, w])` copies numbers out of Python, and what it gives is a constant of the trace: the example's
     sizes. In a `script_if_tracing` function it is an operation, of sizes that are read there. Sizes that a loop
-    collects in a list cannot be read again; they are put into tensors one by one, by `new_full` or `torch.full`, which
-    a trace records.
+    collects in a list, or that are unpacked (`[*size]`), cannot be read again; they are put into tensors one by one, by
+    `new_full` or `torch.full`, which a trace records.
 
     Left alone: `torch.tensor(n)` of one size, which a trace follows; lists that hold ints and floats together, which
     TorchScript does not take; numbers from data, for soft-refactor.
@@ -93,12 +93,14 @@ class ConstantTensor(Rule):
                     continue
                 if isinstance(content, ast.Name) and _collects_sizes(function, content.id):
                     yield self._stacked(function, call, content)
+                elif (unpacked := _unpacked(function, content)) is not None:
+                    yield self._stacked(function, call, *unpacked)
                 elif _holds_sizes(function, content):
                     yield self._moved(function, call, settings, names)
 
-    def _stacked(self, function: Function, call: ast.Call, content: ast.Name) -> Finding:
+    def _stacked(self, function: Function, call: ast.Call, content: ast.expr, dims: int = 1) -> Finding:
         message = f"a trace keeps the example's `{shortened(call)}`"
-        form = _stack(function, call, content)
+        form = _stack(function, call, content, dims)
         if form is None:
             return self.finding(call, f"{message}; its keywords have no other form")
         template, pieces, imports = form
@@ -150,7 +152,26 @@ def _collects_sizes(function: Function, name: str) -> bool:
     )
 
 
-def _stack(function: Function, call: ast.Call, content: ast.Name) -> tuple[str, Pieces, frozenset[Import]] | None:
+def _unpacked(function: Function, content: ast.expr) -> tuple[ast.expr, int] | None:
+    """The sizes in ``[[[*size]]]``, and how deep they are."""
+    depth = 0
+    while isinstance(content, (ast.List, ast.Tuple)) and len(content.elts) == 1:
+        content, depth = content.elts[0], depth + 1
+    if not isinstance(content, ast.Starred) or not isinstance(content.value, ast.Name):
+        return None
+    name = content.value
+    given = list(function.file.callers.given(function, name.id)) or [(function, name)]
+    sized = function.dependence.may_be_sized(name) and all(_are_whole(f.type_of(v)) for f, v in given)
+    return (name, depth) if sized else None
+
+
+def _are_whole(type_: Type) -> bool:
+    return type_.name in ("List", "Tuple") and set(type_.args) == {INT}
+
+
+def _stack(
+    function: Function, call: ast.Call, content: ast.expr, dims: int
+) -> tuple[str, Pieces, frozenset[Import]] | None:
     file = function.file
     stack, imports = file.spell("torch.stack")
     keywords = {k.arg: k.value for k in call.keywords}
@@ -173,4 +194,5 @@ def _stack(function: Function, call: ast.Call, content: ast.Name) -> tuple[str, 
         return None
     if dtype is not None:
         pieces = {**pieces, "dtype": dtype}
-    return f"{stack}([{full}((), {count}{rest}) for {count} in {{counts}}])", pieces, imports | more
+    view = f".view({'1, ' * (dims - 1)}-1)" if dims > 1 else ""
+    return f"{stack}([{full}((), {count}{rest}) for {count} in {{counts}}]){view}", pieces, imports | more

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.signs import not_negative
-from tsrefactor.facts.types import FLOAT, INT, TENSOR
+from tsrefactor.facts.types import FLOAT, INT, TENSOR, list_of
 from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
@@ -248,7 +248,15 @@ def _keeps_sizes(function: Function, call: ast.Call) -> bool:
         call, func = func.value, func.value.func
     makes = isinstance(func, ast.Attribute) and func.attr in ("new", "new_tensor")
     makes |= function.file.origin(func) in _CONSTRUCTORS
-    return makes and any(map(function.dependence.holds_kept, call.args))
+    return makes and any(function.dependence.holds_kept(a) or _collects_kept(function, a) for a in call.args)
+
+
+def _collects_kept(function: Function, node: ast.expr) -> bool:
+    """Whether it is a list to which such numbers are appended."""
+    if not isinstance(node, ast.Name):
+        return False
+    changed = function.types.bindings.mutations.get(node.id, ())
+    return any(isinstance(c, ast.Call) and any(map(function.dependence.holds_kept, c.args)) for c in changed)
 
 
 def _method(function: Function, func: ast.Attribute, call: ast.Call) -> _Modern | None:
@@ -367,7 +375,8 @@ def _constructed(function: Function, call: ast.Call, traced: bool) -> _Modern | 
 
 
 def _listed(function: Function, origin: str, values: ast.expr) -> _Modern | None:
-    """``torch.LongTensor([n, m])``, ``torch.LongTensor(range(n))``, ``torch.FloatTensor([i for i in range(n)])``.
+    """``torch.LongTensor([n, m])``, also of a list in a variable, ``torch.LongTensor(range(n))``,
+    ``torch.FloatTensor([i for i in range(n)])``.
 
     Not `torch.tensor(range(n))`, which is of floats where n is 0.
     """
@@ -379,10 +388,13 @@ def _listed(function: Function, origin: str, values: ast.expr) -> _Modern | None
         given = "" if dtype == "torch.long" else f", dtype={{{dtype.rpartition('.')[2]}}}"
         names = ["torch.arange", *([dtype] if given else [])]
         return _Modern(f"{{arange}}({{end}}{given})", {"end": end}, names, not not_negative(function, end))
-    if not isinstance(values, (ast.List, ast.Tuple)) or not values.elts:
-        return None
     fitting = (INT, FLOAT) if dtype in ("torch.float", "torch.double") else (INT,)
-    if any(function.type_of(v) not in fitting for v in values.elts):
+    if isinstance(values, ast.Name):
+        fits = function.type_of(values) in map(list_of, fitting)
+    else:
+        fits = isinstance(values, (ast.List, ast.Tuple)) and bool(values.elts)
+        fits = fits and all(function.type_of(v) in fitting for v in values.elts)  # type: ignore[attr-defined]
+    if not fits:
         return None
     return _Modern(
         f"{{tensor}}({{values}}, dtype={{{dtype.rpartition('.')[2]}}})", {"values": values}, ["torch.tensor", dtype]

@@ -71,7 +71,9 @@ class SoftRefactor(Rule):
 
     A method that such a block calls, and that only computes, becomes a function of the module, of its parameters and
     of what it reads of `self`; the method calls it in its turn. So does the `forward` of a layer whose class is in the
-    file. A method that a class of the file overrides stays.
+    file. A method that a class of the file overrides stays. Layers of a `ModuleList`, all of one class or made alike,
+    are called in the same way (`self.cells[i]`, or the variable of a loop over them), where the block calls one of them
+    only.
 
     Left alone, with the reason: blocks that call other submodules or methods, assign attributes, print, yield, hold
     `try`, `lambda` or nested functions, read or fill dictionaries, or need or give what is not known to be a tensor.
