@@ -150,9 +150,9 @@ def test_a_range_that_may_end_below_zero_is_presumed(tmp_path, end, presumed):
 
 
 def test_numbers_of_data_in_a_list_are_no_constant_of_a_trace(tmp_path):
-    head, _, tail = model("x").rpartition("        return")
+    head, _, _ = model("x").rpartition("        return")
     lines = "        kept = []\n        for row in x:\n            kept.append(int(row.argmax()))\n        same = [1]\n"
     made = "torch.LongTensor(kept), torch.LongTensor(same)"
-    file = source(tmp_path / "model.py", f"{head}{lines}        return {made}{tail}")
+    file = source(tmp_path / "model.py", f"{head}{lines}        return {made}\n")
     [found] = RULE.findings(FileFacts(Document(file)), Settings(Target.TRACE))
     assert found.message.endswith("write `torch.tensor(kept, dtype=torch.long)`") and not found.presumed

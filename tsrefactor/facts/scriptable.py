@@ -22,8 +22,8 @@ BUILTINS = frozenset(
 )
 _PYTHON_ONLY = frozenset(
     "numpy tolist from_numpy backward register_hook retain_grad share_memory_ save load manual_seed seed vmap compile"
-    " set_num_threads get_default_dtype no_grad enable_grad set_grad_enabled inference_mode data_ptr storage untyped_storage"
-    " apply_ map_".split()
+    " set_num_threads no_grad enable_grad set_grad_enabled inference_mode data_ptr storage untyped_storage"
+    " get_default_dtype apply_ map_".split()
 )
 _SYNTAX: dict[type[ast.AST], str] = {
     **dict.fromkeys((ast.FunctionDef, ast.AsyncFunctionDef), "it defines a function"),
