@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .types import UNKNOWN, Type, join, parse
+from .types import UNKNOWN, Type, join, join_given, parse
 
 
 @dataclass
@@ -34,9 +34,10 @@ class FunctionObservations:
         self.calls += other.calls
         self.scripted |= other.scripted
         self.returns = join(self.returns, other.returns)
-        for mine, theirs in ((self.arguments, other.arguments), (self.locals, other.locals)):
-            for name, type_ in theirs.items():
-                mine[name] = join(mine.get(name, UNKNOWN), type_)
+        for name, type_ in other.arguments.items():
+            self.arguments[name] = join_given(self.arguments.get(name, UNKNOWN), type_)
+        for name, type_ in other.locals.items():
+            self.locals[name] = join(self.locals.get(name, UNKNOWN), type_)
         self.lines |= other.lines
 
 

@@ -26,6 +26,7 @@ from .types import (
     accepts,
     join,
     join_all,
+    join_given,
     list_of,
     optional,
     parse,
@@ -59,7 +60,7 @@ def found_type(text: str) -> Type:
 
 def widen(a: Type, b: Type) -> Type:
     """As `join`, for what a parameter takes: TorchScript passes a tuple of one type where a list stands."""
-    joined = join(a, b)
+    joined = join_given(a, b)
     if joined != TOP:
         return joined
     elements = {e for t in (a, b) for e in (t.args if t.name in ("List", "Tuple") else (TOP,))}
@@ -156,7 +157,7 @@ class Signatures:
         own = [p.name for p in inside.parameters] if inside is not None else []
         if inside is not None and diagnosis.kind == "reassign-type" and names["variable"] in own:
             yield inside, names["variable"], join(found_type(names["expected"]), given)
-        if argument is None or "callee" not in names or names.get("empty_list") == "yes":
+        if argument is None or "callee" not in names:
             return
         callee = names["callee"].rpartition(".")[2]
         owner = names.get("signature", "").partition("(")[2].partition(" self")[0].rpartition(".")[2]
@@ -166,6 +167,7 @@ class Signatures:
                 of == (owner if owner.isidentifier() else None)
                 and function.name == callee
                 and any(p.name == argument for p in function.parameters)
+                and (names.get("empty_list") != "yes" or _only_empty(function, argument))
             ):
                 yield function, argument, given
 
@@ -308,8 +310,9 @@ class Signatures:
             total, why = optional(declared), "its default is None"
         elif seen in (NONE, optional(declared)) and declared.names() <= _PLAIN and not declared.optional:
             total, why = optional(declared), "runs pass None"
-        elif seen.names() | declared.names() <= _PLAIN and widen(declared, seen) == TOP:
-            total, why = widen(default, seen), f"runs pass {seen}"
+        elif seen.names() | declared.names() <= _PLAIN | {"Union"} and _differ(widen(declared, seen), declared):
+            apart = _told_apart(function, parameter.name)
+            total, why = widen(default, widen(declared, seen) if apart else seen), f"runs pass {seen}"
         else:
             return None
         if total == UNKNOWN:
@@ -329,6 +332,16 @@ class Signatures:
         if isinstance(default, ast.Call):
             return self.file.origin(default.func) in _MUTABLE_CALLS
         return isinstance(default, (ast.List, ast.Dict, ast.Set))
+
+
+def _only_empty(function: Function, name: str) -> bool:
+    """Whether runs gave a parameter empty lists, and nothing else."""
+    return function.observed is not None and function.observed.arguments.get(name) == list_of(UNKNOWN)
+
+
+def _differ(together: Type, declared: Type) -> bool:
+    """Whether what a parameter is declared as leaves out what it is given: a list or tuple, or a tensor."""
+    return together == TOP or (together.name == "Union" and TENSOR in together.args and together != declared)
 
 
 def _parameter_of(function: Function, call: ast.Call, argument: ast.expr) -> Parameter | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import reduce
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,20 @@ def join(a: Type, b: Type) -> Type:
     return TOP
 
 
+def join_given(a: Type, b: Type) -> Type:
+    """As `join`, for what a parameter is given: a tensor, or a list or tuple of them, which `isinstance` tells apart."""
+    joined = join(a, b)
+    if joined != TOP or TOP in (a, b):
+        return joined
+    if a.optional or b.optional:
+        return optional(join_given(a.element if a.optional else a, b.element if b.optional else b))
+    members = {m for t in (a, b) for m in (t.args if t.name == "Union" else (t,))}
+    several = [m for m in members if m != TENSOR]
+    if TENSOR in members and len(several) == 1 and several[0].name in ("List", "Tuple") and several[0].known:
+        return Type("Union", (TENSOR, several[0]))
+    return TOP
+
+
 def join_all(types: Iterable[Type]) -> Type:
     result = UNKNOWN
     for t in types:
@@ -159,7 +174,7 @@ def from_annotation(
             return NONE
         return parse(node.value, resolve, alias) if isinstance(node.value, str) else TOP
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return join(from_annotation(node.left, resolve, alias), from_annotation(node.right, resolve, alias))
+        return join_given(from_annotation(node.left, resolve, alias), from_annotation(node.right, resolve, alias))
     if isinstance(node, ast.Subscript):
         name = resolve(ast.unparse(node.value)).removeprefix("typing.").removeprefix("torch.jit.annotations.")
         if name in ("Final", "torch.jit.Final"):
@@ -170,7 +185,7 @@ def from_annotation(
         if generic is None or TOP in args:
             return TOP
         if generic in ("Optional", "Union"):
-            return optional(args[0]) if generic == "Optional" else join_all(args)
+            return optional(args[0]) if generic == "Optional" else reduce(join_given, args, UNKNOWN)
         return Type(generic, args) if len(args) == {"List": 1, "Dict": 2}.get(generic, len(args)) else TOP
     if isinstance(node, (ast.Name, ast.Attribute)):
         meaning = alias(node.id) if isinstance(node, ast.Name) else None

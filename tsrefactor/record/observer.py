@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from tsrefactor.facts.observations import FunctionObservations, Observations
-from tsrefactor.facts.types import TOP, UNKNOWN, Type, join
+from tsrefactor.facts.types import TOP, UNKNOWN, Type, join, join_given
 
 from .describe import describe, leaf
 from .sources import Sources
@@ -158,12 +158,12 @@ class _Watch:
         rest = (self._star,) if self._star is not None and values[self._star] else ()
         named = () if self._stars is None else (self._stars,)
         for name in (*self._parameters, *rest, *named):
-            self.arguments[name] = join(self.arguments.get(name, UNKNOWN), describe(values[name]))
+            self.arguments[name] = join_given(self.arguments.get(name, UNKNOWN), describe(values[name]))
         if self._star is not None:
             self.arguments.setdefault(self._star, UNKNOWN)
         if self._stars is not None:
             for name, value in islice(values[self._stars].items(), _KEYWORDS):
-                self.arguments[name] = join(self.arguments.get(name, UNKNOWN), describe(value))
+                self.arguments[name] = join_given(self.arguments.get(name, UNKNOWN), describe(value))
 
     def _take_locals(self, values: dict[str, Any]) -> None:
         for name, value in values.items():

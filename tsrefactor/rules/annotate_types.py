@@ -45,7 +45,8 @@ class AnnotateTypes(Rule):
     what the instance holds when it is scripted. So it needs to be told of
 
     - parameters that are no tensors: `n=3` becomes `n: int = 3`; the type is that of the default and of all recorded
-      calls (without a recording: of the calls in the file), numbers of both kinds are `Union[int, float]`;
+      calls (without a recording: of the calls in the file), numbers of both kinds are `Union[int, float]`, a tensor
+      and a list that `isinstance` tells apart `Union[Tensor, List[Tensor]]`;
     - parameters with the default `None`: `Optional[…]`, of a Tensor where nothing else is known (then the finding
       counts as presumed). Without the annotation the `None` becomes an undefined tensor, silently: `m is None` is
       False and the wrong branch runs;

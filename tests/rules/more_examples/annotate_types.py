@@ -53,6 +53,61 @@ class Model(nn.Linear, Repeated):
         error="all inputs of range must be ints",
         recorded=True,
     ),
+    # A tensor in one call and a list in another, which the code tells apart; and a list that no run fills.
+    "a tensor or a list": _example(
+        before="""
+
+def mixed(x, others):
+    for other in others:
+        x = x + other
+    return x
+
+
+class Join(nn.Module):
+    def forward(self, x):
+        if isinstance(x, (list, tuple)):
+            x = torch.cat(x, 0)
+        return x * 2
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.join = Join()
+
+    def forward(self, x):
+        seen = []
+        return mixed(self.join(x) + self.join([x[:1], x[1:]]), seen)
+""",
+        after="""
+
+def mixed(x, others: List[torch.Tensor]):
+    for other in others:
+        x = x + other
+    return x
+
+
+class Join(nn.Module):
+    def forward(self, x: Union[torch.Tensor, List[torch.Tensor]]):
+        if isinstance(x, (list, tuple)):
+            x = torch.cat(x, 0)
+        return x * 2
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.join = Join()
+
+    def forward(self, x):
+        seen = []
+        return mixed(self.join(x) + self.join([x[:1], x[1:]]), seen)
+""",
+        inputs="[(torch.rand(3, 4),), (torch.rand(2, 4),)]",
+        error="List.Tensor",
+        typing="List, Union",
+        recorded=True,
+    ),
     # A parameter that is only ever None is what the layer takes that it is passed on to, at any remove.
     "passed on": _example(
         before='''
