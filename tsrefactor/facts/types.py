@@ -93,7 +93,7 @@ def join(a: Type, b: Type) -> Type:
 
 
 def join_given(a: Type, b: Type) -> Type:
-    """As `join`, for what a parameter is given: a tensor, or a list or tuple of them, which `isinstance` tells apart."""
+    """As `join`, for what a parameter is given: a tensor or a list or tuple of them, which `isinstance` tells apart."""
     joined = join(a, b)
     if joined != TOP or TOP in (a, b):
         return joined
