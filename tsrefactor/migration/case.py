@@ -19,6 +19,7 @@ from tsrefactor.workers.task import Result, Task
 from .project import Draft, Options, readable
 from .reach import model_files
 from .schedule import Work
+from .signature import signature
 
 _STAGES = {Outcome.EAGER_ERROR: 0, Outcome.CRASH: 1, Outcome.TIMEOUT: 1, Outcome.COMPILE_ERROR: 2, Outcome.RUN_ERROR: 3,
            Outcome.MISMATCH: 4, Outcome.BAKED: 4, Outcome.PASS: 5}  # fmt: skip
@@ -115,7 +116,7 @@ class CaseLoop:
             [result] = yield [self.attempt(proactive)]
             later = yield from self._examined(result)
             self.rounds += 1
-            if self._better(later, before, {_signature(before, draft)}, proactive):
+            if self._better(later, before, {signature(before, draft)}, proactive):
                 starts = [(proactive, later)]
             elif _stage(later, self.target) == _STAGES[Outcome.COMPILE_ERROR]:
                 starts.insert(0, (proactive, later))  # an Optional must be refined, an unseen None ran
@@ -159,7 +160,7 @@ class CaseLoop:
 
     def _mended(self, draft: Draft, examination: Examination) -> Work[tuple[Draft, Examination]]:
         """Answers one diagnosis after the other, until the case passes or nothing helps."""
-        seen = {_signature(examination, draft)}
+        seen = {signature(examination, draft)}
         while not examination.passed and examination.diagnosis is not None:
             if self.rounds >= self.options.rounds or self.seconds > self.options.case_seconds:
                 self._note(f"given up after {self.rounds} rounds: out of rounds or time")
@@ -170,7 +171,7 @@ class CaseLoop:
                 later = yield from self._examined(result)
                 if self._better(later, examination, seen, candidate):
                     draft, examination = candidate, later
-                    seen.add(_signature(examination, draft))
+                    seen.add(signature(examination, draft))
                     break
             else:
                 break
@@ -182,7 +183,10 @@ class CaseLoop:
             return True
         if _stage(new, self.target) < _stage(old, self.target):
             return False
-        return _signature(new, draft) not in seen
+        told = signature(new, draft)
+        if told[-1] == "" and any(s[:-1] == told[:-1] for s in seen):
+            return False  # what an edit wrote there fails as the author's code did
+        return told not in seen
 
     def _proof(self, draft: Draft) -> Work[Examination]:
         """The thorough examination of the final text, against what eager did before on the same inputs."""
@@ -369,19 +373,6 @@ def _stage(examination: Examination, target: Target) -> int:
     if verdict is None:
         return min((_STAGES[v.outcome] for v in examination.verdicts.values()), default=0)
     return _STAGES[verdict.outcome]
-
-
-def _signature(examination: Examination, draft: Draft) -> tuple:
-    """What tells one failure from another: its kind, message and the line in the original."""
-    d = examination.diagnosis
-    if d is None:
-        verdict = next((v for v in examination.verdicts.values() if not v.passed), None)
-        return ("", verdict.message if verdict else "")
-    line = None
-    if d.place is not None:
-        document = draft.documents.get(d.place.file)
-        line = document.nearest_original_line(d.place.line) if document else d.place.line
-    return (d.kind, d.message, d.place.file if d.place else None, line)
 
 
 def _enclosing(facts: FileFacts, line: int) -> Function | None:
