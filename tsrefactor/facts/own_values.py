@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tsrefactor.source.imports import Import
 
 from .definitions import Function
-from .layer_functions import LayerFunction, layer_function
+from .layer_functions import LSTM, LayerFunction, layer_function, states_of
 from .listed_layers import listed_layer
 from .own_tensors import may_lack
 from .placement import is_elif
@@ -176,12 +176,14 @@ class OwnValues:
         parts = []
         for part in layer.settings:
             if isinstance(part, OwnValue):
-                value = f"{owner}.{part.attribute}"
-                name = self._argument(f"{attribute}_{part.attribute}", value, part.type)
+                named = part.attribute.removeprefix("_flat_")
+                name = self._argument(f"{attribute}_{named}", f"{owner}.{part.attribute}", part.type)
                 parts.append(f"{part.keyword}={name}" if part.keyword else name)
             else:
                 parts.append(part)
         self._add(call, parts)
+        if layer.origin == LSTM and (states := states_of(self.function, call)) is not None:
+            self.changes[states] = ", ".join(map(ast.unparse, states.elts))
 
     def _check_layer(self, use: ast.expr, layer: str) -> None:
         """Raises Unmovable where only some instances have the layer, and a branch of the code uses it."""

@@ -83,6 +83,16 @@ _FORMS = {
     "LSTMCell": _cell("torch.lstm_cell"),
     "RNNCell": _cell("torch.rnn_tanh_cell", "nonlinearity"),
 }
+_RECURRENT = {
+    "torch.nn.GRU": ("torch.gru", ()),
+    "torch.nn.LSTM": ("torch.lstm", ()),
+    "torch.nn.RNN": ("torch.rnn_tanh", ("nonlinearity",)),
+}
+_RECURRENT_SETTINGS = {
+    "bias": ("True", BOOL), "num_layers": ("1", INT), "dropout": ("0.0", FLOAT), "training": ("", BOOL),
+    "bidirectional": ("False", BOOL), "batch_first": ("False", BOOL),
+}  # fmt: skip
+"""What the functions of recurrent layers are given after the weights: the constructor's defaults, and types."""
 _DROPOUT = "torch.nn.Dropout"
 _CHANGED_BY = ("norm", "hook", "parametriz")
 _UTILS = "torch.nn.utils."
@@ -103,6 +113,8 @@ def weighted_function(
         return None
     if origin == _DROPOUT:
         return _dropout(made, call)
+    if origin in _RECURRENT:
+        return None if _is_changed(cls) else _recurrent(origin, made, call)
     if form is None or len(call.args) != form.inputs or len(made.args) > len(form.parameters) or _is_changed(cls):
         return None
     given = dict(zip(form.parameters, made.args, strict=False)) | {k.arg: k.value for k in made.keywords if k.arg}
@@ -129,6 +141,25 @@ def _dropout(made: ast.Call, call: ast.Call) -> tuple[str, list[str | OwnValue]]
     if len(call.args) != 1 or len(made.args) > 1 or any(k.arg != "p" for k in made.keywords):
         return None
     return "torch.nn.functional.dropout", [OwnValue("p", FLOAT), OwnValue("training", BOOL)]
+
+
+def _recurrent(origin: str, made: ast.Call, call: ast.Call) -> tuple[str, list[str | OwnValue]] | None:
+    """A recurrent layer that is given its state: the function of all its weights."""
+    function, without = _RECURRENT[origin]
+    rest = ("bias", "batch_first", "dropout", "bidirectional")
+    parameters = ("input_size", "hidden_size", "num_layers", *without, *rest)
+    given = dict(zip(parameters, made.args, strict=False)) | {k.arg: k.value for k in made.keywords if k.arg}
+    unknown = set(given) - {*parameters, "device", "dtype"} | set(given) & set(without)
+    if unknown or len(made.args) > len(parameters) or len(call.args) != 2:
+        return None
+    parts: list[str | OwnValue] = [OwnValue("_flat_weights", list_of(TENSOR))]
+    for name, (default, type_) in _RECURRENT_SETTINGS.items():
+        value = given.get(name)
+        if isinstance(value, ast.Constant) and isinstance(value.value, (int, float)):
+            parts.append(repr(float(value.value) if type_ == FLOAT else value.value))
+        else:
+            parts.append(default if default and value is None else OwnValue(name, type_))
+    return function, parts
 
 
 def _setting(init: Function, origin: str, name: str, value: ast.expr) -> str | OwnValue | None:
