@@ -67,7 +67,7 @@ def layer_function(function: Function, call: ast.Call) -> LayerFunction | None:
 
 
 def states_of(function: Function, call: ast.Call) -> ast.Tuple | None:
-    """``(h, c)`` of ``out, (h, c) = self.lstm(x, (h, c))``: what the layer gives as a pair, the function gives singly."""
+    """``(h, c)`` of ``out, (h, c) = self.lstm(x, (h, c))``: the pair of the layer is two results of the function."""
     statement = function.file.parents[call]
     target = statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
     states = target.elts[-1] if isinstance(target, ast.Tuple) and len(target.elts) == 2 else None
