@@ -30,6 +30,7 @@ def cold(tmp_path, body, recorded):
         (["return (x, x) if c else relu(x)"], "Tensor", "`c`"),
         (["out = (x, x) if c else (x,)", "return out"], ONE, "`c`"),
         (["out = (x, x) if c else (x,)", "if self.more:", "    out = out + (x,)", "return out"], ONE, "`c`"),
+        (["out = (x, x) if c else (x,)", "if self.more:", "    out = out + (x,)", "return out"], TWO, "`c`"),
     ],
 )
 def test_cold(tmp_path, body, recorded, told):
@@ -46,7 +47,7 @@ def test_cold(tmp_path, body, recorded, told):
         (["return (x, x) if c else (x, None)"], TWO),
         (["return (x, *x) if c else (x,)"], ONE),
         (["return [(x, x) if c else (x,)]"], ONE),
-        (["out = (x, x) if c else (x,)", "if self.more:", "    out = out + (x,)", "return out"], TWO),
+        (["out = (x, x) if c > 1 else (x,)", "if self.more:", "    out = out + (x,)", "return out"], TWO),
         (["out = (x, x) if c else (x,)", "out = out[:1]", "return out"], ONE),
     ],
 )

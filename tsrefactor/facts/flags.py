@@ -19,7 +19,7 @@ _ORDER: dict[type[ast.cmpop], str] = {
 _TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Gt: ast.Lt, ast.Lt: ast.Gt, ast.GtE: ast.LtE, ast.LtE: ast.GtE, ast.Eq: ast.Eq, ast.NotEq: ast.NotEq,
 }  # fmt: skip
-_LONGEST = 40  # characters of a flag's name
+_LONGEST = 32  # characters of a flag's name; one that would be longer leaves out whose value it is about
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,9 @@ def _described(function: Function, test: ast.expr) -> tuple[str, str, bool] | No
         return None
     wanted = f"{subject.strip('_')}_{'is' if op is ast.In else _ORDER[op]}_{other}"
     if len(wanted) > _LONGEST:
-        return None
+        if op is not ast.Eq or len(other) > _LONGEST or not isinstance(right, ast.Constant):
+            return None
+        wanted = f"is_{other}"
     value = ast.unparse(ast.Compare(left, [op()], [right]))
     return wanted, value, negated
 

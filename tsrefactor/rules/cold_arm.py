@@ -9,7 +9,7 @@ from tsrefactor.facts.cold import negated, told
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.signatures import function_at
-from tsrefactor.facts.types import UNKNOWN, Type
+from tsrefactor.facts.types import TOP, UNKNOWN, Type
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
 
@@ -34,7 +34,8 @@ class ColdArm(Rule):
     loudly when it is asked for what it does not give. The migration is then *partial*, and the report lists the line.
 
     The rule comes after those that let a constant of the instance decide. It looks at what is returned or assigned,
-    where the recorded value has the type of one arm only. Left alone: conditional expressions inside others; arms that
+    where the recorded value has the type of one arm only, or a parameter that is False by default decides about a tuple
+    that grows later. Left alone: conditional expressions inside others; arms that
     the recorded type does not tell apart.
 
     Source: `emitIfExpr` in torch/csrc/jit/frontend/ir_emitter.cpp unifies the types of both arms; what follows a
@@ -124,8 +125,13 @@ def _written_out(
 
 
 def _cold_arm(function: Function, statement: ast.AST, chosen: ast.IfExp) -> ast.expr | None:
-    """The arm that has another type than what was recorded."""
+    """The arm that has another type than what was recorded; where a tuple may have grown since, the one that the
+    default of a parameter does not take."""
     recorded = _recorded(function, statement, chosen)
+    if recorded == TOP:
+        default = next((p.default for p in function.parameters if _is_named(chosen.test, p.name)), None)
+        off = isinstance(default, ast.Constant) and isinstance(default.value, bool) and not default.value
+        return chosen.body if off else None
     if not recorded.known or recorded.name in ("Optional", "Union"):
         return None
     fits = [_fits(function, arm, recorded) for arm in (chosen.body, chosen.orelse)]
@@ -143,15 +149,19 @@ def _recorded(function: Function, statement: ast.AST, chosen: ast.IfExp) -> Type
         case ast.Assign(targets=[ast.Name(id=name)]) if seen is not None:
             last = seen.locals.get(name, UNKNOWN)
             later = [v for v in function.bindings.values.get(name, ()) if v is not chosen]
-            return (
-                last if not later or (all(_grows(v, name) for v in later) and _is_shortest(chosen, last)) else UNKNOWN
-            )
+            if not later or (all(_grows(v, name) for v in later) and _is_shortest(chosen, last)):
+                return last
+            return TOP if all(_grows(v, name) for v in later) else UNKNOWN
     return UNKNOWN
+
+
+def _is_named(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
 
 
 def _grows(value: ast.expr | Type, name: str) -> bool:
     """``outputs + (more,)``."""
-    return isinstance(value, ast.BinOp) and isinstance(value.left, ast.Name) and value.left.id == name
+    return isinstance(value, ast.BinOp) and _is_named(value.left, name)
 
 
 def _is_shortest(chosen: ast.IfExp, last: Type) -> bool:
