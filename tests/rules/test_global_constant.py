@@ -86,6 +86,12 @@ def test_an_imported_constant_becomes_one_of_the_class(tmp_path):
     assert "    K: Final[float] = K\n" in text and "return x + self.K\n" in text
 
 
+def test_numbers_of_one_line_go_together(tmp_path):
+    text = "K = 1\nLOW = -2.0\nSIZES = [3]\n" + USE.replace("x + K", "x * SIZES[0] + LOW + K")
+    text = rewritten(GlobalConstant(), *about_k(tmp_path, text))
+    assert "return x * SIZES[0] + self.LOW + self.K\n" in text
+
+
 @pytest.mark.parametrize("use", ["x + helper(K)", "K.append(1)", "(x, K)"])
 def test_a_list_that_may_be_kept_or_changed_is_left_alone(tmp_path, use):
     text = f"K = [1, 2]\n\n\ndef f(x):\n    return {use}\n"

@@ -92,9 +92,15 @@ def test_one_of_several(store, made, tmp_path):
     assert all(m in after for m in made) and "return self._call_f(x)" in after
 
 
-@pytest.mark.parametrize("form", ["the_same", "a_subclass"])
+@pytest.mark.parametrize("form", ["the_same", "a_subclass", "a_method_chooses"])
 def test_what_an_instance_holds_is_called(form, tmp_path):
     text = HEAD + CHOSEN.replace("{store}", "self.a if c == 'a' else self.b").replace("{more}", "")
+    if form == "a_method_chooses":
+        text = text.replace("self.a if c == 'a' else self.b", "self._choose(c)").replace(
+            "    def b(self, y):\n        return y + self.scale\n",
+            "    @staticmethod\n    def b(y):\n        return y + 1\n\n    def _choose(self, c: str):\n"
+            "        if c == 'a':\n            return self.a\n        return self.b\n",
+        )
     if form == "a_subclass":
         base = text.replace("class Model(", "class Base(")
         text = base + "\n\nclass Model(Base):\n    def a(self, x):\n        return x - self.scale\n"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .call_forms import CallForm
+from .callers import callee
 from .definitions import Class, Function
 from .family import parent_calls
 from .file import FileFacts
@@ -114,11 +115,17 @@ class HeldFunctions:
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _TABLES:
             yield from self._entries(node.func.value, around)
             yield from ((default, around) for default in node.args[1:])
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            called = self.file.function_named(node.func.id)
+        elif isinstance(node, ast.Call):
+            called = self.chooser(node, around)
             for returned in called.of(ast.Return) if called is not None else ():
                 if returned.value is not None:
                     yield returned.value, called
+
+    def chooser(self, call: ast.Call, around: Function | None) -> Function | None:
+        """The function of the file, or the method of the class, that a call gets the value from."""
+        if around is not None:
+            return callee(around, call)
+        return self.file.function_named(call.func.id) if isinstance(call.func, ast.Name) else None
 
     def _entries(self, table: ast.expr, around: Function | None) -> Iterator[tuple[ast.expr, Function | None]]:
         tables = [(table, around)]

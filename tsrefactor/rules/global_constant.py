@@ -132,17 +132,15 @@ class Model(nn.Module):
         for diagnosis in self.diagnoses(file):
             place = diagnosis.place
             function = function_at(file, place.line) if place is not None else None
-            name = _named(file, function, diagnosis) if function is not None else None
-            if function is None or name is None:
-                continue
-            value = _constant(file, name)
-            if value is None and not _imported(file, name):
-                continue
-            found = self._as_attribute(function, name, value, diagnosis)
-            if found is None:
-                found = self._as_literal(function, name, value, diagnosis)
-            if found is not None:
-                yield found
+            for name in _named(file, function, diagnosis) if function is not None else ():
+                value = _constant(file, name)
+                if function is None or (value is None and not _imported(file, name)):
+                    continue
+                found = self._as_attribute(function, name, value, diagnosis)
+                if found is None:
+                    found = self._as_literal(function, name, value, diagnosis)
+                if found is not None:
+                    yield found
 
     def _as_attribute(
         self, function: Function, name: str, value: ast.expr | None, diagnosis: Diagnosis
@@ -177,6 +175,8 @@ class Model(nn.Module):
     ) -> tuple[str, frozenset[Import]] | None:
         """How the constant is annotated, with the imports; None for what cannot be one."""
         kind = diagnosis.names.get("type", "").removeprefix("python value of type ").strip("'")
+        if value is not None and _is_scalar(value):
+            kind = type(ast.literal_eval(value)).__name__
         if kind in _SCALARS:
             return _SCALARS[kind], frozenset()
         if kind in _OBJECTS:
@@ -202,22 +202,25 @@ class Model(nn.Module):
         )
 
 
-def _named(file: FileFacts, function: Function, diagnosis: Diagnosis) -> str | None:
-    """The name of a variable of the module that the diagnosis is about."""
+def _named(file: FileFacts, function: Function, diagnosis: Diagnosis) -> list[str]:
+    """The variable of the module that the diagnosis is about, and the other numbers and strings on its line, of which
+    TorchScript would complain next, in the same words."""
     place = diagnosis.place
     assert place is not None
     if diagnosis.kind in ("not-iterable", "not-subscriptable") and "python value" not in diagnosis.names.get(
         "type", ""
     ):
-        return None
+        return []
     on_line = [
         n for n in function.nodes
         if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and n.lineno == place.line
         and n.id not in function.flow.local_names
     ]  # fmt: skip
+    values = {n.id: _constant(file, n.id) for n in on_line}
     exact = [n.id for n in on_line if n.col_offset == place.column]
-    known = exact or [n.id for n in on_line if _constant(file, n.id) is not None]
-    return known[0] if known else None
+    known = exact or [name for name, value in values.items() if value is not None]
+    others = [name for name, value in values.items() if value is not None and _is_scalar(value)]
+    return list(dict.fromkeys([*known[:1], *others]))
 
 
 def _constant(file: FileFacts, name: str) -> ast.expr | None:
@@ -258,11 +261,16 @@ def _reads(function: Function, name: str) -> list[ast.expr]:
 
 
 def _literal(value: ast.expr) -> bool:
-    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
-        return isinstance(value.operand, ast.Constant)
     if isinstance(value, _DISPLAYS):
         return bool(value.elts) and all(map(_literal, value.elts))
-    return isinstance(value, ast.Constant) and isinstance(value.value, (int, float, str, type(None)))
+    return _is_scalar(value) or (isinstance(value, ast.Constant) and value.value is None)
+
+
+def _is_scalar(value: ast.expr) -> bool:
+    """Whether it is a number, a bool or a string, written out."""
+    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
+        value = value.operand
+    return isinstance(value, ast.Constant) and isinstance(value.value, (int, float, str))
 
 
 def _only_looked_at(function: Function, node: ast.expr) -> bool:

@@ -184,12 +184,12 @@ class Model(nn.Module):
                 yield from self._by_name(held, values[0])
                 continue
             methods = list(dict.fromkeys(m for m in map(_held_method, values) if m is not None))
-            reason = next((r for r in (_bound(file, m) for m in methods) if r is not None), None)
+            reason = next((r for m in methods if not m.is_static and (r := _bound(file, m)) is not None), None)
             if reason is not None:
-                yield self._chosen(held, cls, name, methods, _holds_others(values), reason, taken)
+                yield self._chosen(held, cls, name, methods, _holds_others(held, values), reason, taken)
                 continue
             for method in methods:
-                if method not in given:
+                if method not in given and not method.is_static:
                     given.add(method)
                     yield self._static(file, method)
 
@@ -269,12 +269,17 @@ class Model(nn.Module):
         return self.finding(anchor, message, *edits, imports=imports | form.imports, caveat=caveat)
 
 
-def _holds_others(values: list[Held]) -> bool:
+def _holds_others(held: HeldFunctions, values: list[Held]) -> bool:
     """Whether the attribute may hold something else than the methods that the file shows."""
-    chosen = (v.node for v in values if _held_method(v) is None)
-    return not all(
-        isinstance(n, ast.Subscript) and isinstance(n.value, (ast.Dict, ast.List, ast.Tuple)) for n in chosen
-    )
+    return not all(_held_method(v) is not None or _is_choice(held, v) for v in values)
+
+
+def _is_choice(held: HeldFunctions, value: Held) -> bool:
+    """Whether it is an entry of a table that is written out, or what a function of the file returns: looked at, too."""
+    if isinstance(value.node, ast.Call):
+        called = held.chooser(value.node, value.around)
+        return called is not None and leaves(called.node.body) and not called.decorators
+    return isinstance(value.node, ast.Subscript) and isinstance(value.node.value, (ast.Dict, ast.List, ast.Tuple))
 
 
 def _taken(method: Function) -> tuple[str, ...]:
@@ -314,7 +319,9 @@ def _held_method(value: Held) -> Function | None:
         return None
     name = around.self_attribute(value.node)
     method = cls.method(name) if name is not None else None
-    return method if method is not None and not method.is_static and not method.decorators else None
+    if method is None or method.is_class_method:
+        return None
+    return method if not method.decorators or (method.is_static and len(method.decorators) == 1) else None
 
 
 def _bound(file: FileFacts, method: Function) -> str | None:
