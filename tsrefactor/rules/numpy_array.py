@@ -234,7 +234,7 @@ def _is_of_numpy(init: Function, node: ast.expr) -> bool:
         if init.file.origin(node).startswith("numpy."):
             return True
         node = node.func if isinstance(node, ast.Call) else node.value
-    values = init.bindings.values.get(node.id, ()) if isinstance(node, ast.Name) else ()
+    values = init.bindings.values.get(node.id, []) if isinstance(node, ast.Name) else []
     made = values[0] if len(values) == 1 else None
     return isinstance(made, ast.Call) and init.file.origin(made.func).startswith("numpy.")
 
