@@ -121,3 +121,30 @@ def _is_simple(number: ast.expr) -> bool:
 
 def _less_one(number: str) -> str:
     return str(int(number) - 1) if number.isdigit() else f"{number} - 1"
+
+
+def slice_guard(bounds: ast.Slice, text: str, index: str, first: int = 0) -> str | None:
+    """The condition on the index that a slice stands for, where the slice's own numbering begins with ``first``; None
+    where it is not of literals without a step."""
+    parts: dict[str, str] = {}
+    for bound, sign in ((bounds.lower, ">="), (bounds.upper, "<")):
+        if bound is None:
+            continue
+        literal = literal_bound(bound)
+        if literal is None:
+            return None
+        parts[sign] = f"{literal - first}" if literal >= 0 else f"len({text}) - {first - literal}"
+    if bounds.step is not None:
+        return None
+    if len(parts) == 2:
+        return f"{parts['>=']} <= {index} < {parts['<']}"
+    return "".join(f"{index} {sign} {bound}" for sign, bound in parts.items())
+
+
+def literal_bound(bound: ast.expr) -> int | None:
+    """``1``, ``-1``; -0 is none, for it counts from the front."""
+    negative = isinstance(bound, ast.UnaryOp) and isinstance(bound.op, ast.USub)
+    literal = bound.operand if isinstance(bound, ast.UnaryOp) and negative else bound
+    if not isinstance(literal, ast.Constant) or not isinstance(literal.value, int):
+        return None
+    return -literal.value if negative else literal.value

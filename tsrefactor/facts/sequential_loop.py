@@ -8,6 +8,7 @@ from tsrefactor.source.edits import Edit, InsertBefore, Replace
 
 from .definitions import Function
 from .filling import values_of
+from .loop_edits import slice_guard
 from .names import fresh
 
 SEQUENTIAL = "torch.nn.Sequential"
@@ -15,9 +16,12 @@ _NOT_ONCE = (ast.BoolOp, ast.IfExp, ast.ListComp, ast.SetComp, ast.DictComp, ast
 _ONLY_READ = (ast.Name, ast.Attribute, ast.Constant, ast.List, ast.Tuple)
 
 
-def loop_in_place(function: Function, call: ast.Call, value: ast.expr, container: str, module: str) -> list[Edit]:
+def loop_in_place(
+    function: Function, call: ast.Call, value: ast.expr, container: str, module: str, part: ast.Slice | None = None
+) -> list[Edit]:
     """A loop over ``container``, before the statement or in its place, that gives ``value`` to its modules; no edits
-    where the statement does not evaluate the call first. ``module``: what to call one of them."""
+    where the statement does not evaluate the call first. ``module``: what to call one of them; ``part``: of which
+    slice."""
     statement = function.file.statement_of(call)
     # the names that it reads count, too: a local of such a name would hide the file's function
     taken = function.flow.local_names | {n.id for n in ast.walk(function.node) if isinstance(n, ast.Name)}
@@ -25,6 +29,13 @@ def loop_in_place(function: Function, call: ast.Call, value: ast.expr, container
         return []
     module = fresh(taken, module, "module", "layer")
     loop = f"for {module} in {container}:\n    {{name}} = {module}({{name}})\n"
+    if part is not None:
+        index = fresh(taken, "i", "j", "index")
+        guard = slice_guard(part, container, index)
+        if not guard:
+            return []
+        loop = f"for {index}, {module} in enumerate({container}):\n    if {guard}:\n"
+        loop += f"        {{name}} = {module}({{name}})\n"
     if isinstance(statement, ast.Assign) and statement.value is call and len(statement.targets) == 1:
         target = statement.targets[0]
         if isinstance(target, ast.Name) and target.id != container:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.facts.loop_edits import around_body, holds_modules
+from tsrefactor.facts.loop_edits import around_body, holds_modules, literal_bound, slice_guard
 from tsrefactor.facts.module_loops import Loop, NotInOrder, container_kind, element_name, in_order
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
@@ -201,7 +201,7 @@ class ModuleIndex(Rule):
                 return
             text = ast.unparse(over.value)
             index = loop.fresh("i", "j", "index")
-            guard = _slice_guard(over.slice, text, index)
+            guard = slice_guard(over.slice, text, index)
             why, reason = _SLICE, "its bounds are no literals" if guard is None else loop.refusal(guarded=True)
             edits = _rewritten(loop, f"{index}, {ast.unparse(node.target)}", f"enumerate({text})", {}, guard or "")
         elif backwards is not None and holds_modules(loop.function, backwards):
@@ -243,9 +243,9 @@ class ModuleIndex(Rule):
             reason = "its target is no pair of names"
         elif index in loop.function.flow.live_after(node):
             reason = f"`{index}` is read after it"
-        firsts = {_literal(s.lower) if s is not None and s.lower is not None else 0 for s in slices}
+        firsts = {literal_bound(s.lower) if s is not None and s.lower is not None else 0 for s in slices}
         index, first = index or loop.fresh("i", "j", "index"), max(firsts, key=lambda n: -1 if n is None else n) or 0
-        guards = [_slice_guard(s, t, index, first) for s, t in zip(slices, texts, strict=True) if s is not None]
+        guards = [slice_guard(s, t, index, first) for s, t in zip(slices, texts, strict=True) if s is not None]
         if len(firsts) > 1 or None in firsts | set(guards) or first < 0:
             reason = "its bounds are no literals, or not alike"
         if reason is not None:
@@ -281,33 +281,6 @@ class ModuleIndex(Rule):
                 edits = [Replace(n, name) for n in uses]
                 message = f"TorchScript takes no second module as `{variable}`; call it `{name}`"
                 yield self.finding(node, message, *edits, answers=diagnosis)
-
-
-def _slice_guard(bounds: ast.Slice, text: str, index: str, first: int = 0) -> str | None:
-    """The condition on the index that a slice stands for, where the slice's own numbering begins with ``first``; None
-    where it is not of literals without a step."""
-    parts: dict[str, str] = {}
-    for bound, sign in ((bounds.lower, ">="), (bounds.upper, "<")):
-        if bound is None:
-            continue
-        literal = _literal(bound)
-        if literal is None:
-            return None
-        parts[sign] = f"{literal - first}" if literal >= 0 else f"len({text}) - {first - literal}"
-    if bounds.step is not None:
-        return None
-    if len(parts) == 2:
-        return f"{parts['>=']} <= {index} < {parts['<']}"
-    return "".join(f"{index} {sign} {bound}" for sign, bound in parts.items())
-
-
-def _literal(bound: ast.expr) -> int | None:
-    """``1``, ``-1``; -0 is none, for it counts from the front."""
-    negative = isinstance(bound, ast.UnaryOp) and isinstance(bound.op, ast.USub)
-    literal = bound.operand if isinstance(bound, ast.UnaryOp) and negative else bound
-    if not isinstance(literal, ast.Constant) or not isinstance(literal.value, int):
-        return None
-    return -literal.value if negative else literal.value
 
 
 def _held(loop: Loop) -> dict[str, str]:
