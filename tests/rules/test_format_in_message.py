@@ -18,7 +18,9 @@ from tsrefactor.rules.format_in_message import FormatInMessage
         ("raise ValueError(rf'{x:2}')", 0),
         ("raise ValueError(f'\\n{x:2}')", 0),
         ("assert f'{x:2}', 'a'", 0),
-        ("print(f'{x:2}')", 0),
+        ("print(f'{x:2}')", 1),
+        ("print(f'{x}')", 0),
+        ("y = f'{x:2}'", 0),
     ],
 )
 def test_which_strings(statement, count, tmp_path):

@@ -6,8 +6,10 @@ import ast
 from collections.abc import Iterator
 
 from tsrefactor.facts.definitions import Function
+from tsrefactor.facts.effects import is_effect
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.source.edits import Replace
+from tsrefactor.facts.placement import only_eager
+from tsrefactor.source.edits import Piece, Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
@@ -16,14 +18,16 @@ _CONVERSIONS = {-1: "", 114: "!r", 115: "!s", 97: "!a"}
 
 
 class FormatInMessage(Rule):
-    """Call `format` for an error's message where an f-string has a format.
+    """Call `format` for a message where an f-string has a format.
 
     TorchScript takes f-strings only without conversions (`!r`) and formats (`:.2f`), and refuses others while it
     parses. `'… {:.2f}'.format(x)` is parsed, and gives eager the same text. The scripted model raises as well, with a
     message of TorchScript's own making.
 
-    Left alone: f-strings elsewhere than in `raise` and the message of an `assert`, whose text would differ; formats
-    that are computed; several strings that are joined by standing side by side.
+    What is printed or logged is left to eager, under `if not torch.jit.is_scripting():`.
+
+    Left alone: f-strings in other places, whose text would differ; formats that are computed; several strings that are
+    joined by standing side by side.
 
     Source: "Don't support formatting in JoinedStr", raised by torch/jit/frontend.py.
     """
@@ -59,18 +63,73 @@ class Model(nn.Module):
             breaks=Target.SCRIPT,
             error="in JoinedStr",
         ),
+        Example(
+            before="""\
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        print(f'mean {x.mean():.2f} of {len(x)}', f"{x.std().item():.1e}")  # while testing
+        return x * 2
+""",
+            after="""\
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        if not torch.jit.is_scripting():
+            print('mean {:.2f} of {}'.format(x.mean(), len(x)), "{:.1e}".format(x.std().item()))  # while testing
+        return x * 2
+""",
+            inputs="[(torch.rand(2, 3),), (torch.rand(4, 3),)]",
+            breaks=Target.SCRIPT,
+            error="in JoinedStr",
+        ),
     ]
 
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         for function in file.functions:
+            told: dict[ast.stmt, dict[ast.expr, str]] = {}
             for node in function.of(ast.JoinedStr):
-                if _is_formatted(node) and _in_message(function, node):
-                    edit = _as_call(function, node)
-                    if edit is None:
-                        continue
+                call = _as_call(function, node) if _is_formatted(node) else None
+                if call is None:
+                    continue
+                if _in_message(function, node):
                     diagnoses = (d for d in self.diagnoses(file) if d.place and d.place.line == node.lineno)
                     message = "TorchScript parses no formats in f-strings; call `format`"
+                    edit = Replace(node, "{call}", {"call": call})
                     yield self.finding(node, message, edit, answers=next(diagnoses, None))
+                elif _tells(function, statement := file.statement_of(node)):
+                    told.setdefault(statement, {})[node] = call
+            for statement, calls in told.items():
+                yield self._told(function, statement, calls)
+
+    def _told(self, function: Function, statement: ast.stmt, calls: dict[ast.expr, str]) -> Finding:
+        """A statement that prints or logs, with `format`, and only in eager."""
+        file = function.file
+        guard, imports = file.spell("torch.jit.is_scripting")
+        lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
+        answered = next((d for d in self.diagnoses(file) if d.place and d.place.line in lines), None)
+        left_out = only_eager(file, statement)
+        template = "{body}" if left_out else f"if not {guard}():\n    {{body}}"
+        return self.finding(
+            statement,
+            "TorchScript parses no formats in f-strings; call `format`, and only in eager",
+            Replace([statement], template, {"body": Piece([statement], calls)}),
+            imports=() if left_out else imports,
+            answers=answered,
+        )
+
+
+def _tells(function: Function, statement: ast.stmt) -> bool:
+    """Whether a statement only prints, warns or logs."""
+    if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
+        return False
+    return function.file.origin(statement.value.func) in ("print", "warnings.warn") or is_effect(function, statement)
 
 
 def _is_formatted(node: ast.JoinedStr) -> bool:
@@ -86,7 +145,7 @@ def _in_message(function: Function, node: ast.expr) -> bool:
     return isinstance(parent, ast.Raise) or (isinstance(parent, ast.Assert) and at is parent.msg)
 
 
-def _as_call(function: Function, node: ast.JoinedStr) -> Replace | None:
+def _as_call(function: Function, node: ast.JoinedStr) -> str | None:
     """The call of `format`, in the author's quotes."""
     text = ""
     pieces: dict[str, ast.expr] = {}
@@ -108,5 +167,4 @@ def _as_call(function: Function, node: ast.JoinedStr) -> Replace | None:
     if source.count(quote) != 2 or any(c in text for c in "\\\n" + quote):
         return None
     values = {name: ast.unparse(value) for name, value in pieces.items()}
-    call = f"{quote}{text}{quote}.format({', '.join(values.values())})"
-    return Replace(node, "{call}", {"call": call})
+    return f"{quote}{text}{quote}.format({', '.join(values.values())})"

@@ -101,6 +101,8 @@ class SumOfTensors(Rule):
         if isinstance(argument, ast.GeneratorExp):
             template = f"{name}([{{tensors}}])"
             each = {"tensors": file.source.segment(argument).removeprefix("(").removesuffix(")")}
+        elif isinstance(argument, ast.Call) and getattr(argument.func, "attr", "") == "values":  # of a dict: no list
+            template = f"{name}(list({{tensors}}))"
         edits: list[Edit] = [Replace(call, template, each)]
         if existing is None:
             edits.append(InsertBefore(file.top_level_of(function.node), f"{text}\n\n\n"))
