@@ -200,3 +200,36 @@ def test_the_length_inside_a_loop(body, after, tmp_path):
     init = (CONVS, *REGISTERED, "self.out = nn.Conv1d(4, 4, 1)")
     text = rewritten(RULE, source(tmp_path / "model.py", model(init, body)))
     assert after in text and "self.num_layers = len(self.layers)\n" in text
+
+
+AVERAGE = """\
+class Average(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.size = size
+        self.pool = nn.AvgPool1d(size, stride=1)
+        {}
+
+    def forward(self, x):
+        front = x[:, :, :1].repeat(1, 1, self.size - 1)
+        return self.pool(torch.cat([front, x], -1))
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "has_state"),
+    [
+        ("self.scale = 2.0", False),
+        ("self.bias = nn.Parameter(torch.zeros(1))", True),
+        ("self.register_buffer('bias', torch.zeros(1))", True),
+        ("self.drop = nn.Dropout()", True),
+        ("self.inner = inner", True),
+        ("self.first = self.training", True),
+    ],
+)
+def test_modules_of_the_file_that_hold_no_state(tmp_path, line, has_state):
+    text = model(("self.layers = [Average(size) for size in (2, 3)]",))
+    text = text.replace("class Model", AVERAGE.format(line) + "class Model")
+    assert ("nn.ModuleList([Average" in rewritten(RULE, source(tmp_path / "model.py", text))) is not has_state

@@ -50,5 +50,7 @@ def test_goes_by_what_the_compiler_says(tmp_path):
 
 def test_a_parameter_may_be_a_tuple_in_another_call(tmp_path):
     file = source(tmp_path / "model.py", f"{HEAD}a, b = pair\n")
-    [finding] = findings(TensorUnpack(), file, diagnosis(file, "unpack-value", "a, b", type="Tensor (inferred)"))
-    assert not finding.edits and "annotate" in finding.message
+    told = diagnosis(file, "unpack-value", "a, b", type="Tensor (inferred)")
+    after = rewritten(TensorUnpack(), file, told)
+    assert after.endswith("a, b = pair.unbind() if isinstance(pair, torch.Tensor) else pair\n")
+    assert rewritten(TensorUnpack(), source(tmp_path / "model.py", after), told) == after

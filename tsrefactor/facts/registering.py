@@ -23,7 +23,8 @@ _SAME_TENSOR = frozenset("to cuda cpu float double half type type_as contiguous 
 _TENSOR_CLASSES = re.compile(r"torch\.(\w+\.)?\w*Tensor")
 _GIVEN_BACK = ("torch.as_tensor", "torch.compile", "torch.load")
 _MADE_WITH_SIZES = re.compile(
-    r"torch\.nn\.((Conv|ConvTranspose|BatchNorm|InstanceNorm)[123]d|Bilinear|Linear|Embedding|GroupNorm|Dropout"
+    r"torch\.nn\.((Conv|ConvTranspose|BatchNorm|InstanceNorm|(Adaptive)?(Avg|Max)Pool)[123]d|Bilinear|Linear|Embedding"
+    r"|GroupNorm|Dropout"
     r"|(RNN|GRU|LSTM)(Cell)?)"
 )
 _WITH_PARAMETERS = re.compile(r"torch\.nn\.(\w*(Linear|Conv|Norm|Embedding|RNN|LSTM|GRU)\w*|PReLU|MultiheadAttention)")

@@ -16,25 +16,13 @@ from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.registering import registers_nothing, sees_children
 from tsrefactor.facts.registrations import Registration, registration, registrations
+from tsrefactor.facts.stateless import is_stateless
 from tsrefactor.source.edits import Edit, InsertAfter, InsertBefore, Piece, Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
 
 _WHY = "TorchScript sees no modules in a plain list"
-# Layers without parameters and buffers that do the same in train and eval mode.
-_STATELESS = frozenset(
-    f"torch.nn.{name}"
-    for name in (
-        "ReLU ReLU6 LeakyReLU ELU SELU CELU GELU SiLU Mish Sigmoid Tanh Softplus Softsign Hardtanh Hardsigmoid"
-        " Hardswish LogSigmoid Softmax LogSoftmax Softmax2d Identity Flatten Unflatten GLU Tanhshrink Threshold"
-        " MaxPool1d MaxPool2d MaxPool3d AvgPool1d AvgPool2d AvgPool3d AdaptiveAvgPool1d AdaptiveAvgPool2d"
-        " AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d LPPool1d LPPool2d Upsample"
-        " UpsamplingNearest2d UpsamplingBilinear2d PixelShuffle PixelUnshuffle ZeroPad2d ReflectionPad1d"
-        " ReflectionPad2d ReplicationPad1d ReplicationPad2d ReplicationPad3d ConstantPad1d ConstantPad2d Unfold Fold"
-        " L1Loss MSELoss SmoothL1Loss HuberLoss KLDivLoss CosineSimilarity PairwiseDistance ChannelShuffle"
-    ).split()
-)
 _BASES = ("torch.nn.Module", "object")  # those from elsewhere that register no children
 _HEAD = """\
 import torch
@@ -55,8 +43,8 @@ class PlainModuleList(Rule):
 
     A plain list of modules is no attribute that TorchScript takes. Where each of them is also registered by
     `self.add_module(…)` or `setattr(self, …)`, loops go over the module's children: over all of them, or over those
-    whose name begins as theirs; how many there are is kept in an attribute. Layers of torch without parameters, which
-    do the same in train and eval mode, go into an `nn.ModuleList`: that adds no keys to the state_dict.
+    whose name begins as theirs; how many there are is kept in an attribute. Layers without parameters, of torch or of
+    the file, which do the same in train and eval mode, go into an `nn.ModuleList`: that adds no keys to the state_dict.
 
     Left alone: other modules that are not registered (to register them would add their parameters), lists that are
     used otherwise than by loops or that no compiled method reads, and children whose names others have, too, or whose
@@ -166,7 +154,7 @@ class PlainModuleList(Rule):
                 elements = elements_of(cls, attribute)
                 if registered is not None:
                     yield from self._children(cls, method, attribute, registered, reads, lengths)
-                elif elements and all(_is_stateless(file, e) for e in elements) and not sees_children(cls):
+                elif elements and all(is_stateless(file, e) for e in elements) and not sees_children(cls):
                     module_list, imports = file.spell("torch.nn.ModuleList")
                     empty = isinstance(made, ast.List) and not made.elts
                     edit = Replace(made, f"{module_list}({'' if empty else '{layers}'})", {"layers": made})
@@ -279,15 +267,6 @@ def _is_appended(init: Function, node: ast.expr) -> bool:
 def _is_item(node: ast.AST) -> bool:
     """Whether it reads an element of the list."""
     return isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load)
-
-
-def _is_stateless(file: FileFacts, made: ast.expr) -> bool:
-    if not isinstance(made, ast.Call):
-        return False
-    origin = file.origin(made.func)
-    if origin == "torch.nn.Sequential":
-        return bool(made.args) and all(_is_stateless(file, a) for a in made.args)
-    return origin in _STATELESS
 
 
 def _names(cls: Class, attribute: str) -> list[str]:

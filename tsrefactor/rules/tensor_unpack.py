@@ -9,6 +9,7 @@ from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.types import TENSOR, UNKNOWN
 from tsrefactor.source.edits import Replace
+from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings, preview
@@ -20,6 +21,9 @@ from torch import nn
 
 class Model(nn.Module):
 """
+
+
+_KNOWN = (ast.Tuple, ast.List, ast.IfExp)
 
 
 def _example(before: str, after: str) -> Example:
@@ -35,8 +39,10 @@ class TensorUnpack(Rule):
     Python iterates over the first dimension of a tensor, TorchScript takes only tuples and lists apart.
     `xs, ys = torch.stack(grid)` becomes `xs, ys = torch.stack(grid).unbind()`, which is what iteration does.
 
-    Left alone: a parameter that nothing annotates, for it may be a tuple in another call; targets with a star, and
-    nested ones; loops that unpack the rows of a tensor.
+    A parameter that nothing annotates may be a tuple in another call, which stays as it is: `row, col = edges` becomes
+    `row, col = edges.unbind() if isinstance(edges, torch.Tensor) else edges`.
+
+    Left alone: targets with a star, and nested ones; loops that unpack the rows of a tensor.
 
     Source: "Tensor cannot be used as a tuple", raised by torch/csrc/jit/frontend/sugared_value.cpp; `Tensor.__iter__`
     in torch/_tensor.py.
@@ -62,6 +68,18 @@ class TensorUnpack(Rule):
         ),
         _example(
             """\
+    def forward(self, edges):
+        row, col = edges
+        return row * col
+""",
+            """\
+    def forward(self, edges):
+        row, col = edges.unbind() if isinstance(edges, torch.Tensor) else edges
+        return row * col
+""",
+        ),
+        _example(
+            """\
     def forward(self, pair: torch.Tensor):
         a, b = pair
         # one of each view
@@ -83,21 +101,23 @@ class TensorUnpack(Rule):
         for function in file.functions:
             for statement in function.of(ast.Assign):
                 [target, *others], value = statement.targets, statement.value
-                if others or not isinstance(target, (ast.Tuple, ast.List)) or isinstance(value, (ast.Tuple, ast.List)):
+                if others or not isinstance(target, (ast.Tuple, ast.List)) or isinstance(value, _KNOWN):
                     continue
                 if any(isinstance(e, (ast.Starred, ast.Tuple, ast.List)) for e in target.elts):
                     continue
                 type_ = function.type_of(value)
                 if type_ != TENSOR and not (type_ == UNKNOWN and statement.lineno in told):
                     continue
-                if _may_be_a_tuple(function, value):
-                    message = f"TorchScript takes `{ast.unparse(value)}` for a tensor and cannot unpack it; annotate it"
-                    yield self.finding(statement, message, answers=told.get(statement.lineno))
-                    continue
-                edit = Replace(value, "{value}.unbind()", {"value": value})
+                text, imports = "{value}.unbind()", frozenset[Import]()
+                either = _may_be_a_tuple(function, value)
+                if either:
+                    tensor, imports = file.spell("torch.Tensor")
+                    text += f" if isinstance({ast.unparse(value)}, {tensor}) else {ast.unparse(value)}"
+                edit = Replace(value, text, {"value": value})
                 message = f"TorchScript cannot unpack a tensor; write `{preview(edit.template, edit.pieces)}`"
+                presumed = type_ != TENSOR and not either
                 answered = told.get(statement.lineno)
-                yield self.finding(statement, message, edit, presumed=type_ != TENSOR, answers=answered)
+                yield self.finding(statement, message, edit, imports=imports, presumed=presumed, answers=answered)
 
 
 def _may_be_a_tuple(function: Function, value: ast.expr) -> bool:
