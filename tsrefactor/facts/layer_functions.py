@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from .definitions import Class, Function
 
 
-LSTM = "torch.lstm"
-
-
 @dataclass(frozen=True)
 class LayerFunction:
     """The function that a layer calls, and what follows the call's arguments: what the constructor was given, or has
@@ -30,7 +27,7 @@ class LayerFunction:
 
     @property
     def cell(self) -> bool:
-        return self.origin.endswith("_cell") or self.origin in ("torch.gru", "torch.rnn_tanh", LSTM)
+        return self.origin.endswith("_cell") or self.origin in ("torch.gru", "torch.rnn_tanh")
 
 
 def layer_function(function: Function, call: ast.Call) -> LayerFunction | None:
@@ -49,8 +46,7 @@ def layer_function(function: Function, call: ast.Call) -> LayerFunction | None:
         return None
     weighted = weighted_function(init, cls, layer, call)
     if weighted is not None:
-        fits = weighted[0] != LSTM or states_of(function, call) is not None
-        return LayerFunction(weighted[0], tuple(weighted[1])) if fits and is_stored_once(cls, name) else None
+        return LayerFunction(weighted[0], tuple(weighted[1])) if is_stored_once(cls, name) else None
     if function.file.origin(layer.func) not in LAYERS or not all(
         _is_literal(v) for v in (*layer.args, *(k.value for k in layer.keywords))
     ):
@@ -66,22 +62,13 @@ def layer_function(function: Function, call: ast.Call) -> LayerFunction | None:
     return None if changes else LayerFunction(form.function, settings)
 
 
-def states_of(function: Function, call: ast.Call) -> ast.Tuple | None:
-    """``(h, c)`` of ``out, (h, c) = self.lstm(x, (h, c))``: the pair of the layer is two results of the function."""
-    statement = function.file.parents[call]
-    target = statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
-    states = target.elts[-1] if isinstance(target, ast.Tuple) and len(target.elts) == 2 else None
-    pairs = all(isinstance(p, ast.Tuple) and len(p.elts) == 2 for p in (states, call.args[-1]))
-    return states if isinstance(states, ast.Tuple) and pairs else None
-
-
 def _of_list(function: Function, cls: Class, call: ast.Call) -> LayerFunction | None:
     """What a layer with weights calls that stands in a list of such layers, all made alike."""
     listed = listed_layer(function, call.func)
     if listed is None:
         return None
     forms = [weighted_function(init, cls, made, call) for init, made in listed.made]
-    if forms[0] is None or any(form != forms[0] for form in forms) or forms[0][0] == LSTM:
+    if forms[0] is None or any(form != forms[0] for form in forms):
         return None
     return LayerFunction(forms[0][0], tuple(forms[0][1]), listed)
 

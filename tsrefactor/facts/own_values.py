@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tsrefactor.source.imports import Import
 
 from .definitions import Function
-from .layer_functions import LSTM, LayerFunction, layer_function, states_of
+from .layer_functions import LayerFunction, layer_function
 from .listed_layers import listed_layer
 from .own_tensors import may_lack
 from .placement import is_elif
@@ -182,8 +182,6 @@ class OwnValues:
             else:
                 parts.append(part)
         self._add(call, parts)
-        if layer.origin == LSTM and (states := states_of(self.function, call)) is not None:
-            self.changes[states] = ", ".join(map(ast.unparse, states.elts))
 
     def _check_layer(self, use: ast.expr, layer: str) -> None:
         """Raises Unmovable where only some instances have the layer, and a branch of the code uses it."""

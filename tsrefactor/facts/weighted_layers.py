@@ -83,11 +83,8 @@ _FORMS = {
     "LSTMCell": _cell("torch.lstm_cell"),
     "RNNCell": _cell("torch.rnn_tanh_cell", "nonlinearity"),
 }
-_RECURRENT = {
-    "torch.nn.GRU": ("torch.gru", ()),
-    "torch.nn.LSTM": ("torch.lstm", ()),
-    "torch.nn.RNN": ("torch.rnn_tanh", ("nonlinearity",)),
-}
+# `torch.lstm` ends the process where the layer raises, for states of another batch.
+_RECURRENT = {"torch.nn.GRU": ("torch.gru", ()), "torch.nn.RNN": ("torch.rnn_tanh", ("nonlinearity",))}
 _RECURRENT_SETTINGS = {
     "bias": ("True", BOOL), "num_layers": ("1", INT), "dropout": ("0.0", FLOAT), "training": ("", BOOL),
     "bidirectional": ("False", BOOL), "batch_first": ("False", BOOL),

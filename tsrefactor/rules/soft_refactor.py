@@ -65,9 +65,10 @@ class SoftRefactor(Rule):
 
     A layer whose result meets the number is called before, in a variable. Elsewhere it becomes the function that it
     calls, with its weights: `F.linear(x, fc_weight, fc_bias)` for `self.fc(x)`. So do convolutions, embeddings, layer
-    and group norms, dropout, recurrent layers that are given their state and cells (presumed to be given a batch), and
-    layers without weights or modes (`nn.L1Loss()`). Not a batch norm, which keeps statistics, nor a layer whose class
-    asks for `weight_norm`, `spectral_norm` or hooks: what these make when the layer is called, the function would miss.
+    and group norms, dropout, cells, `nn.RNN` and `nn.GRU` that are given their state (presumed to be given a batch),
+    and layers without weights or modes (`nn.L1Loss()`). Not a batch norm, which keeps statistics, nor `nn.LSTM`, whose
+    function does not check the state, nor a layer whose class asks for `weight_norm`, `spectral_norm` or hooks: what
+    these make when the layer is called, the function would miss.
 
     A method that such a block calls, and that only computes, becomes a function of the module, of its parameters and
     of what it reads of `self`; the method calls it in its turn. So does the `forward` of a layer whose class is in the
