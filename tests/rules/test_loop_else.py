@@ -22,8 +22,8 @@ def file_of(body, tmp_path):
         ),
         (  # that of its `else` does not
             "for i in x:\n    while i:\n        i -= 1\n    else:\n        break\nelse:  # none\n    x = i",
-            "found = False\nfor i in x:\n    while i:\n        i -= 1\n    found = True\n    break\nif not found:  # none\n"
-            "    x = i",
+            "found = False\nfor i in x:\n    while i:\n        i -= 1\n    found = True\n    break\n"
+            "if not found:  # none\n    x = i",
         ),
         (
             "for found in x:\n    try:\n        pass\n    except ValueError:\n        break\nelse:\n    x = 1",

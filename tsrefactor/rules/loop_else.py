@@ -95,7 +95,8 @@ class LoopElse(Rule):
                 if text is None:
                     yield self.finding(loop, f"{message}, and this one shares its line")
                 else:
-                    what = "keep in a flag whether the loop is left" if any(_breaks(loop.body)) else "let it follow"
+                    first = ast.unparse(loop.orelse[0]).partition("\n")[0]
+                    what = f"let `{first}` follow" + (", unless a flag is set" if any(_breaks(loop.body)) else "")
                     yield self.finding(loop, f"{message}; {what}", Replace([loop], verbatim(text)))
 
 
