@@ -118,6 +118,13 @@ REFUSED = {
     "it needs self.rare, which not every instance has": (
         "if x.sum() > 0:\n    if x.dim() > 2 and self.rare.any():\n        x = x + 1\nreturn x"
     ),
+    "it needs self.late, which not every instance has": (  # only helper sets it
+        "if x.sum() > 0:\n    if x.dim() > 2 and self.late.any():\n        x = x + 1\nreturn x"
+    ),
+    "it needs self.made, which not every instance has": "if x.sum() > 0:\n    x = self.made(x)\nreturn x",
+    "it needs self.maybe, which not every instance has": (  # None is a value of it
+        "if x.sum() > 0:\n    x = F.linear(x, x, self.maybe)\nreturn x"
+    ),
     "it needs self.temperature, which changes after construction": (
         "if x.sum() > self.temperature:\n    x = x + 1\nreturn x"
     ),
@@ -178,11 +185,15 @@ self.odd = make()
 self.temperature = 1.0
 self.register_buffer('count', torch.zeros(1))
 if self.odd:
-    self.register_buffer('rare', torch.zeros(1))"""
+    self.register_buffer('rare', torch.zeros(1))
+    self.maybe = nn.Parameter(torch.zeros(3))"""
 OTHERS = """\
 
 def helper(self, x):
     self.temperature = 2.0
+    self.late = torch.zeros(3)
+    self.made = nn.Linear(3, 3)
+    self.maybe = None
     return x"""
 BEFORE = """\
 TABLE = [1, 2]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from .definitions import Class, Function
 from .nodes import walk
 
-_OF_MODULES = frozenset(
+OF_MODULES = frozenset(
     "training forward type float double half bfloat16 cpu cuda to train eval apply children modules parameters buffers"
     " compile requires_grad_ share_memory extra_repr state_dict zero_grad".split()
 )
@@ -128,7 +128,7 @@ def attributes_in_use(cls: Class) -> set[str]:
     family = (cls, *cls.ancestors, *cls.subclasses)
     recorded = {n for c in family if c.observed is not None for n in (*c.observed.attributes, *c.observed.children)}
     foreign = any(base not in ("torch.nn.Module", "object") for base in cls.foreign_bases)
-    return members(cls) | recorded | _OF_MODULES | (_OF_OTHERS if foreign else set())
+    return members(cls) | recorded | OF_MODULES | (_OF_OTHERS if foreign else set())
 
 
 def initialised_at(cls: Class) -> ast.stmt | None:

@@ -6,10 +6,13 @@ import ast
 from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING
 
+from .family import OF_MODULES, bound_in_body
+from .nodes import walk
+
 if TYPE_CHECKING:
     from .definitions import Class, Function
 
-_REGISTERING = ("register_buffer", "register_parameter")
+_REGISTERING = ("register_buffer", "register_parameter", "register_module", "add_module")
 
 
 def is_own(function: Function, node: ast.AST, asked: Set[tuple[Function, str]] = frozenset()) -> bool:
@@ -50,22 +53,60 @@ def _set_by_constructors(function: Function, name: str) -> bool:
 
 
 def may_lack(function: Function, name: str) -> bool:
-    """Whether constructors set an attribute of the instance only under an `if`, so that some instances lack it."""
-    assert function.cls is not None
-    settings = _settings([function.cls, *function.cls.ancestors], name)
-    if not settings or any(method.name != "__init__" for method, _ in settings):
+    """Whether some instances may lack an attribute: no constructor sets it on every way, neither the class's own or
+    that of one of its bases, nor, for a class that is only derived from, those of all classes that derive from it.
+
+    What other files' bases and torch.nn.Module have is not lacking.
+    """
+    cls = function.cls
+    assert cls is not None
+    family = (cls, *cls.ancestors)
+    if name in OF_MODULES or any(name in c.methods or name in bound_in_body(c) for c in family):
         return False
-    return not any(_always_runs(method.node.body, {s for _, s in settings}) for method, _ in settings)
+    if any(base not in ("torch.nn.Module", "object") for base in cls.foreign_bases) and not _settings(family, name):
+        return False
+    return not _constructs(cls, name)
 
 
-def _always_runs(block: Sequence[ast.stmt], settings: Set[ast.stmt]) -> bool:
-    """Whether every way through the statements runs one of these."""
-    return any(
-        s in settings
-        or (isinstance(s, ast.If) and _always_runs(s.body, settings) and _always_runs(s.orelse, settings))
-        or (isinstance(s, ast.With) and _always_runs(s.body, settings))
-        for s in block
-    )
+def may_be_none(function: Function, name: str) -> bool:
+    """Whether None may be what an attribute holds that `may_lack` says some instances lack: one of the file's settings
+    gives it, or a base of another file may.
+    """
+    cls = function.cls
+    assert cls is not None
+    values = [v for c in (cls, *cls.ancestors, *cls.subclasses) for _, v in c.assigned.get(name, ())]
+    given = any(isinstance(v, ast.Constant) and v.value is None for v in values)
+    return given or any(base not in ("torch.nn.Module", "object") for base in cls.foreign_bases)
+
+
+def _constructs(cls: Class, name: str) -> bool:
+    """Whether every instance of the class gets the attribute from a constructor."""
+    family = (cls, *cls.ancestors)
+    settings = {statement for _, statement in _settings(family, name)}
+    inits = [c.methods["__init__"] for c in family if "__init__" in c.methods]
+    if any(_always_runs(init, init.node.body, settings) for init in inits):
+        return True
+    derived = [c for c in cls.subclasses if c is not cls]
+    return not settings and bool(derived) and all(_constructs(c, name) for c in derived)
+
+
+def _always_runs(method: Function, block: Sequence[ast.stmt], settings: Set[ast.stmt], depth: int = 0) -> bool:
+    """Whether every way through the statements runs one of these, or raises; methods that they call are looked into."""
+    for s in block:
+        if s in settings or isinstance(s, ast.Raise):
+            return True
+        if isinstance(s, ast.If):
+            if all(_always_runs(method, arm, settings, depth) for arm in (s.body, s.orelse)):
+                return True
+        elif isinstance(s, (ast.With, ast.Try)) and _always_runs(method, s.body, settings, depth):
+            return True
+        elif isinstance(s, (ast.Expr, ast.Assign)) and depth < 3 and isinstance(s.value, ast.Call) and method.cls:
+            called = method.cls.method(method.self_attribute(s.value.func) or "")
+            if called is not None and _always_runs(called, called.node.body, settings, depth + 1):
+                return True
+        if any(isinstance(n, ast.Return) for n in walk(s)):
+            return False
+    return False
 
 
 def _settings(family: Sequence[Class], name: str) -> list[tuple[Function, ast.stmt]]:

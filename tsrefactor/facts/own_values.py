@@ -12,7 +12,7 @@ from tsrefactor.source.imports import Import
 from .definitions import Function
 from .layer_functions import LayerFunction, layer_function
 from .listed_layers import listed_layer
-from .own_tensors import may_lack
+from .own_tensors import may_be_none, may_lack
 from .placement import is_elif
 from .plain_methods import CalledMethod, function_name, handed_to, plain_method
 from .scriptable import BUILTINS, module_constants
@@ -209,9 +209,10 @@ class OwnValues:
         value, type_ = f"{self.function.self_name}.{attribute}", self._attribute_type(node, attribute)
         roots = set(self.code)
         uses = [n for n in walk_all(roots) if self.function.self_attribute(n) == attribute]
-        lacking = type_ == TENSOR and may_lack(self.function, attribute)
-        if not lacking or any(self._always_comes_to(n, roots) for n in uses):
+        if any(self._always_comes_to(n, roots) for n in uses) or not may_lack(self.function, attribute):
             return Argument(name, value, type_)
+        if type_ != TENSOR or may_be_none(self.function, attribute):
+            raise Unmovable(f"it needs {value}, which not every instance has")
         for use in uses:
             statement = self.file.statement_of(use)
             if is_elif(self.file, statement) or not self._always_comes_to(use, {statement}):
