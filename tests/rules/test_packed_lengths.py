@@ -56,6 +56,33 @@ def test_left_alone(tmp_path, lines):
     assert findings(PackedLengths(), file(tmp_path, *lines)) == []
 
 
-def test_a_variable_would_hold_what_is_updated(tmp_path):
-    body = ("sizes = lengths.tolist()", "lengths.clamp_(max=2)", "return pack(x, sizes)")
-    assert findings(PackedLengths(), file(tmp_path, *body)) == []
+SHIFT = """
+    def shift(self, n):
+        n.sub_(1)
+
+    def longest(self, n):
+        return n.max()
+"""
+
+
+@pytest.mark.parametrize(
+    ("between", "kept"),
+    [
+        (["lengths.clamp_(max=2)"], True),
+        (["self.shift(lengths)"], True),
+        (["other = lengths[:]", "other.sub_(1)"], True),
+        (["outside(lengths)"], True),
+        (["top = self.longest(lengths)"], False),
+    ],
+)
+def test_a_variable_would_hold_what_is_updated(tmp_path, between, kept):
+    body = file(tmp_path, "sizes = lengths.tolist()", *between, "return pack(x, sizes)")
+    body = source(tmp_path / "n.py", body.text + SHIFT)
+    assert (findings(PackedLengths(), body) == []) is kept
+
+
+def test_an_array_is_spoken_of_where_a_parameter_may_be_one(tmp_path):
+    [found] = findings(PackedLengths(), file(tmp_path, "return pack(x, given.tolist())"))
+    assert found.presumed and found.caveat == "`given` must be a tensor: an array has no `cpu`"
+    [sure] = findings(PackedLengths(), file(tmp_path, "return pack(x, given.tolist()) if given.dim() else x"))
+    assert sure.caveat is None

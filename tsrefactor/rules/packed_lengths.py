@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from tsrefactor.facts.callers import arguments, callee
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.flow import root_name
+from tsrefactor.facts.operations import is_operation
 from tsrefactor.facts.types import TENSOR
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
@@ -15,6 +17,11 @@ from tsrefactor.vocabulary import Target
 from .base import Example, Finding, Rule, Settings, preview
 
 _PACK = ("torch.nn.utils.rnn.pack_padded_sequence",)
+_KEEPING = frozenset("len int float max min sum print zip range enumerate isinstance tuple list sorted".split())
+# What a tensor has, and an array and a list have not.
+_OF_TENSORS = frozenset(
+    "cpu cuda to long int float double detach numel dim size unsqueeze expand numpy is_cuda device type_as".split()
+)
 _HEAD = """\
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -44,8 +51,8 @@ class PackedLengths(Rule):
     becomes `pack_padded_sequence(x, lengths.cpu().long())`, `lengths.cpu().numpy()` becomes `lengths.cpu().long()`, in
     the call or in a variable that only such calls read.
 
-    Left alone: lengths that are used for something else, too, or updated in place; lists of what is not known to be a
-    tensor.
+    Left alone: lengths that are used for something else, too, or that something may update in place before they are
+    used; lists of what is not known to be a tensor, as of a parameter for which nothing in the function says so.
 
     Source: `pack_padded_sequence` in torch/nn/utils/rnn.py; "has no attribute or method 'numpy'" and "Expected type
     hint for result of tolist()", raised by torch/csrc/jit/frontend.
@@ -116,14 +123,17 @@ class PackedLengths(Rule):
             lengths = [_lengths(c) for c in function.calls(*_PACK)]
             for value in dict.fromkeys(_made(function, given, lengths) for given in lengths):
                 tensor = _tensor(function, value) if value is not None else None
-                if value is None or tensor is None or (value not in lengths and _may_change(function, tensor)):
+                if value is None or tensor is None or (value not in lengths and _may_change(function, value, tensor)):
                     continue
                 template = "{lengths}.long()" if _is_on_cpu(value) else "{lengths}.cpu().long()"
                 pieces = {"lengths": tensor}
                 why = "a trace keeps the example's lengths" if traced else "the lengths need not leave the tensor"
                 message = f"{why}; write `{preview(template, pieces)}`"
-                presumed = function.type_of(tensor) != TENSOR
-                yield self.finding(value, message, Replace(value, template, pieces), presumed=presumed, trap=traced)
+                sure = _is_always_tensor(function, tensor)
+                presumed = not sure or function.type_of(tensor) != TENSOR
+                caveat = None if sure else f"`{ast.unparse(tensor)}` must be a tensor: an array has no `cpu`"
+                edit = Replace(value, template, pieces)
+                yield self.finding(value, message, edit, presumed=presumed, caveat=caveat, trap=traced)
 
 
 def _lengths(call: ast.Call) -> ast.expr | None:
@@ -161,13 +171,58 @@ def _tensor(function: Function, value: ast.expr) -> ast.expr | None:
         inner = _tensor(function, value.args[0])
         if inner is not None:
             return inner
-        return value.args[0] if function.type_of(value.args[0]) == TENSOR else None
+        known = function.type_of(value.args[0]) == TENSOR and _is_always_tensor(function, value.args[0])
+        return value.args[0] if known else None
     return None
 
 
-def _may_change(function: Function, tensor: ast.expr) -> bool:
-    """Whether the function updates the tensor in place: a variable would hold it itself, no copy."""
-    return root_name(tensor) in function.flow.mutates(function.node.body)
+def _is_always_tensor(function: Function, tensor: ast.expr) -> bool:
+    """Whether no call can give a list or an array for it: a parameter is annotated, or read as only a tensor is."""
+    if not isinstance(tensor, ast.Name):
+        return True
+    parameter = next((p for p in function.parameters if p.name == tensor.id), None)
+    if parameter is None or parameter.annotation is not None:
+        return True
+    parents = function.file.parents
+    around = [parents[n] for n in function.of(ast.Name) if n.id == tensor.id]
+    asked = any(isinstance(a, ast.Call) and function.file.origin(a.func) == "isinstance" for a in around)
+    return not asked and any(isinstance(a, ast.Attribute) and a.attr in _OF_TENSORS for a in around)
+
+
+def _may_change(function: Function, value: ast.expr, tensor: ast.expr) -> bool:
+    """Whether the tensor may be updated in place after the variable got it: the variable would hold it itself, no copy.
+
+    By the function, under another name too, or by one that it calls with the tensor.
+    """
+    names = {root_name(tensor)}
+    before = 0
+    while len(names) > before:
+        before = len(names)
+        names |= {
+            name
+            for name, given in function.types.bindings.values.items()
+            for v in given
+            if isinstance(v, ast.expr) and v is not value and root_name(v) in names
+        }
+    if names & function.flow.mutates(function.node.body):
+        return True
+    later = (c for c in function.of(ast.Call) if c.lineno >= value.lineno)
+    return any(_may_update(function, call, names) for call in later)
+
+
+def _may_update(function: Function, call: ast.Call, names: set[str], depth: int = 0) -> bool:
+    """Whether a call may update in place what one of the names holds."""
+    given = [a for a in (*call.args, *(k.value for k in call.keywords)) if root_name(a) in names]
+    origin = function.file.origin(call.func)
+    if not given or is_operation(origin) or origin in _KEEPING or origin in _PACK:
+        return False
+    called = callee(function, call)
+    if called is None:  # a layer, or a method of what is no module
+        return function.self_attribute(call.func) is None and isinstance(call.func, ast.Name)
+    inside = {name for name, argument in arguments(called, call).items() if argument in given}
+    if inside & called.flow.mutates(called.node.body) or depth > 2:
+        return True
+    return any(_may_update(called, c, inside, depth + 1) for c in called.of(ast.Call))
 
 
 def _is_on_cpu(value: ast.expr) -> bool:
