@@ -69,3 +69,42 @@ def test_state_that_forward_changes_is_no_cache():
 )
 def test_left_alone(test, made):
     assert findings(RULE, text(f"if {test}:", f"    {made}", "return x + self.table")) == []
+
+
+LATER = """\
+def __init__(self):
+    super().__init__()
+    self.n, self.scale = 0, 2.0
+    self.gain = nn.Parameter(torch.ones(()))
+    self.register_buffer("table", torch.zeros(0){persistent})
+
+{method}def forward(self, x: torch.Tensor):
+    if self.n != x.size(0):
+        self.n = x.size(0)
+        self.table = torch.arange(self.n) * {factor}
+    return x + self.table
+"""
+
+
+@pytest.mark.parametrize(
+    ("factor", "changes", "expected"),
+    [
+        ("self.scale", "", 1),
+        ("self.gain.detach()", "", 0),
+        ("self.scale", "self.scale = 3.0", 0),
+        ("2", "self.table.copy_(x)", 0),
+        ("2", "nn.init.ones_(self.table[1:])", 0),
+        ("2", "rows = self.table.view(-1); rows.mul_(2)", 0),
+        ("2", "return self.table.mul(2)", 1),
+    ],
+)
+def test_what_else_changes_it_or_what_it_is_made_of(factor, changes, expected):
+    method = f"def calibrate(self, x):\n    {changes}\n\n" if changes else ""
+    made = LATER.format(factor=factor, method=method, persistent=", persistent=False")
+    found = findings(RULE, model(made))
+    assert (len(found), [f.caveat for f in found]) == (expected, [None] * expected)
+
+
+def test_a_trace_makes_anew_what_a_state_dict_holds():
+    [found] = findings(RULE, model(LATER.format(factor="2", method="", persistent="")))
+    assert found.caveat and "state_dict" in found.caveat

@@ -107,10 +107,10 @@ class Flow:
                 elif isinstance(node, ast.AugAssign):
                     found.add(root_name(node.target))
                 elif isinstance(node, ast.Call):
-                    found |= {root_name(e) for e in self._updated(node)}
+                    found |= {root_name(e) for e in self.updated(node)}
         return found - {""}
 
-    def _updated(self, call: ast.Call) -> list[ast.expr]:
+    def updated(self, call: ast.Call) -> list[ast.expr]:
         """What a call updates in place."""
         found = [k.value for k in call.keywords if k.arg == "out"]
         name = call.func.attr if isinstance(call.func, ast.Attribute) else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.kept_values import ASKED, is_persistent, reads_settled, updates
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.placement import untraced
 from tsrefactor.facts.types import TENSOR
@@ -16,7 +17,6 @@ from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
 
-_ASKED = frozenset("shape size dim ndim numel device dtype is_cuda get_device type layout data".split())
 _LIKE = frozenset("len type_as to new_zeros new_ones new_empty new_full zeros_like ones_like empty_like".split())
 _DRAWN = ("rand", "normal", "uniform_", "bernoulli", "multinomial", "dropout")
 _INPUTS = "[(torch.rand(3, 4),), (torch.rand(5, 4),), (torch.rand(12, 4),)]"
@@ -36,11 +36,12 @@ class CacheInTrace(Rule):
     `torch.jit.is_tracing()` in the condition it is made in the trace, of the sizes there. Eager and TorchScript, for
     which that is False, go on as before.
 
-    It is done where what is kept is made of nothing but sizes, devices and dtypes, so that it is the same whenever it
-    is made.
+    It is done where what is kept is made of nothing but sizes, devices, dtypes and what the constructor alone sets, so
+    that it is the same whenever it is made.
 
-    Left alone: what is made of the values of a tensor, of what was kept before, or of random numbers; conditions that
-    do not ask for a size (`if self.mask is None:`), after which another input gets the first one's, in eager too.
+    Left alone: what is made of the values of a tensor, of parameters, of what was kept before, or of random numbers;
+    what other methods change; conditions that do not ask for a size (`if self.mask is None:`), after which another
+    input gets the first one's, in eager too.
 
     Source: `torch.jit.is_tracing` in torch/jit/_trace.py; the graph of a trace, which holds the table as a constant.
     """
@@ -125,9 +126,10 @@ class CacheInTrace(Rule):
             if cls is None or not cls.is_module or function.name == "__init__" or function.dependence.is_compiled:
                 continue
             for block in function.of(ast.If):
-                makes = _making(function, block)
-                if makes is None:
+                made = _making(function, block)
+                if made is None:
                     continue
+                makes, kept = made
                 asks, imports = file.spell("torch.jit.is_tracing")
                 kind, asked = (ast.Or, f"{asks}() or ") if makes else (ast.And, f"not {asks}() and ")
                 test = file.source.segment(block.test)
@@ -140,11 +142,21 @@ class CacheInTrace(Rule):
                     Replace(block.test, template, {"test": block.test}),
                     imports=imports,
                     presumed=not function.dependence.freezes(block.test),
+                    caveat=_caveat(function, kept),
                     trap=True,
                 )
 
 
-def _making(function: Function, block: ast.If) -> bool | None:
+def _caveat(function: Function, kept: _Kept) -> str | None:
+    """Says of what is in the state_dict that a trace makes it anew."""
+    assert function.cls is not None
+    saved = [name for name in sorted(kept.names) if is_persistent(function.cls, name)]
+    if not saved:
+        return None
+    return f"a trace makes `{saved[0]}` anew, in the model too: other values that a state_dict gave it are lost"
+
+
+def _making(function: Function, block: ast.If) -> tuple[bool, _Kept] | None:
     """Whether the body makes what is kept for a size (True) or uses it (False); None where it is no such choice."""
     asked = {name for n in walk(block.test) if (name := function.self_attribute(n)) is not None}
     if not asked or untraced(function.file, block):
@@ -158,7 +170,7 @@ def _making(function: Function, block: ast.If) -> bool | None:
         if kept is not None and kept.names & asked and (not makes or not block.orelse):
             if _changes_elsewhere(function, kept) or (not makes and _assigns_anew(function, block.body, kept.names)):
                 return None
-            return makes
+            return makes, kept
     return None
 
 
@@ -167,6 +179,8 @@ def _changes_elsewhere(function: Function, kept: _Kept) -> bool:
     assert function.cls is not None
     cls = function.cls
     for method in (m for c in (cls, *cls.ancestors, *cls.subclasses) for m in c.methods.values()):
+        if method.name != "__init__" and updates(method, kept.names, kept.code):
+            return True
         for node in (n for name in kept.names for n in method.self_attributes.get(name, ()) if n not in kept.code):
             part: ast.AST = node
             while isinstance(method.file.parents[part], (ast.Attribute, ast.Subscript)):
@@ -224,7 +238,10 @@ class _Kept:
                 if more is None:
                     return None
                 names, inside = names | more.names, inside | more.code
-        if any(_reads_before(function, code, name) for name in names):
+        read = (n for n in _all(code) if function.self_attribute(n) not in names)
+        if any(_reads_before(function, code, name) for name in names) or not all(
+            reads_settled(function, n) for n in read
+        ):
             return None
         return _Kept(names, inside)
 
@@ -277,7 +294,7 @@ def _asks_only(function: Function, node: ast.Name) -> bool:
     """Whether a tensor is only asked for what a trace has of it anyway, or given to a method that is looked at."""
     parent = function.file.parents[node]
     if isinstance(parent, ast.Attribute):
-        return parent.attr in _ASKED or parent.attr in _LIKE
+        return parent.attr in ASKED or parent.attr in _LIKE
     if isinstance(parent, ast.keyword):
         parent = function.file.parents[parent]
     if not isinstance(parent, ast.Call):
