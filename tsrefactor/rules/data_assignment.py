@@ -129,7 +129,8 @@ class DataAssignment(Rule):
                     pieces = {"data": data, "again": data} | ({} if named else {"value": value})
                     change = f"{message}; copy the values there, `{shortened(data)}.copy_({name})`"
                     edit = Replace([node], text, pieces)
-                    yield self.finding(node, change, edit, imports=imports, answers=diagnosis)
+                    caveat = "TorchScript copies the values: a tensor of another size or type does not take the place"
+                    yield self.finding(node, change, edit, imports=imports, answers=diagnosis, caveat=caveat)
 
 
 def _free_name(function: Function, tensor: ast.expr) -> str:
