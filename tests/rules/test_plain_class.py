@@ -40,8 +40,9 @@ def found(text, tmp_path, read="self.coder.code("):
     return findings(PlainClass(), file, said)
 
 
-def test_the_bases_become_modules(tmp_path):
-    [finding] = found(HELPER, tmp_path)
+@pytest.mark.parametrize("more", ["", "    def __len__(self):\n        return 2\n\n"])
+def test_the_bases_become_modules(more, tmp_path):
+    [finding] = found(HELPER.replace("    def code(", f"{more}    def code("), tmp_path)
     assert finding.fixable and not finding.presumed and "derive `Base` from `nn.Module`" in finding.message
 
 

@@ -81,7 +81,7 @@ class AnnotateTypes(Rule):
         " attribute-type reassign-type branch-type mixed-return return-type unknown-type-name annotation-form"
         " annotated-type missing-attribute not-defined-in-branch optional-refinement no-attribute-on-type none-to-bool"
         " none-compare not-callable undefined-value python-value-as-value size-of-list unpack-value range-argument"
-        " mutable-default attribute-inference".split()
+        " mutable-default attribute-inference constant-value".split()
     )
     examples = [
         # Defaults that are no tensors, of a method, a helper and a keyword.

@@ -32,7 +32,7 @@ _OF_MODULES = frozenset(
     " _replicate_for_data_parallel _save_to_state_dict _slow_forward _state_dict_hooks _state_dict_pre_hooks _version"
     " _wrapped_call_impl".split()
 )
-_MAY_DEFINE = frozenset({"__init__", "__call__", "__repr__", "__str__"})
+_MAY_DEFINE = frozenset({"__init__", "__call__", "__repr__", "__str__", "__len__", "__contains__", "__getitem__"})
 _LIKE_LAYERS = re.compile(r"Conv|Linear|Norm|Embed|Layer|Block|Dense|RNN|LSTM|GRU", re.IGNORECASE)
 _HEAD = "import torch\nfrom torch import nn\n\n\n"
 
