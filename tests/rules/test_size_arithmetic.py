@@ -104,3 +104,17 @@ class Model(torch.nn.Module):
     after = rewritten(RULE, text).document.text
     assert "return (-(-n // k)) + int(n / k)" in after, "int() of what may be negative stays"
     assert not findings(RULE, text.replace("x.shape[0]", "4"))
+    bare = text.replace("n: int, k: int", "n, k=3")
+    assert [f.presumed for f in findings(RULE, bare)] == [True], "other files may give it floats"
+    assert not findings(RULE, bare.replace("math.ceil(n / k)", "int(n)")), "who converts `n` expects them"
+    converted = text.replace("    return math", "    n = int(n)\n    return math")
+    assert "int:\n    return (-(-n // k))" in rewritten(RULE, converted).document.text
+
+
+@pytest.mark.parametrize(("maker", "whole"), [("", False), ("self.pool = nn.AvgPool1d(k)", True)])
+def test_a_divisor_is_whole_where_the_file_shows_it(maker, whole):
+    """A default that is an int does not: ``Model(1.5)`` gives a slice that ends at a float."""
+    init = f"def __init__(self, k=2):\n    super().__init__()\n    self.k = k\n    {maker}\n\n"
+    forms = "int(x.shape[0] / self.k) + int(x.shape[1] * self.k)"
+    found = findings(RULE, model(f"{init}def forward(self, x: torch.Tensor):\n    return x[:{forms}]"))
+    assert len(found) == 2 * whole and not any(f.presumed for f in found)

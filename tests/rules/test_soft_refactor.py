@@ -87,6 +87,7 @@ def test_the_trace_follows_afterwards(body, settings, tmp_path):
 NUMBERS = {
     "repeated list": "n = x.shape[0]\ny = torch.cat([self.bias] * n)\nreturn y[:n] * x",
     "root of a size": "n = x.shape[0]\nreturn x * int(math.sqrt(n))",
+    "several in a tuple": "size = (int(x.shape[0] * 0.7), 2)\nreturn x.new_ones(size).sum() * x",
     "largest size": "return x.new_zeros(max(x.shape[0], 5))",
     "roll": "return torch.roll(x, x.shape[0] // 2, dims=0)",
     "comprehension": "return torch.stack([x[i] * i for i in range(x.shape[0])])",

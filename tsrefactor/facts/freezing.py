@@ -10,8 +10,8 @@ from .callers import arguments, callee
 from .definitions import Function
 from .lengths import stays_in_tensor
 from .nodes import walk
-from .types import BOOL, FLOAT, INT, TENSOR
-from .whole_sizes import exact_form, window_count
+from .types import BOOL, FLOAT, INT, TENSOR, Type
+from .whole_sizes import exact_form, presumed_form, window_count
 
 _TAKEN = frozenset({"item", "tolist"})
 _CONVERSIONS = frozenset({"int", "float", "bool", "complex", "round"})
@@ -101,8 +101,8 @@ class Freezing:
         if self.function.types.bindings.shadows(origin):
             return self._is_kept_by(node)
         if origin in _CONVERSIONS or (origin.startswith(("math.", "numpy.")) and origin != "math.prod"):
-            taken = any(self._is_taken(a) for a in node.args)
-            return taken and exact_form(self.function, node) is None and window_count(self.function, node) is None
+            forms = (exact_form, presumed_form, window_count)
+            return any(map(self._is_taken, node.args)) and all(form(self.function, node) is None for form in forms)
         if origin in _CHOOSING and len(node.args) > 1:
             return any(self._is_size(a) for a in node.args)
         return self._silently(node, origin) or self._is_kept_by(node)
@@ -174,7 +174,7 @@ class Freezing:
         return {
             name: [e for e in bound if isinstance(e, ast.expr)]
             for name, bound in values.items()
-            if types.of_name(name) in (INT, FLOAT, BOOL) or name in self.dependence.extracted_names
+            if _is_plain(types.of_name(name)) or name in self.dependence.extracted_names
         }
 
     def _holds(self, value: ast.expr, names: set[str]) -> bool:
@@ -216,3 +216,9 @@ class Freezing:
             names = {n.id for t in node.targets for n in walk(t) if isinstance(n, ast.Name)}
             return any(self.function.types.of_name(n) == TENSOR for n in names)
         return True
+
+
+def _is_plain(type_: Type) -> bool:
+    """Whether it is a number, or a tuple of numbers."""
+    members = type_.args if type_.name == "Tuple" else (type_,)
+    return bool(members) and set(members) <= {INT, FLOAT, BOOL}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
 
 from tsrefactor.source.edits import Pieces
 
 from .definitions import Function
 from .types import FLOAT, INT, TENSOR, list_of
+from .whole import is_whole
 
 _FLOORS = ("math.floor", "numpy.floor")
 _CEILS = ("math.ceil", "numpy.ceil")
@@ -16,25 +18,36 @@ _LARGEST = 1 << 10  # of the denominators: beyond that the product might round
 Exact = tuple[str, Pieces]
 
 
-def exact_form(function: Function, call: ast.Call) -> Exact | None:
+def exact_form(function: Function, call: ast.Call, presume: bool = False) -> Exact | None:
     """Template and pieces of an expression that equals the call for every size; None where there is none.
 
     ``int``, ``float`` and the roundings of sizes are meant. A quotient of sizes is never negative, so that ``int``
-    cuts it off as ``//`` does; a difference may be, and only ``math.floor`` of it is ``//``.
+    cuts it off as ``//`` does; a difference may be, and only ``math.floor`` of it is ``//``. With ``presume``, the
+    parameters of a function are whole where all calls in the file give them whole numbers.
     """
     origin = function.file.origin(call.func)
     if len(call.args) != 1 or call.keywords or function.types.bindings.shadows(origin):
         return None
-    inner = call.args[0]
+    inner, sizes = call.args[0], _Sizes(function, presume)
     if origin == "float":
         return _divided_float(function, call, inner)
     if origin == "int":
-        return _cut(function, inner)
+        return sizes.cut(inner)
     if not _of_sizes(function, inner):
         return None
     if origin == "math.floor":
-        return _floored(function, inner, may_be_negative=True)
-    return _raised(function, inner) if origin == "math.ceil" else None
+        return sizes.floored(inner, may_be_negative=True)
+    return sizes.raised(inner) if origin == "math.ceil" else None
+
+
+def presumed_form(function: Function, call: ast.Call) -> Exact | None:
+    """The same for a call on parameters that the calls in the file give sizes; other files may give floats.
+
+    Not for sizes that the function itself reads: there, compiled code can do what the call does.
+    """
+    if any(function.dependence.is_sized(a) for a in call.args):
+        return None
+    return exact_form(function, call, presume=True)
 
 
 def all_sizes(node: ast.expr) -> ast.expr | None:
@@ -54,7 +67,7 @@ def window_count(function: Function, call: ast.Call) -> Exact | None:
     if not isinstance(inner, ast.BinOp) or not isinstance(inner.op, ast.Add) or not _of_sizes(function, inner):
         return None
     shadowed = function.types.bindings.shadows("int")
-    return None if shadowed else _floored(function, inner, may_be_negative=True)
+    return None if shadowed else _Sizes(function).floored(inner, may_be_negative=True)
 
 
 def multiplied(function: Function, call: ast.Call) -> ast.expr | None:
@@ -68,53 +81,96 @@ def _of_sizes(function: Function, node: ast.expr) -> bool:
     return function.dependence.may_be_sized(node) and not function.dependence.is_extracted(node)
 
 
-def _cut(function: Function, inner: ast.expr) -> Exact | None:
-    if isinstance(inner, ast.Call) and len(inner.args) == 1 and not inner.keywords:
-        origin, value = function.file.origin(inner.func), inner.args[0]
-        if origin in _FLOORS and _of_sizes(function, value):
-            return _floored(function, value, may_be_negative=True)
-        if origin in _CEILS and _of_sizes(function, value):
-            return _raised(function, value)
-    if not _of_sizes(function, inner):
+@dataclass(frozen=True)
+class _Sizes:
+    """What is made of a function's sizes, in whole numbers."""
+
+    function: Function
+    presume: bool = False
+
+    def _is_whole(self, node: ast.expr) -> bool:
+        return is_whole(self.function, node, self.presume)
+
+    def _is_size(self, node: ast.expr) -> bool:
+        return self.function.dependence.may_be_sized(node) and self._is_whole(node)
+
+    def cut(self, inner: ast.expr) -> Exact | None:
+        """``int(…)``."""
+        if isinstance(inner, ast.Call) and len(inner.args) == 1 and not inner.keywords:
+            origin, value = self.function.file.origin(inner.func), inner.args[0]
+            if origin in _FLOORS and _of_sizes(self.function, value):
+                return self.floored(value, may_be_negative=True)
+            if origin in _CEILS and _of_sizes(self.function, value):
+                return self.raised(value)
+        if not _of_sizes(self.function, inner):
+            return None
+        if self._is_whole(inner):  # who converts a parameter expects other values, too
+            return ("{size}", {"size": inner}) if is_whole(self.function, inner) else None
+        return self._multiple(inner) or self.floored(inner, may_be_negative=False)
+
+    def _multiple(self, node: ast.expr) -> Exact | None:
+        """``np.ceil(n / k) * k``: a whole number of numpy's, times one."""
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
+            return None
+        for call, times in ((node.left, node.right), (node.right, node.left)):
+            if isinstance(call, ast.Call) and len(call.args) == 1 and not call.keywords and self._is_whole(times):
+                origin, value = self.function.file.origin(call.func), call.args[0]
+                if origin not in (*_FLOORS, *_CEILS) or not _of_sizes(self.function, value):
+                    continue
+                whole = self.raised(value) if origin in _CEILS else self.floored(value, may_be_negative=True)
+                if whole is not None:
+                    return f"({whole[0]}) * {{times}}", {**whole[1], "times": times}
         return None
-    if function.type_of(inner) == INT:
-        return "{size}", {"size": inner}
-    return _multiple(function, inner) or _floored(function, inner, may_be_negative=False)
 
+    def floored(self, node: ast.expr, may_be_negative: bool) -> Exact | None:
+        """``math.floor(…)``."""
+        if self._is_whole(node):
+            return "{size}", {"size": node}
+        node, more = _with_offset(node)
+        parts = self._ratio(node)
+        if parts is None:
+            return None
+        above, times, below = parts
+        if not may_be_negative and _may_be_negative(self.function, above):
+            return None
+        product = "{above}" if times == 1 else f"{{above}} * {times}"
+        pieces: Pieces = {"above": above} if below == 1 or isinstance(below, int) else {"above": above, "below": below}
+        if below == 1:
+            return product + more, pieces
+        return f"{product} // {below if isinstance(below, int) else '{below}'}{more}", pieces
 
-def _multiple(function: Function, node: ast.expr) -> Exact | None:
-    """``np.ceil(n / k) * k``: a whole number of numpy's, times one."""
-    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
+    def raised(self, node: ast.expr) -> Exact | None:
+        """``math.ceil(…)``."""
+        if self._is_whole(node):
+            return "{size}", {"size": node}
+        parts = self._ratio(node)
+        if parts is None:
+            return None
+        above, times, below = parts
+        product = "{above}" if times == 1 else f"{{above}} * {times}"
+        if isinstance(below, int):
+            return (product if below == 1 else f"({product} + {below - 1}) // {below}"), {"above": above}
+        return f"-(-{product} // {{below}})", {"above": above, "below": below}  # whatever its sign
+
+    def _ratio(self, node: ast.expr) -> tuple[ast.expr, int, int | ast.expr] | None:
+        """(size, factor, divisor) of ``size / divisor`` and ``size * 1.5``, where both sides are whole or exact."""
+        if not isinstance(node, ast.BinOp):
+            return None
+        if isinstance(node.op, ast.Div):
+            above, below = _plain(self.function, node.left), _plain(self.function, node.right)
+            if not self._is_size(above):
+                return None
+            if isinstance(below, ast.Constant) and isinstance(below.value, (int, float)) and below.value >= 1:
+                return (above, 1, int(below.value)) if below.value == int(below.value) else None
+            whole = self._is_whole(below) and not self.function.dependence.is_extracted(below)
+            return (above, 1, below) if whole and not isinstance(below, ast.Constant) else None
+        if isinstance(node.op, ast.Mult):
+            for size, factor in ((node.left, node.right), (node.right, node.left)):
+                size = _plain(self.function, size)
+                if isinstance(factor, ast.Constant) and isinstance(factor.value, float) and self._is_size(size):
+                    times, parts = factor.value.as_integer_ratio()
+                    return (size, times, parts) if times > 0 and parts <= _LARGEST else None
         return None
-    for call, times in ((node.left, node.right), (node.right, node.left)):
-        if isinstance(call, ast.Call) and len(call.args) == 1 and not call.keywords and function.type_of(times) == INT:
-            origin = function.file.origin(call.func)
-            cut = origin in (*_FLOORS, *_CEILS) and _of_sizes(function, call.args[0])
-            whole = (_raised if origin in _CEILS else _lowered)(function, call.args[0]) if cut else None
-            if whole is not None:
-                return f"({whole[0]}) * {{times}}", {**whole[1], "times": times}
-    return None
-
-
-def _lowered(function: Function, node: ast.expr) -> Exact | None:
-    return _floored(function, node, may_be_negative=True)
-
-
-def _floored(function: Function, node: ast.expr, may_be_negative: bool) -> Exact | None:
-    if function.type_of(node) == INT:
-        return "{size}", {"size": node}
-    node, more = _with_offset(node)
-    parts = _ratio(function, node)
-    if parts is None:
-        return None
-    above, times, below = parts
-    if not may_be_negative and _may_be_negative(function, above):
-        return None
-    product = "{above}" if times == 1 else f"{{above}} * {times}"
-    pieces: Pieces = {"above": above} if below == 1 or isinstance(below, int) else {"above": above, "below": below}
-    if below == 1:
-        return product + more, pieces
-    return f"{product} // {below if isinstance(below, int) else '{below}'}{more}", pieces
 
 
 def _with_offset(node: ast.expr) -> tuple[ast.expr, str]:
@@ -126,49 +182,11 @@ def _with_offset(node: ast.expr) -> tuple[ast.expr, str]:
     return node, ""
 
 
-def _raised(function: Function, node: ast.expr) -> Exact | None:
-    if function.type_of(node) == INT:
-        return "{size}", {"size": node}
-    parts = _ratio(function, node)
-    if parts is None:
-        return None
-    above, times, below = parts
-    product = "{above}" if times == 1 else f"{{above}} * {times}"
-    if isinstance(below, int):
-        return (product if below == 1 else f"({product} + {below - 1}) // {below}"), {"above": above}
-    return f"-(-{product} // {{below}})", {"above": above, "below": below}  # whatever its sign
-
-
-def _ratio(function: Function, node: ast.expr) -> tuple[ast.expr, int, int | ast.expr] | None:
-    """(size, factor, divisor) of ``size / divisor`` and ``size * 1.5``, where both sides are whole or exact."""
-    if not isinstance(node, ast.BinOp):
-        return None
-    if isinstance(node.op, ast.Div):
-        above, below = _plain(function, node.left), _plain(function, node.right)
-        if not _is_size(function, above):
-            return None
-        if isinstance(below, ast.Constant) and isinstance(below.value, (int, float)) and below.value >= 1:
-            return (above, 1, int(below.value)) if below.value == int(below.value) else None
-        whole = function.type_of(below) == INT and not function.dependence.is_extracted(below)
-        return (above, 1, below) if whole and not isinstance(below, ast.Constant) else None
-    if isinstance(node.op, ast.Mult):
-        for size, factor in ((node.left, node.right), (node.right, node.left)):
-            size = _plain(function, size)
-            if isinstance(factor, ast.Constant) and isinstance(factor.value, float) and _is_size(function, size):
-                times, parts = factor.value.as_integer_ratio()
-                return (size, times, parts) if times > 0 and parts <= _LARGEST else None
-    return None
-
-
 def _plain(function: Function, node: ast.expr) -> ast.expr:
     """Without a ``float(…)`` around it."""
     if isinstance(node, ast.Call) and function.file.origin(node.func) == "float" and len(node.args) == 1:
         return node.args[0]
     return node
-
-
-def _is_size(function: Function, node: ast.expr) -> bool:
-    return function.type_of(node) == INT and function.dependence.may_be_sized(node)
 
 
 def _may_be_negative(function: Function, node: ast.expr, depth: int = 0) -> bool:
@@ -190,7 +208,9 @@ def _may_be_negative(function: Function, node: ast.expr, depth: int = 0) -> bool
 def _divided_float(function: Function, call: ast.Call, inner: ast.expr) -> Exact | None:
     """``float(n)`` in a true division: the quotient is the same without it."""
     parent = function.file.parents[call]
-    if not isinstance(parent, ast.BinOp) or not isinstance(parent.op, ast.Div) or not _is_size(function, inner):
+    if not isinstance(parent, ast.BinOp) or not isinstance(parent.op, ast.Div):
+        return None
+    if function.type_of(inner) != INT or not function.dependence.may_be_sized(inner):
         return None
     other = parent.right if parent.left is call else parent.left
     known = function.type_of(_plain(function, other))

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.facts.whole_sizes import all_sizes, exact_form, multiplied, window_count
-from tsrefactor.source.edits import Replace
+from tsrefactor.facts.whole_sizes import all_sizes, exact_form, multiplied, presumed_form, window_count
+from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings, preview
 
 _CONVERSIONS = ("int", "float", "math.floor", "math.ceil")
+_ROUNDED = "equal unless it comes out below zero, where `int` rounds up"
+_GIVEN = "equal for whole numbers, which all calls in this file pass"
 
 
 def _example(before: str, after: str, imports: str = "", inputs: str = "") -> Example:
@@ -31,11 +33,14 @@ class SizeArithmetic(Rule):
     `int(n)` of a whole number is that number. `float(n)` in a division goes away, too. `x.shape[1:].numel()` is a plain
     number as well; `math.prod` multiplies the sizes as such.
 
-    The results are equal for every size. `int((n - k) / s + 1)`, how many windows of a convolution fit, is presumed not
+    The results are equal for every size. What a size is divided by must be whole for every instance: a literal, a size,
+    annotated as an int, or used as one (`range(k)`, `nn.Conv1d(…, k)`); a default or a recorded run does not show that.
+    Numbers that all calls of the file give a function are presumed to be all that it is given. `int((n - k) / s + 1)`, how many windows of a convolution fit, is presumed not
     to be negative, and becomes `(n - k) // s + 1`.
 
     Left alone, for soft-refactor: factors that are no fraction of a power of two, such as `0.7`; `int` of any other
-    quotient that may be negative, which `int` rounds up and `//` down; `round`, roots and logarithms.
+    quotient that may be negative, which `int` rounds up and `//` down; divisors that may be floats; `round`, roots and
+    logarithms.
 
     Source: the TracerWarnings "Converting a tensor to a Python integer …" and "… to a Python float …".
     """
@@ -59,7 +64,7 @@ class SizeArithmetic(Rule):
         # Padding as TensorFlow does it.
         _example(
             """\
-    def __init__(self, stride=4):
+    def __init__(self, stride: int = 4):
         super().__init__()
         self.stride = stride
 
@@ -71,7 +76,7 @@ class SizeArithmetic(Rule):
         return torch.nn.functional.pad(x, (left, missing - left))
 """,
             """\
-    def __init__(self, stride=4):
+    def __init__(self, stride: int = 4):
         super().__init__()
         self.stride = stride
 
@@ -123,19 +128,21 @@ class SizeArithmetic(Rule):
             for call in function.calls(*_CONVERSIONS):
                 if call in inside:
                     continue
-                exact = exact_form(function, call)
-                presumed = exact is None
-                exact = exact or window_count(function, call)
+                exact, caveat = exact_form(function, call), None
+                if exact is None:
+                    exact, caveat = window_count(function, call), _ROUNDED
+                if exact is None:
+                    exact, caveat = presumed_form(function, call), _GIVEN
                 if exact is not None:
                     inside |= set(ast.walk(call))
                     template, pieces = exact
                     yield self.finding(
                         call,
                         f"a trace keeps the example's `{ast.unparse(call)}`; compute `{preview(template, pieces)}`",
-                        Replace(call, template, pieces),
+                        _edit(file, call, template, pieces),
                         trap=True,
-                        presumed=presumed,
-                        caveat="equal unless it comes out below zero, where `int` rounds up" if presumed else None,
+                        presumed=caveat is not None,
+                        caveat=caveat,
                     )
             if file.mentions("numel"):
                 yield from self._products(function)
@@ -154,3 +161,13 @@ class SizeArithmetic(Rule):
                 f"a trace keeps the example's `{ast.unparse(call)}`; compute `{preview(edit.template, edit.pieces)}`"
             )
             yield self.finding(call, message, edit, imports=imports, trap=True)
+
+
+def _edit(file: FileFacts, call: ast.Call, template: str, pieces: Pieces) -> Replace:
+    """The call in its new form; ``n = int(n)`` goes."""
+    statement = file.statement_of(call)
+    same = template == "{size}" and isinstance(statement, ast.Assign) and statement.value is call
+    if same and ast.unparse(statement) == f"{ast.unparse(call.args[0])} = {ast.unparse(call)}":
+        if len(file.block_of(statement)) > 1:
+            return Replace([statement], "")
+    return Replace(call, template, pieces)
