@@ -34,9 +34,9 @@ class SizeArithmetic(Rule):
     number as well; `math.prod` multiplies the sizes as such.
 
     The results are equal for every size. What a size is divided by must be whole for every instance: a literal, a size,
-    annotated as an int, or used as one (`range(k)`, `nn.Conv1d(…, k)`); a default or a recorded run does not show that.
-    Numbers that all calls of the file give a function are presumed to be all that it is given. `int((n - k) / s + 1)`, how many windows of a convolution fit, is presumed not
-    to be negative, and becomes `(n - k) // s + 1`.
+    annotated as an int, or used as one (`range(k)`, `nn.AvgPool1d(k)`); a default or a recorded run does not show that.
+    What all calls of the file give a function is presumed to be all that it is given. `int((n - k) / s + 1)`, how many
+    windows of a convolution fit, is presumed not to be negative, and becomes `(n - k) // s + 1`.
 
     Left alone, for soft-refactor: factors that are no fraction of a power of two, such as `0.7`; `int` of any other
     quotient that may be negative, which `int` rounds up and `//` down; divisors that may be floats; `round`, roots and
@@ -166,8 +166,7 @@ class SizeArithmetic(Rule):
 def _edit(file: FileFacts, call: ast.Call, template: str, pieces: Pieces) -> Replace:
     """The call in its new form; ``n = int(n)`` goes."""
     statement = file.statement_of(call)
-    same = template == "{size}" and isinstance(statement, ast.Assign) and statement.value is call
-    if same and ast.unparse(statement) == f"{ast.unparse(call.args[0])} = {ast.unparse(call)}":
-        if len(file.block_of(statement)) > 1:
-            return Replace([statement], "")
+    written = f"{ast.unparse(call.args[0])} = {ast.unparse(call)}"
+    if template == "{size}" and ast.unparse(statement) == written and len(file.block_of(statement)) > 1:
+        return Replace([statement], "")
     return Replace(call, template, pieces)
