@@ -242,3 +242,32 @@ def test_recurrent_layers_that_take_one_step_are_called_as_functions(tmp_path):
 )
 def test_recurrent_layers_of_another_form_keep_the_block(old, new):
     assert not any(f.fixable for f in findings(RULE, model(STEPS, RECURRENT).replace(old, new), MODULE))
+
+
+HEAD = "self.layer = nn.Sequential(nn.Linear(4, 4, bias=False), nn.ReLU(inplace=True), nn.Dropout(0.0), nn.Linear(4, 4))"
+
+
+def test_a_short_sequential_becomes_the_functions_of_its_layers(tmp_path):
+    before = model(ONE, HEAD)
+    after = rewritten(RULE, before, MODULE).document.text
+    assert (
+        "F.linear(F.dropout(F.relu(F.linear(x, layer_0_weight), inplace=True), layer_2_p, layer_2_training),"
+        " layer_3_weight, layer_3_bias)"
+    ) in after
+    assert trace_follows(after, ROWS, tmp_path, script=True), after
+    assert same_in_eager(before, after, ROWS, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "init",
+    [
+        HEAD.replace("nn.Dropout(0.0)", "nn.BatchNorm1d(4)"),
+        HEAD.replace("nn.Dropout(0.0)", "nn.Tanh(), nn.Tanh()"),
+        HEAD.replace("nn.Dropout(0.0)", "*make()"),
+        f"{HEAD}\nself.layer.append(make())",
+        f"{HEAD}\nself.layer[1] = make()",
+        "self.layer = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 4))",
+    ],
+)
+def test_a_sequential_of_other_layers_keeps_the_block(init):
+    assert not any(f.fixable for f in findings(RULE, model(ONE, init), MODULE))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .definitions import Class, Function
 
 _LIST = "torch.nn.ModuleList"
+_CHANGING = ("append", "extend", "insert", "pop", "add_module", "register_", "__", "_modules")
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,18 @@ def _is_one_list(cls: Class, attribute: str) -> bool:
     if len(values) != 1 or not is_stored_once(cls, attribute):
         return False
     method, value = values[0]
-    if not isinstance(value, ast.Call) or method.file.origin(value.func) != _LIST:
-        return False
+    made = isinstance(value, ast.Call) and method.file.origin(value.func) == _LIST
+    return made and is_left_alone(cls, attribute, appended=True)
+
+
+def is_left_alone(cls: Class, attribute: str, appended: bool = False) -> bool:
+    """Whether nothing in the file puts other layers into the container, but those that are ``appended``."""
     for node in cls.file.of(ast.Attribute):
         if node.attr == attribute:
             around = cls.file.parents[node]
-            if isinstance(around, ast.Attribute) and around.attr != "append":
-                return False
+            if isinstance(around, ast.Attribute) and around.attr.startswith(_CHANGING):
+                if around.attr != "append" or not appended:
+                    return False
             if isinstance(around, ast.Subscript) and not isinstance(around.ctx, ast.Load):
                 return False
     return True

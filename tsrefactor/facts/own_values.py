@@ -161,7 +161,7 @@ class OwnValues:
         if own and len(call.args) + len(call.keywords) != len(called.method.parameters):
             raise Unmovable(f"it calls {ast.unparse(call.func)} without some of its arguments")
         self.changes[call.func] = name
-        self._add(call, own)
+        self._add(call, "".join(f", {name}" for name in own))
         self.methods += [m for m in (*made.methods, made) if m.function not in {o.function for o in self.methods}]
         self.layers += made.layers
         self.presumed |= made.presumed
@@ -169,10 +169,21 @@ class OwnValues:
     def _call_layer(self, call: ast.Call, layer: LayerFunction, attribute: str, owner: str) -> None:
         """Calls the function of a layer, with its weights and what its constructor was given."""
         self._check_layer(call, attribute)
-        self.changes[call.func], needed = self.file.spell(layer.origin)
-        self.imports |= needed
         self.layers.append(ast.unparse(call.func))
         self.presumed |= layer.cell
+        names, added = [], ""
+        for place, one in enumerate(layer.chain or (layer,)):
+            name, needed = self.file.spell(one.origin)
+            self.imports |= needed
+            names.insert(0, name)
+            inner = (f"{attribute}_{place}", f"{owner}[{place}]") if layer.chain else (attribute, owner)
+            parts = self._settings(one, *inner)
+            added += ")" * (place > 0) + "".join(f", {part}" for part in parts)
+        self.changes[call.func] = "(".join(names)
+        self._add(call, added)
+
+    def _settings(self, layer: LayerFunction, attribute: str, owner: str) -> list[str]:
+        """What the function of a layer is given besides the call's own arguments."""
         parts = []
         for part in layer.settings:
             if isinstance(part, OwnValue):
@@ -181,16 +192,16 @@ class OwnValues:
                 parts.append(f"{part.keyword}={name}" if part.keyword else name)
             else:
                 parts.append(part)
-        self._add(call, parts)
+        return parts
 
     def _check_layer(self, use: ast.expr, layer: str) -> None:
         """Raises Unmovable where only some instances have the layer, and a branch of the code uses it."""
         if may_lack(self.function, layer) and not self._always_comes_to(use, set(self.code)):
             raise Unmovable(f"it needs {self.function.self_name}.{layer}, which not every instance has")
 
-    def _add(self, call: ast.Call, parts: Sequence[str]) -> None:
-        """Gives a call further arguments."""
-        if not parts:
+    def _add(self, call: ast.Call, text: str) -> None:
+        """Puts text after the last argument of a call."""
+        if not text:
             return
         given = (*call.args, *(k.value for k in call.keywords))
         if not given:
@@ -198,7 +209,7 @@ class OwnValues:
         last = max(given, key=lambda a: (a.lineno, a.col_offset))
         if self.file.source.text[self.file.source.span(last)[1] : self.file.source.span(call)[1]].count(")") > 1:
             raise Unmovable(f"parentheses stand around what {ast.unparse(call.func)} is given")
-        self.additions[last] = f", {', '.join(parts)}"
+        self.additions[last] = text
 
     # -- attributes --------------------------------------------------------------------------------------------------
 

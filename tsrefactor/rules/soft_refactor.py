@@ -68,7 +68,8 @@ class SoftRefactor(Rule):
     and group norms, dropout, cells, `nn.RNN` and `nn.GRU` that are given their state (presumed to be given a batch),
     and layers without weights or modes (`nn.L1Loss()`). Not a batch norm, which keeps statistics, nor `nn.LSTM`, whose
     function does not check the state, nor a layer whose class asks for `weight_norm`, `spectral_norm` or hooks: what
-    these make when the layer is called, the function would miss.
+    these make when the layer is called, the function would miss. A Sequential of up to four such layers becomes their
+    functions, one around the other.
 
     A method that such a block calls, and that only computes, becomes a function of the module, of its parameters and
     of what it reads of `self`; the method calls it in its turn. So does the `forward` of a layer whose class is in the
