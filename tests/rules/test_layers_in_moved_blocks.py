@@ -244,7 +244,9 @@ def test_recurrent_layers_of_another_form_keep_the_block(old, new):
     assert not any(f.fixable for f in findings(RULE, model(STEPS, RECURRENT).replace(old, new), MODULE))
 
 
-HEAD = "self.layer = nn.Sequential(nn.Linear(4, 4, bias=False), nn.ReLU(inplace=True), nn.Dropout(0.0), nn.Linear(4, 4))"
+HEAD = (
+    "self.layer = nn.Sequential(nn.Linear(4, 4, bias=False), nn.ReLU(inplace=True), nn.Dropout(0.0), nn.Linear(4, 4))"
+)
 
 
 def test_a_short_sequential_becomes_the_functions_of_its_layers(tmp_path):

@@ -32,7 +32,8 @@ class LayerFunction:
 
     @property
     def cell(self) -> bool:
-        return any(one.cell for one in self.chain) or self.origin.endswith("_cell") or self.origin in ("torch.gru", "torch.rnn_tanh")
+        alone = self.origin.endswith("_cell") or self.origin in ("torch.gru", "torch.rnn_tanh")
+        return alone or any(one.cell for one in self.chain)
 
 
 def layer_function(function: Function, call: ast.Call) -> LayerFunction | None:

@@ -75,11 +75,10 @@ def _is_one_list(cls: Class, attribute: str) -> bool:
 def is_left_alone(cls: Class, attribute: str, appended: bool = False) -> bool:
     """Whether nothing in the file puts other layers into the container, but those that are ``appended``."""
     for node in cls.file.of(ast.Attribute):
-        if node.attr == attribute:
-            around = cls.file.parents[node]
-            if isinstance(around, ast.Attribute) and around.attr.startswith(_CHANGING):
-                if around.attr != "append" or not appended:
-                    return False
-            if isinstance(around, ast.Subscript) and not isinstance(around.ctx, ast.Load):
+        around = cls.file.parents[node] if node.attr == attribute else None
+        if isinstance(around, ast.Attribute) and around.attr.startswith(_CHANGING):
+            if around.attr != "append" or not appended:
                 return False
+        elif isinstance(around, ast.Subscript) and not isinstance(around.ctx, ast.Load):
+            return False
     return True

@@ -171,7 +171,8 @@ class OwnValues:
         self._check_layer(call, attribute)
         self.layers.append(ast.unparse(call.func))
         self.presumed |= layer.cell
-        names, added = [], ""
+        names: list[str] = []
+        added = ""
         for place, one in enumerate(layer.chain or (layer,)):
             name, needed = self.file.spell(one.origin)
             self.imports |= needed
