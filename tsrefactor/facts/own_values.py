@@ -149,7 +149,7 @@ class OwnValues:
         made = method_values(called.method)
         owner = self.function.self_name or ""
         if called.layer:
-            self._check_layer(call, called.layer)
+            self._check_layer(call, called.attribute)
             owner = called.owner
             self.layers.append(ast.unparse(call.func))
         own = []
@@ -168,7 +168,7 @@ class OwnValues:
 
     def _call_layer(self, call: ast.Call, layer: LayerFunction, attribute: str, owner: str) -> None:
         """Calls the function of a layer, with its weights and what its constructor was given."""
-        self._check_layer(call, attribute)
+        self._check_layer(call, layer.listed.attribute if layer.listed is not None else attribute)
         self.layers.append(ast.unparse(call.func))
         self.presumed |= layer.cell
         names: list[str] = []

@@ -24,15 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CalledMethod:
-    """A method that is called on ``self``, or on a ``layer`` of it, whose source is ``owner``.
-
-    For a layer of a list, ``layer`` is what to call one, and the local names ``chosen_by`` say which one it is.
-    """
+    """A method that is called on ``self``, or on a ``layer`` of its ``attribute``, whose source is ``owner``."""
 
     method: Function
     layer: str = ""
     owner: str = ""
-    chosen_by: frozenset[str] = frozenset()
+    attribute: str = ""
 
 
 def plain_method(function: Function, call: ast.Call) -> CalledMethod | None:
@@ -62,7 +59,7 @@ def _forward_in_list(function: Function, call: ast.Call) -> CalledMethod | None:
         return None
     classes = {m.file.class_named(m.file.origin(made.func)) for m, made in layer.made}
     method = _forward(classes.pop()) if len(classes) == 1 else None
-    return CalledMethod(method, layer.name, layer.owner, layer.chosen_by) if method is not None else None
+    return CalledMethod(method, layer.name, layer.owner, layer.attribute) if method is not None else None
 
 
 def _forward_of(cls: Class, name: str, owner: str) -> CalledMethod | None:
@@ -71,7 +68,7 @@ def _forward_of(cls: Class, name: str, owner: str) -> CalledMethod | None:
     layer = made[0] if len(made) == 1 else None
     made_of = cls.file.class_named(cls.file.origin(layer.func)) if isinstance(layer, ast.Call) else None
     method = _forward(made_of)
-    return CalledMethod(method, name, owner) if method is not None and is_stored_once(cls, name) else None
+    return CalledMethod(method, name, owner, name) if method is not None and is_stored_once(cls, name) else None
 
 
 def _forward(made_of: Class | None) -> Function | None:
