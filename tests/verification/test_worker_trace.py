@@ -1,5 +1,7 @@
 from typing import NamedTuple
 
+import numpy
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -82,6 +84,46 @@ class RunningMeanInPlace(nn.Module):
     def forward(self, x):
         self.mean.mul_(0.5).add_(x.mean(0))
         return x - self.mean
+
+
+class CountsPositive(nn.Module):
+    """The outputs of its trace are right on every input."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, x):
+        if x.sum() > 0:
+            self.seen += 1
+        return x * 2
+
+
+class UpdatesInput(nn.Module):
+    def forward(self, x):
+        y = x * 2
+        x.data[:, 0] = 7.0
+        return y
+
+
+class PartlyNoise(nn.Module):
+    def forward(self, x):
+        y = x * 2 if x.sum() > 0 else x
+        return x + torch.from_numpy(numpy.random.default_rng().random(6)).float(), y
+
+
+class Numbered(nn.Module):
+    """Each build is another model."""
+
+    made = 0
+
+    def __init__(self):
+        super().__init__()
+        Numbered.made += 1
+        self.number = Numbered.made
+
+    def forward(self, x):
+        return x * self.number if x.sum() > 0 else x
 
 
 class LastMask(nn.Module):
@@ -172,12 +214,26 @@ def test_a_counter_is_wrong_on_the_example_itself():
 def test_what_a_call_leaves_for_the_next_is_told_by_calls_on_other_values():
     result = examined(RunningMean, Inputs(X), target="trace", thorough=True)
     verdict = result.verdicts["trace"]
-    assert outcome(result) == "baked" and verdict.input == "calls in a row on other values"
+    assert outcome(result) == "baked" and verdict.input == "example"
     assert verdict.line == line_of(__file__, "self.mean = seen")
     assert "`self.mean`, which a later call reads" in verdict.message
     assert examined(RunningMean, Inputs(X), thorough=True).passed
     assert examined(RunningMeanInPlace, Inputs(X), target="trace", thorough=True).passed
     assert examined(LastMask, Inputs(X), target="trace", thorough=True).passed
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        (CountsPositive, "buffer['seen']"),
+        (UpdatesInput, "input[0][0]"),
+        (PartlyNoise, "output[1]"),
+        (Numbered, "output:"),
+    ],
+)
+def test_what_is_left_behind_and_what_does_not_vary_is_compared(model, told):
+    verdict = examined(model, Inputs(X), target="trace", thorough=True).verdicts["trace"]
+    assert verdict.outcome.value == "baked" and told in verdict.message
 
 
 def test_any_takes_the_trace_where_script_fails():

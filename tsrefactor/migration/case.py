@@ -332,7 +332,7 @@ def differences(options: Options, name: str, old: Fingerprint, new: Fingerprint)
     if changed and not old.settled:
         [result] = yield [_fingerprint_task(options, name, settled=True)]
         if result.failure is None and result.value is not None:  # one that met a limit holds fewer inputs
-            old = result.value
+            old = old.settled_by(result.value)
             changed = old.differences(new)
     return old, changed
 

@@ -53,8 +53,9 @@ class Observation:
 
     ``outputs``: leaves, per round of the call. ``modes``: train mode per submodule. ``random``: a global generator was
     drawn from. ``mapping``: a mapping is among the outputs. ``inputs``: digest of given inputs after the last call,
-    which may have updated them; empty for generated ones. ``stateful``: several calls in a row were made, and the first
-    of them changed something of the model. ``stable``: a second build and run gave the same bits.
+    which may have updated them; empty for generated ones. ``updated``: the tensors among these, as they are then.
+    ``stateful``: several calls in a row were made, and the first of them changed something of the model. ``varying``:
+    paths of outputs of which a second run gave other bits; ``leaves_same``: it left the same buffers and inputs.
     """
 
     call: Call
@@ -65,8 +66,10 @@ class Observation:
     random: bool
     mapping: bool
     inputs: str
+    updated: list[Leaf]
     stateful: bool
-    stable: bool = True
+    varying: frozenset[str] = frozenset()
+    leaves_same: bool = True
 
     @property
     def mode(self) -> str:
@@ -88,6 +91,11 @@ def call(module: Callable[..., Any], inputs: Inputs) -> Any:
     inputs = copied(inputs)
     seed()
     return module(*inputs.args, **inputs.kwargs)
+
+
+def tensors_of(inputs: Inputs) -> list[Leaf]:
+    """The tensors among the inputs of a call."""
+    return [leaf for leaf in leaves([inputs.args, inputs.kwargs]) if isinstance(leaf.value, torch.Tensor)]
 
 
 def silence(module: nn.Module) -> None:
@@ -156,8 +164,9 @@ class EagerModel:
                 if not stateful and not wanted.then:
                     outputs *= wanted.times  # a stateless model gives the same again
                     break
-        updated = "" if wanted.generated else digest(list(walk([inputs.args, inputs.kwargs])))
-        return Observation(wanted, training, outputs, self._state.buffers(), modes, drawn, mapping, updated, stateful)
+        told = "" if wanted.generated else digest(list(walk([inputs.args, inputs.kwargs])))
+        updated, buffers = tensors_of(inputs), self._state.buffers()
+        return Observation(wanted, training, outputs, buffers, modes, drawn, mapping, told, updated, stateful)
 
     def _enter(self, example: Inputs, training: bool) -> None:
         """Puts the module back as it was built, in the mode asked for."""
@@ -167,6 +176,11 @@ class EagerModel:
         self._state.restore()
         if self.module.training != training:
             self.module.train(training)
+
+    def restore(self) -> None:
+        """Puts the module back as every observation meets it."""
+        if self._state is not None:
+            self._state.restore()
 
     def observe_given(self, wanted: Call, training: bool) -> Observation:
         """`observe` for inputs that the user gave: what raises or returns only custom objects is an EagerError."""

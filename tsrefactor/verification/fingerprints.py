@@ -11,8 +11,25 @@ from .values import Leaf, digest
 
 
 def outputs_digest(observation: Observation) -> str:
-    """Of all repetitions of the call."""
-    return digest([leaf for outputs in observation.outputs for leaf in outputs])
+    """Of all repetitions of the call: their structure, and the bits of each path that do not vary."""
+    every = [leaf for outputs in observation.outputs for leaf in outputs]
+    bits = (UNSTABLE if path in observation.varying else told for path, told in _bits(observation).items())
+    return f"{digest(every).partition(':')[0]}:{','.join(bits)}"
+
+
+def varying_paths(first: Observation, second: Observation) -> frozenset[str]:
+    """The paths of outputs in which two runs differ; all of them where their structure does."""
+    mine, theirs = _bits(first), _bits(second)
+    if mine.keys() != theirs.keys():
+        return frozenset(mine)
+    return frozenset(path for path, told in mine.items() if told != theirs[path])
+
+
+def _bits(observation: Observation) -> dict[str, str]:
+    by_path: dict[str, list[Leaf]] = defaultdict(list)
+    for leaf in (leaf for outputs in observation.outputs for leaf in outputs):
+        by_path[leaf.path].append(leaf)
+    return {path: digest(found).replace(":", "") for path, found in by_path.items()}
 
 
 def fingerprint(
@@ -29,8 +46,7 @@ def fingerprint(
     modes: dict[str, dict[str, str]] = {}
     left: dict[tuple[str, str], list[Leaf]] = defaultdict(list)
     for seen in observations:
-        text = outputs_digest(seen)
-        modes.setdefault(seen.mode, {})[seen.call.label] = text if seen.stable else unstable(text)
+        modes.setdefault(seen.mode, {})[seen.call.label] = outputs_digest(seen)
         if not seen.call.generated:
             left[seen.mode, BUFFERS] += seen.buffers
             left[seen.mode, INPUTS].append(Leaf(seen.call.label, seen.inputs))

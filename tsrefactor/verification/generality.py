@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -12,7 +13,7 @@ from ..facts.diagnosis import Diagnosis, Place
 from ..vocabulary import Outcome, Verdict
 from .baking import Blame
 from .eager import EXAMPLE, Call, EagerModel, Observation
-from .fingerprints import outputs_digest
+from .fingerprints import varying_paths
 from .forgetting import forgotten
 from .search import Search
 from .state import ModuleState
@@ -46,10 +47,10 @@ class Generality:
         assert passed.program is not None
         search = Search(self._build(), self._observations, self._is_user_file)
         for seen in search:
-            seen.stable = self._example.stable
+            seen.varying = self._example.varying
             failure = self._prover.failure(passed.program, seen)
-            if failure is not None and seen.stable and not self._repeats(seen):
-                seen.stable = False
+            if failure is not None and (varying := self._varying(seen)) - seen.varying:
+                seen.varying |= varying
                 failure = self._prover.failure(passed.program, seen)
             if failure is not None:
                 self.coverage = search.coverage
@@ -57,12 +58,13 @@ class Generality:
         self.coverage = search.coverage
         return self._called_before() or passed
 
-    def _repeats(self, seen: Observation) -> bool:
-        """Whether eager gives the same again."""
+    def _varying(self, seen: Observation) -> frozenset[str]:
+        """The outputs of which eager gives something else when it is run again."""
         try:
-            return outputs_digest(self._build().observe(seen.call, seen.training)) == outputs_digest(seen)
+            again = self._build().observe(seen.call, seen.training)
         except Exception:  # it ran before: that too is a result that varies
-            return False
+            again = replace(seen, outputs=[])
+        return varying_paths(seen, again)
 
     def _called_before(self) -> Attempt | None:
         """The failure of a trace of the model that was called before; None where it holds, or nothing is left behind.
@@ -87,7 +89,7 @@ class Generality:
                 again = model.observe(Call(seen.call.label, seen.call.inputs, seen.call.generated), seen.training)
             except Exception:  # what the first call left does not take this input
                 continue
-            again.stable = seen.stable and self._example.stable
+            again.varying = seen.varying | self._example.varying
             failure = self._prover.failure(attempt.program, again)
             if failure is not None:
                 again.call.label += CALLED
@@ -97,9 +99,11 @@ class Generality:
     # -- baked -----------------------------------------------------------------------------------------------------
 
     def judged(self, failure: Attempt) -> Attempt:
-        """A trace's failure on other inputs than the traced ones: baked, with the smallest counterexample at hand and
-        the line to blame. Any other failure as it is."""
-        if failure.program is None or failure.seen is None or failure.seen.call.label == EXAMPLE:
+        """A trace's failure on other inputs than the traced ones, or in what it leaves behind: baked, with the smallest
+        counterexample at hand and the line to blame. Any other failure as it is."""
+        if failure.program is None or failure.seen is None:
+            return failure
+        if failure.seen.call.label == EXAMPLE and not failure.left_behind:
             return failure
         called = failure.seen.call.label.endswith(CALLED)
         in_a_row = bool(failure.seen.call.then)
@@ -110,7 +114,7 @@ class Generality:
         if called:
             model.warm_up(self._example.call.inputs)
         failed = failure.verdict
-        if in_a_row:
+        if in_a_row or (failure.left_behind and failure.seen.call.label == EXAMPLE):
             baked = forgotten(model, self._example, self._is_user_file)
         else:
             baked = Blame(model, self._example, self._is_user_file).of(failure.seen, self._prover.warnings)
@@ -153,7 +157,7 @@ class Generality:
                 part = model.observe(Call(label, inputs, generated=True), seen.training)
             except Exception:  # eager is the judge of what the model takes
                 continue
-            part.stable = seen.stable
+            part.varying = seen.varying
             yield part
 
     def _distance(self, seen: Observation) -> tuple[int, int, int]:

@@ -12,7 +12,7 @@ import torch
 from ..cases import ModelCase
 from .eager import Call, EagerModel, Observation, given_calls, mode_name
 from .errors import short
-from .fingerprints import fingerprint, gradient_digests, outputs_digest, unstable
+from .fingerprints import fingerprint, gradient_digests, unstable, varying_paths
 from .results import BUFFERS, INPUTS, Fingerprint
 from .values import digest, sizes_of
 from .variations import Variation, size_of, variations
@@ -27,6 +27,7 @@ VARIATION_BYTES = 1 << 30  # of their outputs, which are kept for the comparison
 
 NOTHING = "the model returns nothing: it is proven to compile and to run, and no more"
 VARYING = "eager results vary from run to run: compared in shape and dtype only"
+PARTLY = "eager results vary from run to run: {} compared in shape and dtype only"
 
 
 class _Budget:
@@ -93,9 +94,9 @@ class EagerRuns:
 
     def repeat(self, seen: Observation) -> None:
         """Runs this one of `observations`, and those before it, once more on a second build, and marks those that vary
-        as not stable."""
+        by the outputs that do."""
         at = next((n for n, one in enumerate(self.observations, 1) if one is seen), 0)
-        self._varying |= _mark_unstable(self._again, self.observations[self._again_on : at])
+        self._varying |= _mark_varying(self._again, self.observations[self._again_on : at])
         self._again_on = max(self._again_on, at)
 
     def settle(self) -> None:
@@ -147,11 +148,16 @@ class EagerRuns:
 
     @property
     def notes(self) -> list[str]:
-        return self._notes + ([] if all(seen.stable for seen in self.observations) else [VARYING])
+        varying = frozenset[str]().union(*(seen.varying for seen in self.observations))
+        if not varying:
+            return self._notes
+        paths = [leaf.path for leaf in self.observations[0].outputs[0]]
+        named = ", ".join(f"output{path}" for path in paths if path in varying)
+        return [*self._notes, VARYING if varying.issuperset(paths) else PARTLY.format(named)]
 
     def fingerprint(self) -> Fingerprint:
         """Of all runs so far."""
-        unsteady = {seen.mode for seen in self.observations if not seen.stable and not seen.call.generated}
+        unsteady = {seen.mode for seen in self.observations if seen.varying and not seen.call.generated}
         gradients = {m: unstable(text) if m in unsteady else text for m, text in self._gradients.items()}
         found = fingerprint(self._model, self.observations, self._varying, self._refused, gradients)
         return replace(found, settled=self._settled)
@@ -208,7 +214,7 @@ def _observe_other_mode(
     return found
 
 
-def _mark_unstable(again: EagerModel, observations: list[Observation]) -> set[tuple[str, str]]:
+def _mark_varying(again: EagerModel, observations: list[Observation]) -> set[tuple[str, str]]:
     """Runs everything on a second build; returns (mode, "buffers" or "inputs") that the given inputs left otherwise."""
     varying: set[tuple[str, str]] = set()
     for seen in observations:
@@ -216,15 +222,13 @@ def _mark_unstable(again: EagerModel, observations: list[Observation]) -> set[tu
             try:
                 second = again.observe(seen.call, seen.training)
             except Exception:  # it ran before: that too is a result that varies
-                seen.stable = False
+                seen.varying = varying_paths(seen, replace(seen, outputs=[]))
                 continue
         else:
             second = again.observe_given(seen.call, seen.training)
-        seen.stable = outputs_digest(second) == outputs_digest(seen)
-        if seen.call.generated:
-            continue
-        if digest(second.buffers) != digest(seen.buffers):
-            varying.add((seen.mode, BUFFERS))
-        if second.inputs != seen.inputs:
-            varying.add((seen.mode, INPUTS))
+        seen.varying = varying_paths(seen, second)
+        same = digest(second.buffers) == digest(seen.buffers), digest(second.updated) == digest(seen.updated)
+        seen.leaves_same = all(same)
+        if not seen.call.generated:
+            varying |= {(seen.mode, what) for what, alike in zip((BUFFERS, INPUTS), same, strict=True) if not alike}
     return varying

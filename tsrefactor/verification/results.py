@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..facts.diagnosis import Diagnosis
 from ..vocabulary import Verdict
@@ -18,10 +18,10 @@ class Fingerprint:
 
     ``modes``: "eval" and "train" → input label → digest of the outputs, and under "buffers", "inputs" and
     "gradients" those of all buffers and of the case's own inputs after the calls, and of the gradients of parameters
-    and inputs. A digest is ``structure:bits`` (structure: paths, dtypes, shapes; bits is ``~`` where two seeded runs of
-    one source already differ), or ``raises`` where eager refuses a generated input. ``keys``: state_dict keys in order.
-    ``signature``: that of forward without annotations. ``settled``: everything was run twice, so that all that varies
-    is marked; else only what was found to differ from a target's results.
+    and inputs. A digest is ``structure:bits`` (structure: paths, dtypes, shapes; of outputs the bits of each path; they
+    are ``~`` where two seeded runs of one source already differ), or ``raises`` where eager refuses a generated input.
+    ``keys``: state_dict keys in order. ``signature``: that of forward without annotations. ``settled``: everything was
+    run twice, so that all that varies is marked; else only what was found to differ from a target's results.
     """
 
     modes: dict[str, dict[str, str]]
@@ -47,11 +47,18 @@ class Fingerprint:
             found.append(f"the signature of forward changed from {self.signature} to {other.signature}")
         return found
 
+    def settled_by(self, again: Fingerprint) -> Fingerprint:
+        """This one with what a second look knows of what varies; where that has no word, as the looks of a loaded
+        machine hold fewer inputs, nothing is excused."""
+        modes = {mode: {**labels, **again.modes.get(mode, {})} for mode, labels in self.modes.items()}
+        return replace(self, modes=modes, settled=True)
+
 
 def _agree(old: str, new: str) -> bool:
     structure, _, bits = old.partition(":")
     new_structure, _, new_bits = new.partition(":")
-    return structure == new_structure and bits in (new_bits, UNSTABLE)
+    pairs = zip(bits.split(","), new_bits.split(","), strict=False)  # one structure has as many
+    return structure == new_structure and all(mine in (theirs, UNSTABLE) for mine, theirs in pairs)
 
 
 def _describe(label: str, mode: str, old: str, new: str) -> str:

@@ -13,19 +13,23 @@ from typing import Any
 import torch
 
 from .. import diagnose as diagnosing
+from ..cases import Inputs
 from ..facts.diagnosis import Diagnosis
 from ..facts.placement import declines
 from ..vocabulary import Outcome, Target, Verdict
+from ..workers.seeding import seed
 from ..workers.task import out_of_memory
-from .eager import EXAMPLE, EagerModel, Observation, call, silence
+from .eager import EXAMPLE, EagerModel, Observation, silence, tensors_of
 from .errors import short
+from .fingerprints import varying_paths
 from .loaded import facts_of
 from .state import ModuleState, set_modes
 from .tracing import Warned, traced, tracer_warnings
-from .values import difference, leaves
+from .values import Leaf, copied, difference, leaves
 
 GENERATED_SECONDS = 8.0  # of target runs on generated inputs
 PASS = Verdict(Outcome.PASS)
+SAME_BUILD = "builds differ from one another: TorchScript was compared with eager on the very module it was made of"
 DRAWS = "train mode draws random numbers in another order: "
 
 
@@ -60,11 +64,12 @@ def compiles(module: torch.nn.Module) -> Verdict:
 
 @dataclass
 class Program:
-    """What was compiled. ``copied``: every input meets a copy of it, as it was compiled."""
+    """What was compiled of ``model``. ``copied``: every input meets a copy of it, as it was compiled."""
 
     target: Target
     code: Any
     draws: _Draws
+    model: EagerModel
     copied: bool = True
 
     def fresh(self) -> Any:
@@ -75,21 +80,22 @@ class Program:
 class Attempt:
     """One target's program and what became of it; ``program`` is None where there is none.
 
-    ``values_only``: the verdict is a mismatch, and structure, shapes and dtypes agree. ``seen``: what eager gave where
-    the program gives something else.
+    ``values_only``: the verdict is a mismatch, and structure, shapes and dtypes agree. ``left_behind``: it is one of
+    buffers or inputs, after outputs that agree. ``seen``: what eager gave where the program gives something else.
     """
 
     verdict: Verdict
     diagnosis: Diagnosis | None = None
     program: Program | None = None
     values_only: bool = False
+    left_behind: bool = False
     seen: Observation | None = None
 
 
 class Prover:
     """Holds TorchScript programs against eager's observations of modules that ``build`` builds the same way.
 
-    ``repeat`` marks an observation as not stable where eager varies from run to run. ``notes`` and ``warnings`` (the
+    ``repeat`` marks the outputs of an observation that vary from run to run. ``notes`` and ``warnings`` (the
     tracer's) grow as targets are tried.
     """
 
@@ -111,31 +117,31 @@ class Prover:
         self.warnings: list[Warned] = []
 
     def script(self) -> Attempt:
-        module = self._build().module
+        model = self._build()
         try:
-            code = torch.jit.script(module)
+            code = torch.jit.script(model.module)
         except Exception as error:
             return self._failed(Outcome.COMPILE_ERROR, error)
         # What the author wrote as a ScriptModule comes back from torch.jit.script as it is, and a copy of it loses the
         # methods that are still Python.
-        program = Program(Target.SCRIPT, code, _Draws(lambda: code), copied=code is not module)
+        program = Program(Target.SCRIPT, code, _Draws(lambda: code), model, copied=code is not model.module)
         return self._compare(program, self._observations)
 
     def trace(self, model: EagerModel | None = None) -> Attempt:
         """A trace on the example, compared. ``model``: as it is now, instead of one newly built."""
-        module = (model or self._build()).module
+        called, model = model is not None, model or self._build()
         example = self._observations[0]
-        state = ModuleState(module)  # tracing runs the module: its buffers must start anew
+        state = ModuleState(model.module)  # tracing runs the module: its buffers must start anew
         with tracer_warnings(self._is_user_file) as warned:
             try:
-                code = traced(module, example.call.inputs, example.mapping)
+                code = traced(model.module, example.call.inputs, example.mapping)
             except Exception as error:
                 return self._failed(Outcome.COMPILE_ERROR, error)
             finally:
                 state.restore()
                 self.warnings += [w for w in warned if w not in self.warnings]
-        program = Program(Target.TRACE, code, _Draws(self._quietly_traced))
-        return Attempt(PASS, program=program) if model is not None else self._compare(program, self._observations)
+        program = Program(Target.TRACE, code, _Draws(self._quietly_traced), model)
+        return Attempt(PASS, program=program) if called else self._compare(program, self._observations)
 
     def further(self, passed: Attempt, observations: Sequence[Observation]) -> Attempt:
         """Holds the program that ``passed`` against more of what eager gave."""
@@ -192,41 +198,82 @@ class Prover:
         return True
 
     def failure(self, program: Program, seen: Observation) -> Attempt | None:
-        """What is wrong with a program on the inputs of ``seen``; None where it gives what eager gave."""
+        """What is wrong with a program on the inputs of ``seen``; None where it gives what eager gave.
+
+        Where builds differ, what eager gives on the very module that was compiled tells more than another build's.
+        """
+        failure = self._failure(program, seen)
+        if failure is not None or not seen.varying or not program.copied:
+            return failure
+        own = self._of_same_build(program.model, seen)
+        if own is None or not own.varying < seen.varying:
+            return None
+        self.note(SAME_BUILD)
+        return self._failure(program, own)
+
+    def _of_same_build(self, model: EagerModel, seen: Observation) -> Observation | None:
+        """Eager on the inputs of ``seen``; None where it does not run."""
+        try:
+            own, again = (model.observe(seen.call, seen.training) for _ in range(2))
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            return None
+        finally:
+            model.restore()  # the program shares its tensors
+        own.varying = varying_paths(own, again)
+        return own
+
+    def _failure(self, program: Program, seen: Observation) -> Attempt | None:
         runner = program.fresh()
         set_modes(runner, seen.modes)
-        failure = self._check(program.target.value, runner, seen)
+        failure = self._check(program.target.value, runner, seen, left=program.copied)
         if failure is not None and failure.values_only and seen.training and seen.random:
             failure = self._judge_draws(program, seen, failure)
         if failure is not None:
             failure.program, failure.seen = program, seen
         return failure
 
-    def _check(self, target: str, runner: Any, seen: Observation, rounds: int | None = None) -> Attempt | None:
+    def _check(
+        self, target: str, runner: Any, seen: Observation, rounds: int | None = None, left: bool = False
+    ) -> Attempt | None:
         """The first failure of the call's rounds, or the first so many of them; None when all agree. One in values only
-        gives way to any other."""
-        label = self._label(seen)
+        gives way to any other. ``left``: what the calls leave in buffers and inputs is compared, too."""
         apart: Attempt | None = None
-        pairs = zip(seen.outputs, seen.call.rounds, strict=False)  # a slow model is called fewer times than eager was
-        for expected, inputs in list(pairs)[:rounds]:
+        # a slow model is called fewer times than eager was
+        pairs = list(zip(seen.outputs, seen.call.rounds, strict=False))[:rounds]
+        for expected, inputs in pairs:
+            given = copied(inputs)
+            seed()
             try:
-                got = leaves(call(runner, inputs))
+                got = leaves(runner(*given.args, **given.kwargs))
             except Exception as error:
-                return self._failed(Outcome.RUN_ERROR, error, label)
-            found = difference(expected, got, values=seen.stable)
-            if found is not None and seen.stable:
+                return self._failed(Outcome.RUN_ERROR, error, self._label(seen))
+            found = difference(expected, got, varying=seen.varying)
+            if found is not None:
                 self._repeat(seen)
-                found = difference(expected, got, values=seen.stable)
+                found = difference(expected, got, varying=seen.varying)
             if found is None:
                 continue
-            message = f"{target} differs from eager: {found}"
-            verdict = Verdict(Outcome.MISMATCH, message, input=label)
-            failure = Attempt(verdict, Diagnosis("mismatch", message, message))
+            failure = self._mismatch(f"{target} differs from eager: {found}", seen)
             if difference(expected, got, values=False) is not None:
                 return failure
             failure.values_only = True
             apart = apart or failure
-        return apart
+        if not left or apart is not None or seen.varying or (seen.stateful and len(pairs) < len(seen.outputs)):
+            return apart
+        found = _left_otherwise(runner, given, seen)
+        if found is not None:
+            self._repeat(seen)
+        if found is None or not seen.leaves_same:
+            return None
+        failure = self._mismatch(f"{target} leaves something else behind than eager: {found}", seen)
+        failure.values_only = failure.left_behind = True
+        return failure
+
+    def _mismatch(self, message: str, seen: Observation) -> Attempt:
+        verdict = Verdict(Outcome.MISMATCH, message, input=self._label(seen))
+        return Attempt(verdict, Diagnosis("mismatch", message, message))
 
     def _judge_draws(self, program: Program, seen: Observation, failure: Attempt) -> Attempt | None:
         """What is left of a ``failure`` in values where eager drew random numbers; None when they account for it.
@@ -246,7 +293,7 @@ class Prover:
             runner = copy.deepcopy(code) if program.copied else code
             set_modes(runner, expected.modes)
             label = f"{program.target.value} with dropout off"
-            failing = self._check(label, runner, expected)
+            failing = self._check(label, runner, expected, left=program.copied)
             if failing is None:
                 self.note(f"{DRAWS}compared with dropout modules off where they differ")
                 return None
@@ -293,3 +340,21 @@ class Prover:
     def note(self, note: str) -> None:
         if note not in self.notes:
             self.notes.append(note)
+
+
+def _left_otherwise(runner: Any, inputs: Inputs, seen: Observation) -> str | None:
+    """What a program left in a buffer or in its inputs, where that is not what eager left there."""
+    pairs = (
+        ("buffer", seen.buffers, leaves(dict(runner.named_buffers()))),
+        ("input", seen.updated, tensors_of(inputs)),
+    )
+    for what, expected, got in pairs:
+        both = {leaf.path for leaf in expected} & {leaf.path for leaf in got}
+        found = difference(_of(expected, both), _of(got, both), what=what)
+        if found is not None:
+            return found
+    return None
+
+
+def _of(found: list[Leaf], paths: set[str]) -> list[Leaf]:
+    return [leaf for leaf in found if leaf.path in paths]

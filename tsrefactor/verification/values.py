@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from enum import Enum
 from typing import Any
 
@@ -132,28 +132,31 @@ def _plain_equal(expected: Any, got: Any) -> bool:
     return bool(expected == got)
 
 
-def difference(expected: list[Leaf], got: list[Leaf], values: bool = True) -> str | None:
-    """The first thing in which ``got`` is not what eager gave, or None.
+def difference(
+    expected: list[Leaf], got: list[Leaf], values: bool = True, varying: Container[str] = (), what: str = "output"
+) -> str | None:
+    """The first thing in which ``got`` is not what eager gave, or None. ``what``: what they are of.
 
     Tensors agree in dtype and shape, and within rtol = atol = 1e-4 (NaN equals NaN); other values are equal, an int
-    and a float by their value; custom objects are of one type. ``values=False`` leaves the numbers out.
+    and a float by their value; custom objects are of one type. ``values=False`` leaves the numbers out, and so do
+    ``varying`` paths.
     """
     theirs = {leaf.path: leaf.value for leaf in got}
     mine = {leaf.path: leaf.value for leaf in expected}
     if mine.keys() != theirs.keys():
         odd = next(p for p in [*mine, *theirs] if (p in mine) != (p in theirs))
-        return f"another structure: output{odd} is only in {'eager' if odd in mine else 'the result'}"
+        return f"another structure: {what}{odd} is only in {'eager' if odd in mine else 'the result'}"
     for path, value in mine.items():
-        other = theirs[path]
+        other, told = theirs[path], values and path not in varying
         if isinstance(value, torch.Tensor) and isinstance(other, torch.Tensor):
-            found = _tensor_difference(value, other, values)
+            found = _tensor_difference(value, other, told)
         elif is_plain(value) and not isinstance(other, torch.Tensor):
-            same = _plain_equal(value, other) if values else type(value) is type(other) or _numbers(value, other)
+            same = _plain_equal(value, other) if told else type(value) is type(other) or _numbers(value, other)
             found = None if same else f"is {_name(other)}, eager gives {_name(value)}"
         else:
             found = None if type(value) is type(other) else f"is {_name(other)}, eager gives {_name(value)}"
         if found:
-            return f"output{path}: {found}"
+            return f"{what}{path}: {found}"
     return None
 
 
