@@ -23,3 +23,12 @@ def test_the_text_it_points_at_is_the_authors(tmp_path, told, text):
     place = Place(str(file.path), 1, start, start + len(told))
     found = signature(Examination({}, Diagnosis("kind", "a value", place=place)), Draft({str(file.path): document}))
     assert found == ("kind", "a value", str(file.path), 1, text)
+
+
+def test_a_line_that_the_file_does_not_have(tmp_path):
+    file = source(tmp_path / "m.py", f"{LINE}\n")
+    place = Place(str(file.path), 40, 4, 9)
+    found = signature(
+        Examination({}, Diagnosis("kind", "a value", place=place)), Draft({str(file.path): Document(file)})
+    )
+    assert found[-1] == ""

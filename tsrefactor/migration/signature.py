@@ -24,6 +24,8 @@ def signature(examination: Examination, draft: Draft) -> tuple:
     if not readable(draft, [path]):
         return (d.kind, d.message, path, d.place.line, "")
     document = draft.document(path)
+    if d.place.line > len(document.current.lines):  # a decorated function may be told of with another file's lines
+        return (d.kind, d.message, path, d.place.line, "")
     line = document.nearest_original_line(d.place.line)
     return (d.kind, d.message, path, line, _pointed_at(document, d.place, line))
 
