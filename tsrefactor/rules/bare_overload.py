@@ -81,5 +81,5 @@ class Model(nn.Module):
             block = file.block_of(node)
             later = block[block.index(node) + 1 :]
             if any(isinstance(s, ast.FunctionDef) and s.name == node.name for s in later):
-                message = f"TorchScript refuses an overload of `{node.name}` without types; write the function alone"
+                message = f"TorchScript refuses an overload without types; drop this one of `{node.name}`"
                 yield self.finding(node, message, Replace([node], ""))
