@@ -50,5 +50,13 @@ def test_what_cannot_move(text, reason):
         excerpt(source, block[-1:])
 
 
+@pytest.mark.parametrize("stop", [1, 2])
+def test_a_statement_beside_the_first_is_not_lost(stop):
+    source, block = body("def f(x):\n    'é'; y = x  # beside\n    z = y;\n")
+    with pytest.raises(ValueError, match="shares its line"):
+        excerpt(source, block[:stop])
+    assert excerpt(source, block[2:]) == "z = y"
+
+
 def test_indented_leaves_empty_lines_empty():
     assert indented("a\n\n  b", "\t") == "\ta\n\n\t  b"

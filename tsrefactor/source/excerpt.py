@@ -27,7 +27,7 @@ def excerpt(
     first, last = statements[0], statements[-1]
     start = source.offset(_first_line(first), 0)
     margin = source.text[start : source.span(first)[0]] if _first_line(first) == first.lineno else ""
-    if margin.strip():
+    if margin.strip() or any(_is_followed(source, s) for s in (first, last)):
         raise ValueError("it shares its line with other code")
     for node in (n for s in statements for n in ast.walk(s) if isinstance(n, (ast.Constant, ast.JoinedStr))):
         text = source.segment(node)
@@ -102,6 +102,12 @@ def _line_end(source: SourceFile, statement: ast.stmt) -> int:
     """Where the line that the statement ends on ends, without its line break."""
     line = statement.end_lineno or statement.lineno
     return source.offset(line, 0) + len(source.lines[line - 1].rstrip("\r\n"))
+
+
+def _is_followed(source: SourceFile, statement: ast.stmt) -> bool:
+    """Whether another statement begins on the line that the statement ends on."""
+    rest = source.text[source.span(statement)[1] : _line_end(source, statement)].strip(" \t;")
+    return bool(rest) and not rest.startswith("#")
 
 
 def _first_line(statement: ast.stmt) -> int:
