@@ -82,6 +82,12 @@ def test_a_class_that_looks_at_its_layers_keeps_them(look, tmp_path):
     assert findings(RULE, source(tmp_path / "model.py", text)) == []
 
 
+def test_a_function_that_counts_layers_keeps_them(tmp_path):
+    text = TEXT.format(layer="nn.AdaptiveAvgPool2d((None, 1))", call="self.pool(x)")
+    text += "\n\ndef backbone(net):\n    return nn.Sequential(*list(net.children())[:2])\n"
+    assert findings(RULE, source(tmp_path / "model.py", text)) == []
+
+
 def test_a_loop_over_the_layers_with_parameters_does_not_see_it(tmp_path):
     text = TEXT.format(layer="nn.AdaptiveAvgPool2d((None, 1))", call="self.pool(x)") + RESET
     [finding] = findings(RULE, source(tmp_path / "model.py", text))

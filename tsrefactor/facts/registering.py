@@ -9,6 +9,7 @@ import ast
 import re
 
 from .definitions import Class, Function
+from .file import FileFacts
 from .operations import ONLY_TENSOR_METHODS, TENSOR_ATTRIBUTES, is_operation
 
 LOOKS = ("children", "named_children", "modules", "named_modules", "_modules")
@@ -131,7 +132,7 @@ def sees_children(cls: Class) -> bool:
     A loop that asks each of them for the class of a layer with parameters passes over all others.
     """
     return any(
-        not _chooses_with_parameters(method, node)
+        not _chooses_with_parameters(method.file, node)
         for c in (cls, *cls.ancestors, *cls.subclasses)
         for method in c.methods.values()
         for name in LOOKS
@@ -139,27 +140,36 @@ def sees_children(cls: Class) -> bool:
     )
 
 
-def _chooses_with_parameters(method: Function, node: ast.expr) -> bool:
-    loop = method.file.parents[method.file.parents[node]]
+def file_sees_children(file: FileFacts) -> bool:
+    """Whether any code of the file looks at the submodules of its own module so, or at those of another one."""
+    own = {n for f in file.all_functions for nodes in f.self_attributes.values() for n in nodes}
+    looks = (n for n in file.of(ast.Attribute) if n.attr in LOOKS and n not in own)
+    return any(sees_children(c) for c in file.classes if c.is_module) or not all(
+        _chooses_with_parameters(file, n) for n in looks
+    )
+
+
+def _chooses_with_parameters(file: FileFacts, node: ast.expr) -> bool:
+    loop = file.parents[file.parents[node]]
     if not isinstance(loop, ast.For) or loop.orelse:
         return False
     target = loop.target.elts[-1] if isinstance(loop.target, ast.Tuple) else loop.target
     todo = list(loop.body)
     for statement in todo:
-        if not isinstance(statement, ast.If) or not _asks_for_parameters(method, statement.test, target):
+        if not isinstance(statement, ast.If) or not _asks_for_parameters(file, statement.test, target):
             return False
         todo += statement.orelse
     return True
 
 
-def _asks_for_parameters(method: Function, test: ast.expr, module: ast.expr) -> bool:
+def _asks_for_parameters(file: FileFacts, test: ast.expr, module: ast.expr) -> bool:
     """Whether a test holds for none but layers of torch with parameters."""
     if isinstance(test, ast.BoolOp):
-        asked = [_asks_for_parameters(method, v, module) for v in test.values]
+        asked = [_asks_for_parameters(file, v, module) for v in test.values]
         return asked[0] if isinstance(test.op, ast.And) else all(asked)
-    if not isinstance(test, ast.Call) or method.file.origin(test.func) != "isinstance" or len(test.args) != 2:
+    if not isinstance(test, ast.Call) or file.origin(test.func) != "isinstance" or len(test.args) != 2:
         return False
     subject, classes = test.args
     named = classes.elts if isinstance(classes, ast.Tuple) else [classes]
-    known = all(_WITH_PARAMETERS.fullmatch(method.file.origin(c)) for c in named)
+    known = all(_WITH_PARAMETERS.fullmatch(file.origin(c)) for c in named)
     return known and ast.unparse(subject) == ast.unparse(module)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.facts.registering import sees_children
+from tsrefactor.facts.registering import file_sees_children
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
 
@@ -28,7 +28,7 @@ class AdaptivePool(Rule):
     that is given to the function becomes the size, too.
 
     Left alone: layers inside a Sequential, inputs that are no plain names, attributes that also hold other layers or
-    that are used otherwise than by these calls, and classes that look at their own submodules.
+    that are used otherwise than by these calls, and files that look at the submodules of a module.
 
     Source: "Expected a value of type 'List[int]' for argument 'output_size'", raised by
     torch/csrc/jit/frontend/schema_matching.cpp.
@@ -129,7 +129,7 @@ class Model(torch.nn.Module):
             edits.append(Replace(call, f"{name}({{x}}, {_sizes(given.id, size)})", {"x": given}))
         own = {n for c in family for m in c.methods.values() for n in m.self_attributes.get(attribute, ())}
         alone = isinstance(stored, ast.Assign) and len(stored.targets) == 1 and len(file.block_of(stored)) > 1
-        if not edits or not alone or not own.issuperset(reads) or sees_children(cls):
+        if not edits or not alone or not own.issuperset(reads) or file_sees_children(file):
             return
         shown = preview(edits[0].template, edits[0].pieces)
         message = f"TorchScript takes no None for a size of a layer; write `{shown}`"

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.nodes import walk
+from tsrefactor.facts.signs import not_negative
 from tsrefactor.facts.types import FLOAT, INT, TENSOR, list_of
 from tsrefactor.facts.whole_sizes import all_sizes
 from tsrefactor.source.edits import Pieces, Replace
@@ -24,6 +26,7 @@ _SAME = {
     "deg2rad": "math.radians",
 }
 _CLOSE = {name: f"math.{name}" for name in ("log", "exp", "tan", "tanh", "log10")}
+_RAISING = frozenset({"sqrt", "log", "log10", "exp"})
 _ROUNDED = {"ceil": "math.ceil", "floor": "math.floor"}
 _PLAIN = {"abs": "abs", "absolute": "abs"}
 _PAIRS = {"maximum": "max", "minimum": "min"}
@@ -62,12 +65,14 @@ class NumpyCall(Rule):
     one type, and `np.prod(x.shape)`, or `int(…)` of it, becomes `x.numel()`.
 
     `np.log`, `np.exp`, `np.tan`, `np.tanh` and `np.log10` may differ from `math` in the last bit of a double; a case
-    must prove that it shows in no result. `math` raises a ValueError where numpy gives nan or an infinity.
+    must prove that it shows in no result. `math` raises an error where numpy gives nan or an infinity: a caveat, where the
+    number may be such a one.
 
     A trace keeps what numpy makes of a size or of data. So there, such calls are rewritten, and the other rules for
     traces see to `math`.
 
-    Left alone: arrays, tensors and values of unknown type, and numpy's random numbers (see random-number).
+    Left alone: arrays, tensors and values of unknown type, results of which numpy's methods are called, and numpy's
+    random numbers (see random-number).
 
     Source: "cannot create weak reference to 'numpy.ufunc' object", raised when torch/jit/_recursive.py tries to compile
     the function.
@@ -132,7 +137,7 @@ class NumpyCall(Rule):
             for node in function.of(ast.Call):
                 if node not in inside and (not traced or function.dependence.holds_kept(node)):
                     found = _in_math(function, node, traced)
-                    if found is not None:
+                    if found is not None and not _is_numpys(function, node):
                         inside |= set(ast.walk(node))
                         template, pieces, imports, close = found
                         why = "a trace keeps what numpy computes" if traced else "TorchScript cannot call numpy"
@@ -142,7 +147,7 @@ class NumpyCall(Rule):
                             Replace(node, template, pieces),
                             imports=imports,
                             presumed=close,
-                            caveat="numpy and math may round the last bit of a double differently" if close else None,
+                            caveat=_caveat(function, node, close),
                             trap=traced,
                         )
 
@@ -158,8 +163,6 @@ def _in_math(function: Function, node: ast.Call, traced: bool) -> tuple[str, Pie
     name = _numpy(function, node)
     if name is None or node.keywords or not node.args or any(isinstance(a, ast.Starred) for a in node.args):
         return None
-    if name == "prod" and isinstance(function.file.parents[node], ast.Attribute):
-        return None  # a method of numpy's number
     if name == "prod" and len(node.args) == 1:
         owner = all_sizes(node.args[0])
         if owner is not None and function.type_of(owner) == TENSOR:
@@ -189,6 +192,30 @@ def _in_math(function: Function, node: ast.Call, traced: bool) -> tuple[str, Pie
         return f"{spelt}({{value}})", {"value": inner}, imports, name in _CLOSE
     template, pieces, more, close = below
     return f"{spelt}({template})", pieces, imports | more, close or name in _CLOSE
+
+
+def _is_numpys(function: Function, node: ast.Call) -> bool:
+    """Whether the function uses the result as a number of numpy's: by one of its methods."""
+    parent = function.file.parents[node]
+    if not isinstance(parent, ast.Assign):
+        return isinstance(parent, ast.Attribute)
+    names = {t.id for t in parent.targets if isinstance(t, ast.Name)}
+    return any(isinstance(n.value, ast.Name) and n.value.id in names for n in function.of(ast.Attribute))
+
+
+def _caveat(function: Function, node: ast.Call, close: bool) -> str | None:
+    """Says of the functions in a call that math answers otherwise than numpy."""
+    for call in walk(node):
+        name = _numpy(function, call) if isinstance(call, ast.Call) and len(call.args) == 1 else None
+        if name in _RAISING and not _is_harmless(function, name, call.args[0]):  # type: ignore[attr-defined]
+            return f"`math.{name}` takes one number, and raises an error where numpy gives nan or an infinity"
+    return "numpy and math may round the last bit of a double differently" if close else None
+
+
+def _is_harmless(function: Function, name: str, value: ast.expr) -> bool:
+    if isinstance(value, ast.Constant):
+        return isinstance(value.value, (int, float)) and 0 < value.value < 700
+    return name == "sqrt" and not_negative(function, value)
 
 
 def _numpy(function: Function, node: ast.expr) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from tsrefactor.facts.definitions import Class, Function
 from tsrefactor.facts.family import members, parent_calls
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.facts.registering import registers_nothing, sees_children
+from tsrefactor.facts.registering import file_sees_children, registers_nothing
 from tsrefactor.source.edits import AddBase, Edit, InsertBefore, Replace
 from tsrefactor.vocabulary import Target
 
@@ -329,7 +329,7 @@ def _refusal_of_file(file: FileFacts, family: Sequence[Class], attribute: str) -
         return "the file looks at what objects hold by names"
     if any(file.origin(c.func) in names for f in file.functions for c in f.of(ast.Call)):
         return "compiled code makes such objects"
-    if any(map(sees_children, modules)) or _looked_at(file):
+    if file_sees_children(file):
         return "the file looks at the submodules of a module"
     if file.mentions("apply(") and any(map(_LIKE_LAYERS.search, names)):
         return "what `apply` is given may take it for a layer"
@@ -338,15 +338,6 @@ def _refusal_of_file(file: FileFacts, family: Sequence[Class], attribute: str) -
         return "code elsewhere changes the object"
     early = any(_held_early(c) for c in modules if attribute in c.assigned)
     return "a module holds it before it calls `super().__init__()`" if early else None
-
-
-def _looked_at(file: FileFacts) -> bool:
-    """Whether code looks at the submodules of another module than its own."""
-    own = {n for f in file.all_functions for nodes in f.self_attributes.values() for n in nodes}
-    return any(
-        n.attr in ("children", "named_children", "modules", "named_modules", "_modules") and n not in own
-        for n in file.of(ast.Attribute)
-    )
 
 
 def _held_early(cls: Class) -> bool:
