@@ -30,6 +30,8 @@ from typing import List
 """
 _HELPER = """\
 def _sum_tensors(tensors: List[torch.Tensor]):
+    if not torch.jit.is_scripting():
+        return sum(tensors)
     total = 0 + tensors[0]
     for tensor in tensors[1:]:
         total = total + tensor
@@ -50,10 +52,10 @@ class SumOfTensors(Rule):
     """Add the tensors of a list one by one where `sum` is called on it.
 
     For TorchScript `sum` of a list adds numbers only. A small function adds the tensors in the order and way of
-    Python's `sum`, so that eager gives the same bits, which `torch.stack(…).sum(0)` would not.
+    Python's `sum`, so that it gives the same bits, which `torch.stack(…).sum(0)` would not. In eager it calls `sum`.
 
-    Of an empty list Python's `sum` gives the number 0; the function raises an IndexError. Where nothing shows that the
-    list holds a tensor, a case must prove the rewrite. Left alone: `sum` with a start, and of numbers.
+    Of an empty list Python's `sum` gives the number 0; the scripted function raises an IndexError. Where nothing shows
+    that the list holds a tensor, that is a caveat, and a case must prove the rewrite. Left alone: `sum` with a start, and of numbers.
 
     Source: the variants of aten::sum that "Arguments for call are not valid" lists take a tensor or a list of numbers.
     """
@@ -87,14 +89,17 @@ class SumOfTensors(Rule):
     def findings(self, file: FileFacts, settings: Settings) -> Iterator[Finding]:
         if "sum(" not in file.source.text:
             return
-        found = ((f, c, self._summed(f, c)) for f in file.functions for c in f.calls("sum"))
+        existing = _helper(file)
+        functions = (f for f in file.functions if existing is None or f.qualname != existing)
+        found = ((f, c, self._summed(f, c)) for f in functions for c in f.calls("sum"))
         function, call, summed = next((f for f in found if f[2] is not None), (None, None, None))
         if function is None or call is None or summed is None:
             return  # one at a time: the next ones use the same function
-        existing = _helper(file)
         name = existing or fresh(file.module_names, "_sum_tensors")
         spelt, imports = file.spell_type(list_of(TENSOR))
+        scripting, needed = file.spell("torch.jit.is_scripting")
         text = _HELPER.strip().replace("_sum_tensors", name).replace("List[torch.Tensor]", spelt)
+        text = text.replace("torch.jit.is_scripting", scripting)
         argument, answered, sure = summed
         each: dict[str, ast.expr | str] = {"tensors": argument}
         template = f"{name}({{tensors}})"
@@ -107,8 +112,9 @@ class SumOfTensors(Rule):
         if existing is None:
             edits.append(InsertBefore(file.top_level_of(function.node), f"{text}\n\n\n"))
         message = "TorchScript's `sum` adds no tensors; add them one by one"
-        needed = () if existing else imports
-        yield self.finding(call, message, *edits, imports=needed, presumed=not sure, answers=answered)
+        imported = frozenset() if existing else imports | needed
+        caveat = None if sure else "the scripted sum of an empty list raises an IndexError, where eager gives 0"
+        yield self.finding(call, message, *edits, imports=imported, presumed=not sure, caveat=caveat, answers=answered)
 
     def _summed(self, function: Function, call: ast.Call) -> tuple[ast.expr, Diagnosis | None, bool] | None:
         """What a call of `sum` adds, if that is tensors; the diagnosis of it; whether there is a first tensor."""
@@ -130,9 +136,9 @@ class SumOfTensors(Rule):
 
 def _helper(file: FileFacts) -> str | None:
     """The function that an earlier edit made."""
-    wanted = ast.dump(ast.parse(_HELPER).body[0].body[1])  # type: ignore[attr-defined]
+    wanted = ast.dump(ast.parse(_HELPER).body[0].body[2])  # type: ignore[attr-defined]
     for node in file.tree.body:
         named = isinstance(node, ast.FunctionDef) and node.name.startswith("_sum_tensors")
-        if named and len(node.body) == 3 and ast.dump(node.body[1]) == wanted:  # type: ignore[attr-defined]
+        if named and len(node.body) == 4 and ast.dump(node.body[2]) == wanted:  # type: ignore[attr-defined]
             return node.name  # type: ignore[attr-defined]
     return None
