@@ -39,13 +39,14 @@ def test_more_examples(example, tmp_path):
 def test_asks_for_what_the_class_assigns(tmp_path, value, template):
     finding = found(tmp_path, value)
     assert [e.template for e in finding.edits] == [template]
-    assert not finding.presumed
+    assert not finding.presumed and finding.caveat is None
 
 
 def test_what_is_called_is_presumed_to_be_a_module(tmp_path):
     finding = found(tmp_path, "act", use="self.act(x)")
     assert finding.edits
     assert finding.presumed
+    assert finding.caveat is not None and "False" in finding.caveat
 
 
 @pytest.mark.parametrize(

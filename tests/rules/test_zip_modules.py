@@ -108,3 +108,16 @@ def test_what_is_left_alone(tmp_path):
 )
 def test_advice_only(tmp_path, body):
     assert [f.fixable for f in findings(RULE, source(tmp_path / "model.py", model(*body)))] == [False]
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["x = torch.cat([end(y) for end, y in zip(self.ends, xs)])"], True),
+        (["parts = [x, x, x]", "x = torch.cat([end(y) for end, y in zip(self.ends, parts)])"], False),
+        (["parts = [x, x]", "x = torch.cat([end(y) for end, y in zip(self.ends, parts)])"], True),
+    ],
+)
+def test_a_comprehension_tells_of_lists_that_may_be_shorter(tmp_path, lines, told):
+    [found] = findings(RULE, source(tmp_path / "model.py", model(*lines)))
+    assert found.fixable and (found.caveat is not None) is told

@@ -19,12 +19,14 @@ _SIZED_METHODS = {"__len__", "__bool__"}
 class Truth:
     """``kind``: what tests it when it is not None (``always``, ``number``, ``bool``, ``sized``, ``tensor``).
 
-    ``none``: it may be None. ``presumed``: only its uses tell the kind.
+    ``none``: it may be None. ``presumed``: only its uses tell the kind. ``given``: it is what a constructor was given,
+    which may be of another kind in instances that no run saw.
     """
 
     kind: str
     none: bool
     presumed: bool = False
+    given: bool = False
 
 
 def truth_of(function: Function, node: ast.expr) -> Truth | None:
@@ -39,7 +41,8 @@ def truth_of(function: Function, node: ast.expr) -> Truth | None:
     others = kinds - {"none"}
     if "?" in kinds or len(others) > 1 or not kinds:
         return None
-    return Truth(next(iter(others), "always"), "none" in kinds, presumed)
+    given = attribute is not None and function.cls is not None and _is_given(function.cls, attribute)
+    return Truth(next(iter(others), "always"), "none" in kinds, presumed, given)
 
 
 def truth_beside(function: Function, node: ast.expr, default: ast.expr) -> Truth | None:
@@ -70,6 +73,16 @@ def _of_attribute(function: Function, cls: Class, name: str) -> tuple[set[str], 
     elif passed:
         return kinds - {"?"}, True  # the calls in the file tell what others pass
     return kinds, False
+
+
+def _is_given(cls: Class, name: str) -> bool:
+    """Whether a class assigns the attribute an argument as it is, of which no annotation tells the type."""
+    pairs = [pair for c in (cls, *cls.ancestors, *cls.subclasses) for pair in c.assigned.get(name, ())]
+    return any(
+        isinstance(value, ast.Name) and p.name == value.id and p.annotation is None
+        for method, value in pairs
+        for p in method.parameters
+    )
 
 
 def _of_value(method: Function, value: ast.expr | None) -> set[str]:

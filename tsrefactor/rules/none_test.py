@@ -71,7 +71,8 @@ class NoneTest(Rule):
     `n or d`, as a value, becomes `n if n is not None and n != 0 else d`.
 
     The kind of an attribute is told by all that the class assigns, by the calls in the file and by all recorded
-    instances; where only its uses tell that it is a module (it is called), the finding counts as presumed. Left alone:
+    instances; where only its uses tell that it is a module (it is called), the finding counts as presumed. That an
+    argument of the constructor may be False in place of None is a caveat. Left alone:
     attributes that hold modules in some instances and other values in others, classes with `__len__` or `__bool__`
     of their own, and other comparisons by order, which fail for None in eager, too.
 
@@ -187,14 +188,19 @@ class Model(nn.Module):
             if truth is None:
                 yield self.finding(node, f"{message}, and nothing tells what it is in all instances", answers=diagnosis)
                 return
+            caveat = None
+            if truth.kind == "always" and truth.given:
+                caveat = f"`{written}` counts as true wherever it is not None: an instance must not be given False or 0"
             if choice is not None:
-                edit = _chosen(function, choice, node, truth)
-                yield self.finding(choice, f"{message}; ask for None", edit, presumed=truth.presumed, answers=diagnosis)
+                edit, ask = _chosen(function, choice, node, truth), f"{message}; ask for None"
+                yield self.finding(choice, ask, edit, presumed=truth.presumed, caveat=caveat, answers=diagnosis)
                 return
             same = [n for n in function.nodes if isinstance(n, type(node)) and ast.unparse(n) == written]
             edits = [_tested(function, n, truth) for n in same if is_condition(function, n)]
             what = "for None" if truth.none or truth.kind == "always" else f"as what it is ({truth.kind})"
-            yield self.finding(node, f"{message}; ask {what}", *edits, presumed=truth.presumed, answers=diagnosis)
+            yield self.finding(
+                node, f"{message}; ask {what}", *edits, presumed=truth.presumed, caveat=caveat, answers=diagnosis
+            )
             return
 
     # -- self.kind == 'wide' -----------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from .base import Example, Finding, Rule, Settings
 
 _WHY = "TorchScript cannot zip modules with a list"
 _SLICE = "TorchScript cannot call the modules of a slice of a ModuleList"
+_SHORTER = "a list of fewer elements than there are modules raises an IndexError, where `zip` stops"
 _HEAD = """\
 import torch
 from torch import nn
@@ -44,6 +45,8 @@ class ZipModules(Rule):
     `enumerate`, which reads `xs[i]` where there is one; `zip` stops at the end of the shorter. A list may be sliced
     (`xs[1:]`, `noise[1::2]`) or reversed, and a range counts up or down by one. Of a ModuleList only a slice's index is
     taken: `self.norms[i + 1](x)`, for which module-by-index finds the module.
+
+    A comprehension has no place for that question: where the list may be shorter, a caveat tells that it raises then.
 
     Left alone: tuples, whose length TorchScript knows; loops with `break` or `continue`, which an unrolled loop cannot
     have; lists that the loop changes; other arguments of `zip` than names, attributes and ranges.
@@ -202,7 +205,8 @@ class ZipModules(Rule):
         )  # without a guard a list shorter than the modules would raise
         read = f"`{lists[0].element(index)}`" if lists else f"`{others[0].element(index)}`"
         message = f"{why}; loop over the modules and take {read}"
-        return self.finding(loop.node, message, edit, presumed=presumed, answers=answered)
+        caveat = _SHORTER if guards and not guarded else None
+        return self.finding(loop.node, message, edit, presumed=presumed, caveat=caveat, answers=answered)
 
     def _comprehension(
         self, function: Function, node: ast.ListComp | ast.GeneratorExp, taken: set[str]
@@ -228,7 +232,18 @@ class ZipModules(Rule):
             if isinstance(read, ast.Name) and read.id in lists:
                 edits.append(Replace(read, f"{ast.unparse(lists[read.id])}[{index}]"))
         message = f"{_WHY}; read the list by index, as in `{ast.unparse(*lists.values())}[{index}]`"
-        yield self.finding(node, message, *edits, presumed=True, answers=self._at(function, over))
+        [listed] = lists.values()
+        caveat = None if _is_as_long(function, listed, modules[0][1]) else _SHORTER
+        yield self.finding(node, message, *edits, presumed=True, caveat=caveat, answers=self._at(function, over))
+
+
+def _is_as_long(function: Function, listed: ast.expr, modules: ast.expr) -> bool:
+    """Whether a list is written out with as many elements as there are modules."""
+    values = function.types.bindings.values.get(listed.id, ()) if isinstance(listed, ast.Name) else ()
+    made = values[0] if len(values) == 1 else None
+    if not isinstance(made, ast.List) or any(isinstance(e, ast.Starred) for e in made.elts):
+        return False
+    return str(len(made.elts)) in lengths(function, modules)
 
 
 def _unchanged(loop: Loop, base: ast.expr) -> bool:
