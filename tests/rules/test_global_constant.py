@@ -81,6 +81,13 @@ def test_a_name_that_the_class_uses_becomes_a_literal(tmp_path):
     assert "return x + 1\n" in rewritten(GlobalConstant(), *about_k(tmp_path, text))
 
 
+def test_a_name_of_modules_and_of_other_bases_is_not_shadowed(tmp_path):
+    body = "class Model(hub.Base):\n    def forward(self, x):\n        return x.to(device)\n"
+    file = source(tmp_path / "model.py", HEAD + f"import hub\n\ndevice = torch.device('cpu')\n\n\n{body}")
+    text = rewritten(GlobalConstant(), file, diagnosis(file, "python-value-as-value", "device)", type="device"))
+    assert "    DEVICE: Final[torch.device] = device\n" in text and "x.to(self.DEVICE)" in text
+
+
 def test_an_imported_constant_becomes_one_of_the_class(tmp_path):
     text = rewritten(GlobalConstant(), *about_k(tmp_path, "from settings import K  # fixed\n" + USE, "float"))
     assert "    K: Final[float] = K\n" in text and "return x + self.K\n" in text

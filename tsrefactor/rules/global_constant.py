@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tsrefactor.facts.declaring import declare_in_class
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.diagnosis import Diagnosis
-from tsrefactor.facts.family import members
+from tsrefactor.facts.family import attributes_in_use, members
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.signatures import function_at
 from tsrefactor.facts.types import Type
@@ -34,7 +34,8 @@ class GlobalConstant(Rule):
 
     Left alone: what the module binds twice or a function declares `global`, and dicts and other objects; lists and
     tuples but where they are only iterated, indexed or measured; a name that the class or one of its relatives uses
-    for something else. After the change a new value given to the module's variable has no effect: a caveat.
+    for something else. A name that modules or bases of other files often use (`device`) is written in capitals. After
+    the change a new value given to the module's variable has no effect: a caveat.
 
     Source: "python value of type … cannot be used as a value. Perhaps it is a closed over global variable?" of
     torch/csrc/jit/python/python_sugared_value.h; `Final` in
@@ -152,15 +153,17 @@ class Model(nn.Module):
         if file.imports.origin("annotations") == "__future__.annotations":
             return None  # TorchScript does not read annotations that are strings
         spelled = self._spelled(file, function, diagnosis, value)
-        if spelled is None:
+        taken = attributes_in_use(cls)
+        own = next((n for n in (name, name.upper()) if n not in taken), None)
+        if spelled is None or own is None:
             return None
         text, imports = spelled
         final, needed = file.spell("typing.Final")
-        edits = declare_in_class(cls, {name: f"{final}[{text}]"}, {name: name})
+        edits = declare_in_class(cls, {own: f"{final}[{text}]"}, {own: name})
         methods = [m for m in file.functions if m.cls is cls and m.self_name is not None]
         for method in methods:
             if name not in method.flow.local_names:
-                edits += [Replace(n, f"{method.self_name}.{name}") for n in _reads(method, name)]
+                edits += [Replace(n, f"{method.self_name}.{own}") for n in _reads(method, name)]
         return self.finding(
             function.node,
             f"TorchScript does not see the module's `{name}`; make it a constant of the class",

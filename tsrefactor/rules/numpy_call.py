@@ -65,8 +65,8 @@ class NumpyCall(Rule):
     one type, and `np.prod(x.shape)`, or `int(…)` of it, becomes `x.numel()`.
 
     `np.log`, `np.exp`, `np.tan`, `np.tanh` and `np.log10` may differ from `math` in the last bit of a double; a case
-    must prove that it shows in no result. `math` raises an error where numpy gives nan or an infinity: a caveat, where the
-    number may be such a one.
+    must prove that it shows in no result. `math` raises an error where numpy gives nan or an infinity: a caveat, where
+    the number may be such a one.
 
     A trace keeps what numpy makes of a size or of data. So there, such calls are rewritten, and the other rules for
     traces see to `math`.

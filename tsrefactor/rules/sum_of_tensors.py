@@ -55,7 +55,9 @@ class SumOfTensors(Rule):
     Python's `sum`, so that it gives the same bits, which `torch.stack(…).sum(0)` would not. In eager it calls `sum`.
 
     Of an empty list Python's `sum` gives the number 0; the scripted function raises an IndexError. Where nothing shows
-    that the list holds a tensor, that is a caveat, and a case must prove the rewrite. Left alone: `sum` with a start, and of numbers.
+    that the list holds a tensor, that is a caveat, and a case must prove the rewrite.
+
+    Left alone: `sum` with a start, and of numbers.
 
     Source: the variants of aten::sum that "Arguments for call are not valid" lists take a tensor or a list of numbers.
     """
