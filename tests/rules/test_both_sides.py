@@ -61,3 +61,12 @@ def test_a_trace_returns_what_it_selects(body, tmp_path):
 )
 def test_no_finding(body):
     assert findings(RULE, model(body, INIT)) == []
+
+
+@pytest.mark.parametrize(
+    ("layer", "told"),
+    [("nn.Linear(3, 3)", False), ("nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))", True), ("make(3)", True)],
+)
+def test_layers_with_statistics_are_spoken_of(layer, told):
+    [found] = findings(RULE, model("if x.sum() > 0:\n    x = self.lin(x)\nreturn x", f"self.lin = {layer}"))
+    assert found.fixable and (found.caveat is not None) is told

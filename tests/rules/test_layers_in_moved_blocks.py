@@ -132,6 +132,10 @@ def test_layers_that_are_more_than_a_function_keep_the_block(init, body):
         "from torch.nn.utils import weight_norm as wn\n",
         "import torch.nn.utils.parametrize as P\n",
         "def shrink(net):\n    from torch.nn.utils import prune\n    prune.l1_unstructured(net.layer, 'weight', 0.5)\n",
+        "def probe(net, seen):\n    net.layer.register_forward_hook(lambda m, i, o: seen.append(o))\n",
+        "def small(net):\n    return torch.ao.quantization.quantize_dynamic(net, {nn.Linear})\n",
+        "def strip(net):\n    net._modules['layer'] = nn.Identity()\n",
+        "def strip(net):\n    net.set_submodule('layer', nn.Identity())\n",
     ],
 )
 def test_what_changes_weights_anywhere_in_the_file_keeps_the_block(elsewhere):

@@ -12,6 +12,7 @@ from .definitions import Class, Function
 from .nodes import walk
 
 _REGISTERS = ("add_module", "register_module", "register_buffer", "register_parameter")
+_STORES = ("_modules", "_parameters", "_buffers")
 _ANY = ".+"
 _MOST = 12  # names that are worth writing down one by one
 _HARMLESS = ("super", "setattr", "getattr", "hasattr", "isinstance", "type", "id", "print")  # they add nothing unseen
@@ -50,26 +51,35 @@ def pattern(function: Function, node: ast.expr) -> str:
 
 
 def set_by_name(cls: Class, name: str) -> bool:
-    """Whether the file may set the attribute by its name: ``setattr(model, key, value)``, ``add_module``."""
+    """Whether the file may set the attribute by its name: ``setattr(model, key, value)``, ``add_module``, or
+    ``model._modules[key] = value``."""
     file = cls.file
-    if file.mentions("__dict__", "__setattr__"):
+    if file.mentions("__dict__", "__setattr__", "set_submodule"):
         return True
-    if not file.mentions("setattr", *_REGISTERS):
+    if not file.mentions("setattr", *_REGISTERS, *_STORES):
         return False
     family = (cls, *cls.ancestors, *cls.subclasses)
     for function in file.all_functions:
-        for call in function.of(ast.Call):
-            func, given = call.func, call.args
-            if isinstance(func, ast.Attribute) and func.attr in _REGISTERS:
-                given = [func.value, *call.args]
-            elif file.origin(func) != "setattr":
-                continue
-            target, key = [*given, None, None][:2]
+        for target, key in _set_by_names(function):
             if isinstance(target, ast.Name) and target.id == function.self_name and function.cls not in family:
                 continue  # an instance of another class
             if key is None or re.fullmatch(pattern(function, key), name):
                 return True
     return False
+
+
+def _set_by_names(function: Function) -> Iterator[tuple[ast.expr | None, ast.expr | None]]:
+    """What a function sets attributes of, by names, each with the name."""
+    for call in function.of(ast.Call):
+        func, given = call.func, [*call.args, None, None]
+        if isinstance(func, ast.Attribute) and func.attr in _REGISTERS:
+            yield func.value, given[0]
+        elif function.file.origin(func) == "setattr":
+            yield given[0], given[1]
+    for item in function.of(ast.Subscript):
+        held = item.value
+        if isinstance(held, ast.Attribute) and held.attr in _STORES and not isinstance(item.ctx, ast.Load):
+            yield held.value, item.slice
 
 
 def prefix(function: Function, node: ast.expr) -> str:

@@ -93,6 +93,7 @@ _RECURRENT_SETTINGS = {
 _DROPOUT = "torch.nn.Dropout"
 _CHANGED_BY = ("norm", "hook", "parametriz")
 _UTILS = "torch.nn.utils."
+_HOOKING = ("forward_hook(", "forward_pre_hook(", "backward_hook(", "backward_pre_hook(", "quantization")
 _CHANGING = ("weight_norm", "spectral_norm", "parametriz", "prune")
 
 
@@ -182,9 +183,9 @@ def _is_number(init: Function, value: ast.expr) -> bool:
 
 
 def _is_changed(cls: Class) -> bool:
-    """Whether the file uses what has torch make a layer's weights when it is called, on whatever layer, or the class,
-    or one related to it, gives a layer hooks that do."""
-    if _changes_weights(cls.file):
+    """Whether the file uses what has torch make a layer's weights when it is called, or gives it hooks, on whatever
+    layer; or quantizes, or the class or one related to it has a function of such a name."""
+    if cls.file.mentions(*_HOOKING) or _changes_weights(cls.file):
         return True
     for c in (cls, *cls.ancestors, *cls.subclasses):
         for method in c.methods.values():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.facts.layer_calls import calls_layers
+from tsrefactor.facts.layer_calls import calls_layers, layer_calls
 from tsrefactor.facts.names import fresh
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.placement import is_elif
@@ -32,6 +33,7 @@ class Model(nn.Module):
         self.second = nn.Linear(3, 3)
 
 """
+_WITH_STATISTICS = re.compile(r"torch\.nn\.\w*(BatchNorm|InstanceNorm)\w*")
 _SIGNS = "[(torch.rand(2, 3),), (-torch.rand(4, 3),), (torch.rand(5, 3) * 9 - 5,)]"
 
 
@@ -54,7 +56,8 @@ class BothSides(Rule):
 
     It takes an `if` of which one side calls layers and the other is plain (`logits = early`, or nothing), and an early
     `return` before the rest of the function. Where both sides call layers, each must be one statement; the trace gets a
-    line of its own then. That both sides are of one shape is for a case to prove.
+    line of its own then. That both sides are of one shape is for a case to prove. Where the layers may keep statistics
+    (batch norm), a trace made in training mode updates those of both sides: a caveat.
 
     Left alone, with the reason: conditions that are not surely one bool without dimensions; sides of several
     statements that both call layers; a side that assigns attributes, updates a value from before, returns or raises.
@@ -188,7 +191,21 @@ class BothSides(Rule):
             return
         edits, imports = made
         message += "; let it run both, and select with `torch.where`"
-        yield self.finding(node, message, *edits, imports=imports, presumed=True, trap=True)
+        caveat = None
+        if any(_may_keep_statistics(function, c) for side in sides for s in side for c in layer_calls(function, s)):
+            caveat = (
+                "a trace made in training mode runs both sides: layers of both update their statistics at each call"
+            )
+        yield self.finding(node, message, *edits, imports=imports, presumed=True, caveat=caveat, trap=True)
+
+
+def _may_keep_statistics(function: Function, call: ast.Call) -> bool:
+    """Whether a layer that is called may be, or hold, one that learns from each call: no torch layer without them."""
+    name, cls = function.self_attribute(call.func), function.cls
+    values = [pair for c in (cls, *cls.ancestors) for pair in c.assigned.get(name or "", ())] if cls is not None else []
+    made = [(m, n) for m, v in values if v is not None for n in walk(v) if isinstance(n, ast.Call)]
+    origins = [m.file.origin(n.func) for m, n in made]
+    return not origins or not all(o.startswith("torch.nn.") and not _WITH_STATISTICS.fullmatch(o) for o in origins)
 
 
 def _only_eager(function: Function, test: ast.expr) -> bool:

@@ -239,7 +239,7 @@ class ZipModules(Rule):
 
 def _is_as_long(function: Function, listed: ast.expr, modules: ast.expr) -> bool:
     """Whether a list is written out with as many elements as there are modules."""
-    values = function.types.bindings.values.get(listed.id, ()) if isinstance(listed, ast.Name) else ()
+    values = list(function.types.bindings.values.get(listed.id, ())) if isinstance(listed, ast.Name) else []
     made = values[0] if len(values) == 1 else None
     if not isinstance(made, ast.List) or any(isinstance(e, ast.Starred) for e in made.elts):
         return False
