@@ -12,6 +12,10 @@ from torch import nn
 
 
 class Model(nn.Module):
+    def __init__(self, a=1, b=0.5):
+        super().__init__()
+        self.a, self.b = a, b
+
     def forward(self, x: torch.Tensor, k: int, data):
         return {}
 """
@@ -33,6 +37,11 @@ class Model(nn.Module):
             "torch.tensor([1, 2], dtype=torch.float32).reshape((2, 1))",
         ),
         ("torch.from_numpy(np.array([1, 0.5]))", None),
+        ("torch.from_numpy(np.array([-0.5, self.b / 2]))", "torch.tensor([-0.5, self.b / 2], dtype=torch.float64)"),
+        ("torch.from_numpy(np.array([self.a, k]))", "torch.tensor([self.a, k])"),  # another instance has floats
+        ("torch.from_numpy(np.array([self.a]).astype('float32'))", "torch.tensor([self.a], dtype=torch.float32)"),
+        ("torch.from_numpy(np.arange(self.a))", "torch.arange(self.a)"),
+        ("torch.from_numpy(np.arange(self.a).astype('int64'))", None),
         ("torch.from_numpy(np.array(data))", None),
         ("torch.from_numpy(np.array([data]))", None),
         ("torch.from_numpy(np.eye(k, k=1))", None),
@@ -50,6 +59,8 @@ def test_made(tmp_path, before, wanted):
         assert findings(NumpyTensor(), file) == []
     else:
         assert f"return {wanted}\n" in rewritten(NumpyTensor(), file)
+        [found] = findings(NumpyTensor(), file)
+        assert found.presumed == bool(found.caveat) == ("dtype" not in wanted)
 
 
 @pytest.mark.parametrize(("end", "presumed"), [("x.size(1)", False), ("k", True), ("2, x.size(1)", True)])

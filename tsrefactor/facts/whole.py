@@ -14,6 +14,7 @@ from .types import INT, Type
 from .whole_uses import uses_ask_for_whole
 
 _ALWAYS = frozenset("len int math.floor math.ceil math.comb math.gcd".split())
+_FRACTIONS = frozenset("float math.sqrt math.exp math.log math.sin math.cos math.tan".split())
 _CHOOSING = frozenset("max min sum math.prod".split())
 _SEQUENCES = frozenset("list tuple sorted reversed torch.Size".split())
 _COUNTS = frozenset("size dim numel nelement ndimension __len__".split())
@@ -33,6 +34,21 @@ def is_whole(function: Function, node: ast.expr, presume: bool = False) -> bool:
     ``presume``, so is the parameter of a function to which all calls of the file give such numbers.
     """
     return _Shown(presume).number(function, node)
+
+
+def is_fraction(function: Function, node: ast.expr) -> bool:
+    """Whether a number is a float whatever it is made of."""
+    match node:
+        case ast.Constant(value=value):
+            return isinstance(value, float)
+        case ast.UnaryOp(operand=operand):
+            return is_fraction(function, operand)
+        case ast.BinOp(left=left, op=op, right=right):
+            return isinstance(op, ast.Div) or is_fraction(function, left) or is_fraction(function, right)
+        case ast.Call(func=func):
+            origin = function.file.origin(func)
+            return origin in _FRACTIONS and not function.types.bindings.shadows(origin)
+    return False
 
 
 @dataclass

@@ -10,7 +10,8 @@ from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.signs import not_negative
-from tsrefactor.facts.types import FLOAT, INT, Type
+from tsrefactor.facts.types import FLOAT, INT
+from tsrefactor.facts.whole import is_fraction, is_whole
 from tsrefactor.source.edits import Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
@@ -27,6 +28,8 @@ _DTYPES = {
 _NARROW = ("uint8", "bool")  # zeros and ones only: numpy and torch convert others differently
 _TRIANGLES = {"triu": "torch.triu", "tril": "torch.tril"}
 _RESHAPED = ("flatten", "reshape")
+_WHOLE = "equal for whole numbers, as in the recorded runs; of floats, torch makes float32, numpy float64"
+_FLOAT = "equal for floats, as in the recorded runs; of whole numbers alone, numpy makes int64"
 
 
 @dataclass
@@ -34,7 +37,8 @@ class _Made:
     """What makes the tensor: the function, its arguments as parts of a template, the dtype, what is called on it.
 
     ``around``: the function that takes it, ``torch.triu``, and that one's further arguments. ``of_default_dtype``:
-    torch's default dtype takes the place of ``dtype``. ``presumed``: torch may raise where numpy makes an empty array.
+    torch's default dtype takes the place of ``dtype``, which is "" where torch finds it. ``presumed``: torch may raise
+    where numpy makes an empty array. ``caveat``: what other numbers than those of the recorded runs would give.
     """
 
     function: str
@@ -45,13 +49,14 @@ class _Made:
     around: tuple[str, str] | None = None
     of_default_dtype: bool = False
     presumed: bool = False
+    caveat: str | None = None
 
     def template(self, file: FileFacts) -> tuple[str, frozenset[Import]]:
         """The tensor's expression as this file writes it, and the imports which that takes."""
         spelt, imports = file.spell(self.function)
         dtype, more = file.spell("torch.get_default_dtype" if self.of_default_dtype else f"torch.{self.dtype}")
         given = [f"dtype={dtype}{'()' if self.of_default_dtype else ''}"]
-        if self.of_default_dtype and self.function in _FILLED.values():
+        if self.function in _FILLED.values() if self.of_default_dtype else not self.dtype:
             given, more = [], frozenset()
         text = f"{spelt}({', '.join([*self.arguments, *given])}){self.after}"
         if self.around is None:
@@ -69,6 +74,9 @@ class NumpyTensor(Rule):
     default where it names none; `flatten` and `reshape` stay. A variable that holds the array for nothing else holds
     the tensor. A trace keeps an array of the example's sizes; so for a trace, this is done where sizes are among its
     arguments.
+
+    Numbers that a recorded run had, but that are not whole for every instance (`self.a` of a default), are presumed to
+    be whole; torch finds their dtype.
 
     Left alone: other functions of numpy, arrays that are used as such, lists that mix whole numbers and floats.
 
@@ -211,7 +219,10 @@ class Model(nn.Module):
                     edits.append(Replace(call, "{tensor}", {"tensor": call.args[0]}))
                 why = "a trace keeps what numpy makes of sizes" if traced else "TorchScript cannot call numpy"
                 message = f"{why}; write `{preview(template, made.pieces)}`"
-                yield self.finding(call, message, *edits, imports=imports, trap=traced, presumed=made.presumed)
+                presumed = made.presumed or made.caveat is not None
+                yield self.finding(
+                    call, message, *edits, imports=imports, trap=traced, presumed=presumed, caveat=made.caveat
+                )
 
 
 def _kept_array(function: Function, call: ast.Call) -> ast.expr | None:
@@ -273,13 +284,25 @@ def _array(function: Function, call: ast.Call, name: str, dtype: str | None) -> 
         return None
     if name == "arange" and call.args and all(function.type_of(a) == INT for a in call.args):
         ordered = len(call.args) == 1 and not_negative(function, call.args[0])
-        return _Made("torch.arange", arguments, pieces, dtype or "int64", presumed=not ordered)
-    if name not in ("array", "asarray") or len(call.args) != 1:
+        whole = all(is_whole(function, a) for a in call.args)
+        if dtype is not None and not whole and "float" not in dtype:
+            return None  # torch cuts such a range, numpy its elements
+        made = _Made("torch.arange", arguments, pieces, dtype or ("int64" if whole else ""), presumed=not ordered)
+        made.caveat = None if whole else _WHOLE
+        return made
+    if name not in ("array", "asarray") or len(call.args) != 1 or not isinstance(call.args[0], ast.List):
         return None
-    element = _elements(function, call.args[0])
-    if element not in (INT, FLOAT) or not isinstance(call.args[0], ast.List):
+    numbers = list(_numbers(call.args[0]))
+    types = {function.type_of(n) for n in numbers}
+    if types not in ({INT}, {FLOAT}):
         return None
-    return _Made("torch.tensor", arguments, pieces, dtype or ("int64" if element == INT else "float64"))
+    if dtype is not None:
+        return _Made("torch.tensor", arguments, pieces, dtype)
+    if types == {FLOAT}:
+        caveat = None if any(is_fraction(function, n) for n in numbers) else _FLOAT
+        return _Made("torch.tensor", arguments, pieces, "float64", caveat=caveat)
+    whole = all(is_whole(function, n) for n in numbers)
+    return _Made("torch.tensor", arguments, pieces, "int64" if whole else "", caveat=None if whole else _WHOLE)
 
 
 def _triangle(function: Function, call: ast.Call, name: str, dtype: str | None) -> _Made | None:
@@ -295,6 +318,7 @@ def _triangle(function: Function, call: ast.Call, name: str, dtype: str | None) 
         or (diagonal and function.type_of(diagonal[0]) != INT)
     ):
         return None
+    made.presumed |= bool(diagonal) and not is_whole(function, diagonal[0])
     made.around = (_TRIANGLES[name], ", diagonal={k}" if diagonal else "")
     made.pieces |= {"k": diagonal[0]} if diagonal else {}
     return made
@@ -316,10 +340,10 @@ def _dtype(function: Function, node: ast.expr) -> str | None:
     return _DTYPES.get(function.file.origin(node))
 
 
-def _elements(function: Function, node: ast.expr) -> Type | None:
-    """The type of all numbers in a list, nested ones too; None where they differ."""
+def _numbers(node: ast.expr) -> Iterator[ast.expr]:
+    """The numbers of a list, nested ones too."""
     if not isinstance(node, ast.List):
-        return function.type_of(node)
-    types = {_elements(function, e) for e in node.elts}
-    nested = {isinstance(e, ast.List) for e in node.elts}
-    return types.pop() if len(types) == 1 and len(nested) == 1 else None
+        yield node
+        return
+    for element in node.elts:
+        yield from _numbers(element)
