@@ -38,6 +38,30 @@ def test_collected_sizes(call, written):
     assert f"return {written}\n" in after
 
 
+EMPTY = """\
+def __init__(self, limits=(0.2, 0.5), weight=2):
+    super().__init__()
+    self.limits, self.weight = limits, weight
+
+def forward(self, x: torch.Tensor):
+    ns = []
+    for limit in self.limits:
+        ns.append(x[x > limit].numel() * int(self.weight))
+    return torch.tensor(ns, device=x.device)
+"""
+
+
+def test_a_list_may_be_empty_and_hold_floats_in_another_instance():
+    text = model(EMPTY)
+    after = rewritten(RULE, text).document.text
+    full = "torch.stack([x.new_full((), n, dtype=torch.int64) for n in ns])"
+    assert f"return {full} if ns else x.new_zeros(0, dtype=torch.float32)\n" in after
+    after = rewritten(RULE, text.replace(", device=x.device", "")).document.text
+    assert "return torch.stack([torch.full((), n) for n in ns]) if ns else torch.tensor(ns)\n" in after
+    [found] = findings(RULE, text.replace("int(self.weight)", "self.weight"))
+    assert not found.edits
+
+
 GIVEN = """\
 def forward(self, x: torch.Tensor):
     return self.scaled(x, x.shape[-2:])

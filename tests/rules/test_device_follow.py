@@ -30,6 +30,13 @@ def test_methods_of_a_tensor(written):
     assert f"return x + {WRITTEN[written]}\n" in after
 
 
+@pytest.mark.parametrize("number", ["self.k", "self.rate"])
+def test_a_number_may_be_of_another_type_in_another_instance(number):
+    init = "def __init__(self, k=2, rate=0.5):\n    super().__init__()\n    self.k, self.rate = k, rate\n\n"
+    body = f"def forward(self, x: torch.Tensor):\n    return x + torch.full((3,), {number}, device=x.device)"
+    assert ".new_full(" not in rewritten(RULE, model(init + body)).document.text
+
+
 MOVED = [
     "x * torch.arange(x.shape[0], device=x.device)",
     "x + torch.linspace(0, 1, x.shape[0], device=x.device)",

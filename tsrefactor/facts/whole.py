@@ -15,6 +15,7 @@ from .whole_uses import uses_ask_for_whole
 
 _ALWAYS = frozenset("len int math.floor math.ceil math.comb math.gcd".split())
 _FRACTIONS = frozenset("float math.sqrt math.exp math.log math.sin math.cos math.tan".split())
+_NUMBERS = frozenset(f"{module}.{name}" for module in ("math", "numpy", "torch") for name in ("inf", "nan", "pi", "e"))
 _CHOOSING = frozenset("max min sum math.prod".split())
 _SEQUENCES = frozenset("list tuple sorted reversed torch.Size".split())
 _COUNTS = frozenset("size dim numel nelement ndimension __len__".split())
@@ -45,6 +46,8 @@ def is_fraction(function: Function, node: ast.expr) -> bool:
             return is_fraction(function, operand)
         case ast.BinOp(left=left, op=op, right=right):
             return isinstance(op, ast.Div) or is_fraction(function, left) or is_fraction(function, right)
+        case ast.Attribute():
+            return function.file.origin(node) in _NUMBERS
         case ast.Call(func=func):
             origin = function.file.origin(func)
             return origin in _FRACTIONS and not function.types.bindings.shadows(origin)

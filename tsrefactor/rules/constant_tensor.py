@@ -10,8 +10,10 @@ from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.moving import moved_expression
 from tsrefactor.facts.names import fresh
+from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.own_values import Unmovable
 from tsrefactor.facts.types import FLOAT, INT, TENSOR, Type, list_of
+from tsrefactor.facts.whole import is_whole
 from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
@@ -33,7 +35,7 @@ class ConstantTensor(Rule):
     `torch.tensor([h, w])` copies numbers out of Python, and what it gives is a constant of the trace: the example's
     sizes. In a `script_if_tracing` function it is an operation, of sizes that are read there. Sizes that a loop
     collects in a list, or that are unpacked (`[*size]`), cannot be read again; they are put into tensors one by one, by
-    `new_full` or `torch.full`, which a trace records.
+    `new_full` or `torch.full`, which a trace records. Of a list that may be empty, `torch.tensor` stays for that.
 
     Left alone: `torch.tensor(n)` of one size, which a trace follows; lists that hold ints and floats together, which
     TorchScript does not take; numbers from data, for soft-refactor.
@@ -89,7 +91,7 @@ class ConstantTensor(Rule):
                 continue
             for call in function.calls(*_MAKERS):
                 content = call.args[0] if call.args else None
-                if content is None:
+                if content is None or _is_guarded(function, call):
                     continue
                 if isinstance(content, ast.Name) and _collects_sizes(function, content.id):
                     yield self._stacked(function, call, content)
@@ -102,7 +104,7 @@ class ConstantTensor(Rule):
         message = f"a trace keeps the example's `{shortened(call)}`"
         form = _stack(function, call, content, dims)
         if form is None:
-            return self.finding(call, f"{message}; its keywords have no other form")
+            return self.finding(call, f"{message}; its device or dtype has no other form")
         template, pieces, imports = form
         message += f"; write `{preview(template, pieces)}`"
         return self.finding(call, message, Replace(call, template, pieces), imports=imports, trap=True)
@@ -169,6 +171,15 @@ def _are_whole(type_: Type) -> bool:
     return type_.name in ("List", "Tuple") and set(type_.args) == {INT}
 
 
+def _are_shown(function: Function, content: ast.expr) -> bool:
+    """Whether the file shows that what is collected, or unpacked, are whole numbers, whatever the instance is."""
+    assert isinstance(content, ast.Name)
+    added = function.types.bindings.mutations.get(content.id)
+    if added is None:
+        return is_whole(function, ast.Subscript(content, ast.Constant(0)))
+    return all(isinstance(a, ast.Call) and is_whole(function, a.args[0]) for a in added)
+
+
 def _stack(
     function: Function, call: ast.Call, content: ast.expr, dims: int
 ) -> tuple[str, Pieces, frozenset[Import]] | None:
@@ -183,6 +194,8 @@ def _stack(
     if device is None:
         full, more = file.spell("torch.full")
         rest = "" if dtype is None else ", dtype={dtype}"
+    elif dtype is None and not _are_shown(function, content):
+        return None
     elif isinstance(device, ast.Attribute) and function.type_of(device.value, presume=True) == TENSOR:
         full, more = "{owner}.new_full", frozenset[Import]()
         rest = ", dtype={dtype}"
@@ -195,4 +208,47 @@ def _stack(
     if dtype is not None:
         pieces = {**pieces, "dtype": dtype}
     view = f".view({'1, ' * (dims - 1)}-1)" if dims > 1 else ""
-    return f"{stack}([{full}((), {count}{rest}) for {count} in {{counts}}]){view}", pieces, imports | more
+    text = f"{stack}([{full}((), {count}{rest}) for {count} in {{counts}}]){view}"
+    if _has_items(function, call, content):
+        return text, pieces, imports | more
+    if device is not None and dims == 1:
+        spelled, further = file.spell("torch.float32")
+        kind = "{dtype}" if dtype is not None else spelled
+        return f"{text} if {{counts}} else {{owner}}.new_zeros(0, dtype={kind})", pieces, imports | more | further
+    return f"{text} if {{counts}} else {{call}}", {**pieces, "call": call}, imports | more
+
+
+def _is_guarded(function: Function, call: ast.Call) -> bool:
+    """Whether it is what this rule leaves for a list without items."""
+    choice, names = function.file.parents[call], [n for n in walk(call) if isinstance(n, ast.Name)]
+    if not isinstance(choice, ast.IfExp) or choice.orelse is not call or not isinstance(choice.test, ast.Name):
+        return False
+    return any(n.id == choice.test.id for n in names) and function.file.mentions("stack(")
+
+
+def _has_items(function: Function, call: ast.Call, content: ast.expr) -> bool:
+    """Whether a list surely has items: given as a tuple, or appended to on every way."""
+    assert isinstance(content, ast.Name)
+    added = function.types.bindings.mutations.get(content.id)
+    if added is None:
+        given = function.file.callers.given(function, content.id)
+        return all(f.type_of(v).name == "Tuple" for f, v in given)
+    return any((a.lineno, a.col_offset) < (call.lineno, call.col_offset) and _always_runs(function, a) for a in added)
+
+
+def _always_runs(function: Function, node: ast.AST) -> bool:
+    """Whether it stands in the function's body itself, or in loops over what surely has items."""
+    node = function.file.statement_of(node)
+    while (node := function.file.parents[node]) is not function.node:
+        if not isinstance(node, ast.With) and not (isinstance(node, ast.For) and _is_filled(function.file, node.iter)):
+            return False
+    return True
+
+
+def _is_filled(file: FileFacts, node: ast.expr) -> bool:
+    """``(0.2, 0.5)``, ``range(2)``, ``x.chunk(n)``."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("chunk", "split"):
+        return True
+    if isinstance(node, ast.Call) and file.origin(node.func) == "range" and len(node.args) == 1:
+        return isinstance(node.args[0], ast.Constant) and node.args[0].value > 0
+    return isinstance(node, (ast.Tuple, ast.List)) and bool(node.elts)

@@ -10,6 +10,7 @@ from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.moving import moved_expression
 from tsrefactor.facts.own_values import Unmovable
 from tsrefactor.facts.types import BOOL, FLOAT, INT, TENSOR, Type
+from tsrefactor.facts.whole import is_fraction, is_whole
 from tsrefactor.source.edits import Pieces, Replace
 from tsrefactor.source.imports import Import
 from tsrefactor.vocabulary import Target
@@ -171,4 +172,12 @@ def _default(function: Function, call: ast.Call, origin: str) -> str | None:
     if origin != "torch.full":
         return "torch.float32"
     values = [*call.args[1:2], *(k.value for k in call.keywords if k.arg == "fill_value")]
-    return _DTYPES.get(function.type_of(values[0])) if values else None
+    if not values or not _is_shown(function, values[0]):
+        return None
+    return _DTYPES.get(function.type_of(values[0]))
+
+
+def _is_shown(function: Function, value: ast.expr) -> bool:
+    """Whether no other instance can have a number of another type there."""
+    type_ = function.type_of(value)
+    return is_whole(function, value) if type_ == INT else type_ != FLOAT or is_fraction(function, value)
