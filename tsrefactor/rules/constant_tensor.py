@@ -250,5 +250,6 @@ def _is_filled(file: FileFacts, node: ast.expr) -> bool:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("chunk", "split"):
         return True
     if isinstance(node, ast.Call) and file.origin(node.func) == "range" and len(node.args) == 1:
-        return isinstance(node.args[0], ast.Constant) and node.args[0].value > 0
+        stop = node.args[0]
+        return isinstance(stop, ast.Constant) and isinstance(stop.value, int) and stop.value > 0
     return isinstance(node, (ast.Tuple, ast.List)) and bool(node.elts)
