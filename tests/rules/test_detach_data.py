@@ -6,6 +6,7 @@ from tests.rules.tracing import findings, model, rewritten
 from tsrefactor.rules.detach_data import DetachData
 
 RULE = [DetachData()]
+HELPERS = "def shrink(w):\n    v = w.view(-1)\n    v.mul_(0.9)\n\n\ndef scaled(w):\n    return w * 2\n\n\n"
 INIT = "self.w = nn.Parameter(torch.ones(3))"
 
 WRITTEN = {
@@ -16,6 +17,10 @@ WRITTEN = {
     "x + x.data.new_zeros(3)": "x + x.new_zeros(3)",
     "x + torch.rand_like(x.data)": "x + torch.rand_like(x)",
     "x.data": "x.detach()",
+    "x + F.relu(x.data).view(-1)": "x + F.relu(x.detach()).view(-1)",
+    "x + scaled(x.data)": "x + scaled(x.detach())",
+    "x.masked_fill(x.data > 0, 0.0)": "x.masked_fill(x.detach() > 0, 0.0)",
+    "self.w.new_zeros(3).copy_(x.data)": "self.w.new_zeros(3).copy_(x.detach())",
 }
 
 # What is changed in place is another tensor by then.
@@ -27,7 +32,7 @@ SUMS = {
 
 @pytest.mark.parametrize("written", WRITTEN)
 def test_what_is_written(written):
-    after = rewritten(RULE, model(f"return {written}", INIT)).document.text
+    after = rewritten(RULE, model(f"return {written}", INIT, HELPERS)).document.text
     assert f"return {WRITTEN[written]}\n" in after
 
 
@@ -46,13 +51,23 @@ def test_sums_of_values(body):
         "y = self.norm(x.data)\ny /= 2\nreturn x",
         "y = x.data\ny.mul_(2)\nreturn x",
         "y = x.data.view(-1)\ny[0] = 1\nreturn x",
+        "rows = x.data\nflat = rows.view(-1)\nflat.mul_(2)\nreturn x",
+        "torch.mul(x, 0.9, out=x.data)\nreturn x",
+        "nn.init.ones_(x.data)\nreturn x",
+        "return x + self.relu(x.data)",
+        "return x + F.dropout(x.data, 0.5, True, True)",
+        "return x + self.unknown(x.data)",
+        "shrink(x.data)\nreturn x",
+        "if isinstance(x, PackedSequence):\n    return x.data + 1\nreturn x",
+        "return PackedSequence(self.fc(x.data), x.batch_sizes)",
         "assert x.data.dim() == 4\nreturn x",
         "return x.type(x.data.type())",
         "return x + 1 if isinstance(x.data, torch.FloatTensor) else x",
     ],
 )
 def test_left_alone(body):
-    assert findings(RULE, model(body, INIT)) == []
+    init = f"{INIT}\nself.relu, self.fc = nn.ReLU(inplace=True), nn.Linear(3, 3)"
+    assert findings(RULE, model(body, init, HELPERS)) == []
 
 
 def test_what_may_be_no_tensor_is_presumed():

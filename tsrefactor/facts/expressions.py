@@ -169,7 +169,7 @@ class Expressions:
                 types += [] if own and found == UNKNOWN and not isinstance(value, ast.Call) else [found]
         return types
 
-    def _layer(self, attribute: str) -> bool:
+    def is_layer(self, attribute: str) -> bool:
         """Whether ``self.attribute`` only ever holds torch's layers that take one tensor and return one."""
         cls = self.function.cls
         for c in (cls, *cls.ancestors) if cls is not None else ():
@@ -231,7 +231,7 @@ class Expressions:
         method = cls.method(attribute)
         if method is not None:
             return _returned(method)
-        if self._layer(attribute):
+        if self.is_layer(attribute):
             return TENSOR
         several = layer_returns(self.function, attribute)
         return several if several != UNKNOWN and node.args and self._of(node.args[0]) == TENSOR else UNKNOWN

@@ -292,7 +292,7 @@ class Inference(Expressions):
         if is_operation(origin):
             return origin.rpartition(".")[2] in TENSOR_METHODS
         attribute = self.function.self_attribute(call.func)
-        return attribute is not None and self._layer(attribute)
+        return attribute is not None and self.is_layer(attribute)
 
     def _assigned(self, name: str) -> list[Type]:
         return [

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
+from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.types import TENSOR
+from tsrefactor.facts.updating import may_be_updated
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
 
@@ -16,8 +18,8 @@ from .base import Example, Finding, Rule, Settings, shortened
 _SIZES = frozenset("shape size numel nelement new_zeros new_ones new_empty new_full new_tensor".split())
 _FIXED = frozenset("dim ndim ndimension dtype device is_cuda type new layout requires_grad".split())
 """What a trace keeps anyway: it is the same for every input of a trace, or frozen without `.data`, too."""
-_NEW = frozenset("sum mean prod max min norm std var abs exp log sqrt pow argmax argmin sort topk cumsum clone".split())
-"""What gives tensors with values of their own: what happens to these is nothing to the one that they are made of."""
+_KINDS = ("isinstance", "hasattr", "type", "torch.is_tensor")
+_PACKED = frozenset({"batch_sizes", "sorted_indices", "unsorted_indices"})
 _ALIKE = frozenset("type_as view_as expand_as reshape_as".split())
 _HEAD = "import torch\n\n\nclass Model(torch.nn.Module):\n"
 
@@ -34,8 +36,9 @@ class DetachData(Rule):
     so do sizes that are read from it (`x.data.size(0)`). `x.detach()` is the same values without gradient, and is
     recorded; for sizes, `x` itself will do.
 
-    Left alone: `x.data` that is updated in place, there or by a name for it, where autograd would notice a detached
-    tensor; what is the same for all inputs of a trace (`x.data.dim()`, `isinstance(x.data, …)`).
+    Left alone: `x.data` that is updated in place, there, by a name for it, or by what it is given to, where autograd
+    would notice a detached tensor; that of what may be a packed sequence or another object (`isinstance(x, …)`); what
+    is the same for all inputs of a trace (`x.data.dim()`, `isinstance(x.data, …)`).
 
     Source: the graph of a trace, which holds the tensor as a `prim::Constant`; "What about .data?" in PyTorch 0.4's
     migration guide, https://pytorch.org/blog/pytorch-0_4_0-migration-guide/.
@@ -89,7 +92,9 @@ class DetachData(Rule):
                 if isinstance(user, ast.Call) and file.origin(user.func) in ("isinstance", "type"):
                     continue
                 owner = node.value
-                if function.type_of(owner, presume=True) != TENSOR or _is_updated(function, node):
+                if function.type_of(owner, presume=True) != TENSOR or may_be_updated(function, node):
+                    continue
+                if _is_of_another_kind(function, node):
                     continue
                 template = "{tensor}" if _asks_for_sizes(file, node) else "{tensor}.detach()"
                 written = template.format(tensor=shortened(owner))
@@ -113,32 +118,19 @@ def _asks_for_sizes(file: FileFacts, node: ast.Attribute) -> bool:
     return method in _ALIKE or (file.origin(user.func).startswith("torch.") and method.endswith("_like"))
 
 
-def _is_updated(function: Function, node: ast.expr) -> bool:
-    """Whether the values are changed in place: by a method, by an assignment to an item, or by a name for them."""
-    parents, top = function.file.parents, node
-    while isinstance(parents[top], (ast.Attribute, ast.Subscript, ast.Call)):
-        user = parents[top]
-        assert isinstance(user, ast.expr)
-        if _makes_new(function.file, user, top):
-            return False
-        if isinstance(user, ast.Call) and user.func is not top:
-            break
-        if isinstance(user, ast.Subscript) and user.value is not top:
-            break
-        if not isinstance(getattr(user, "ctx", ast.Load()), ast.Load):
+def _is_of_another_kind(function: Function, node: ast.Attribute) -> bool:
+    """Whether the owner of ``data`` may be no tensor there: one that is asked for its kind, or a packed sequence."""
+    file, owner = function.file, ast.unparse(node.value)
+    block = file.block_of(file.statement_of(node))
+    packed = (a for a in function.of(ast.Attribute) if a.attr in _PACKED and ast.unparse(a.value) == owner)
+    if any(file.block_of(file.statement_of(a)) is block for a in packed):
+        return True
+    asked = [c for c in function.calls(*_KINDS) if c.args and ast.unparse(c.args[0]) == owner]
+    if asked and function.reached(file.statement_of(node)) is False:
+        return True
+    above: ast.AST = node
+    while asked and above is not function.node:
+        above = file.parents[above]
+        if isinstance(above, (ast.If, ast.IfExp)) and any(n in asked for n in walk(above.test)):
             return True
-        if isinstance(user, ast.Attribute) and user.attr.endswith("_") and not user.attr.endswith("__"):
-            return True
-        top = user
-    statement = function.file.statement_of(node)
-    if not isinstance(statement, (ast.Assign, ast.AnnAssign)):
-        return False
-    flow = function.flow
-    return bool(flow.writes(statement) & flow.mutates(function.node.body))
-
-
-def _makes_new(file: FileFacts, user: ast.expr, tensor: ast.expr) -> bool:
-    """Whether it calls a method of the tensor, or a function of torch for it, of which a new tensor comes."""
-    if not isinstance(user, ast.Call) or not isinstance(user.func, ast.Attribute) or user.func.attr not in _NEW:
-        return False
-    return user.func is tensor or file.origin(user.func) == f"torch.{user.func.attr}"
+    return False
