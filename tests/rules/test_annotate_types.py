@@ -13,7 +13,7 @@ from tsrefactor.facts.observations import ClassObservations, FunctionObservation
 from tsrefactor.facts.signatures import widen
 from tsrefactor.facts.types import TENSOR, parse
 from tsrefactor.rewrite import rewrite
-from tsrefactor.rules import Settings
+from tsrefactor.rules import Example, Settings
 from tsrefactor.rules.annotate_types import AnnotateTypes
 from tsrefactor.source.document import Document
 from tsrefactor.source.file import SourceFile
@@ -492,3 +492,17 @@ def test_returns_that_a_flag_does_not_decide_alone_are_a_union(write, test, unit
     file = write(forward("x", f"if {test}:\n    return x, self.p(x)\nreturn x", FLAG))
     file.diagnose("mixed-return", "return x, self", expected="Tuple[Tensor, Tensor]", found="Tensor")
     assert ("-> Union[torch.Tensor, Tuple[torch.Tensor, torch.Tensor]]" in file.text()) == united
+
+
+def test_a_plain_class_of_which_forward_makes_objects_is_typed_with_its_parameter(tmp_path):
+    before = (
+        "from typing import Optional\n\nimport torch\nfrom torch import nn\n\n\nclass Causal:\n"
+        '    def __init__(self, n, device="cpu"):\n'
+        "        self.mask = torch.ones([n, n], dtype=torch.bool, device=device).triu(1)\n\n\n"
+        "class Model(nn.Module):\n    def forward(self, x, mask=None):\n        if mask is None:\n"
+        "            mask = Causal(x.size(0), device=x.device)\n        return x.masked_fill(mask.mask, 0.0)\n"
+    )
+    after = before.replace('n, device="cpu"', 'n: int, device: torch.device = "cpu"')
+    after = after.replace("mask=None", "mask: Optional[Causal] = None")
+    inputs = "[(torch.rand(3, 3),), (torch.rand(2, 2),)]"
+    prove(AnnotateTypes(), Example(before, after, inputs, Target.SCRIPT, error="'mask'", recorded=True), tmp_path)

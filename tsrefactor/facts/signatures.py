@@ -15,10 +15,12 @@ from .diagnosis import Diagnosis
 from .file import FileFacts
 from .types import (
     COMPLEX,
+    DEVICE,
     FLOAT,
     INT,
     NONE,
     SCALARS,
+    STR,
     TENSOR,
     TOP,
     UNKNOWN,
@@ -221,6 +223,9 @@ class Signatures:
             self.file.class_named(self.file.origin(v.func)) if isinstance(v, ast.Call) else None
             for c in (caller.cls, *caller.cls.ancestors) for _, v in c.assigned.get(attribute, ())
         }  # fmt: skip
+        if made == {None}:  # it is a parameter of the constructor: runs saw what it was
+            seen = caller.cls.observed.children.get(attribute, ()) if caller.cls.observed is not None else ()
+            made = {self.file.class_named(kind.rpartition(".")[2]) for kind in seen}
         cls = made.pop() if len(made) == 1 else None
         return cls.method("forward") if cls is not None else None
 
@@ -257,6 +262,8 @@ class Signatures:
         recorded = function.observed.arguments.get(parameter.name, UNKNOWN) if function.observed else UNKNOWN
         seen = widen(recorded, complained)
         default = function.type_of(parameter.default) if parameter.default is not None else UNKNOWN
+        if default == STR and seen == DEVICE:  # of "cpu" TorchScript makes a device where it is to be one
+            default = DEVICE
         if parameter.annotation is not None:
             return self._correction(function, parameter, seen, complained, default)
         why = "runs pass" if recorded != UNKNOWN else "the compiler finds" if complained != UNKNOWN else ""
@@ -266,7 +273,9 @@ class Signatures:
             return None
         total, presumed = widen(default, seen), False
         if total in (NONE, UNKNOWN):
-            used, why = self._asked_by(function, parameter.name), "what it is passed on to takes"
+            used, why = _became(function, parameter.name), "runs give it then"
+            if used == UNKNOWN:
+                used, why = self._asked_by(function, parameter.name), "what it is passed on to takes"
             if used == UNKNOWN:
                 used, why = function.types.used_as(parameter.name), "its uses ask for"
             if used == UNKNOWN and total == NONE:
@@ -332,6 +341,12 @@ class Signatures:
         if isinstance(default, ast.Call):
             return self.file.origin(default.func) in _MUTABLE_CALLS
         return isinstance(default, (ast.List, ast.Dict, ast.Set))
+
+
+def _became(function: Function, name: str) -> Type:
+    """An object that runs put in the place of a parameter that was None, of a class of the file."""
+    held = function.observed.locals.get(name, UNKNOWN).present if function.observed is not None else UNKNOWN
+    return held if "." in held.name and held != DEVICE and held.known else UNKNOWN
 
 
 def _only_empty(function: Function, name: str) -> bool:

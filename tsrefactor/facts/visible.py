@@ -22,6 +22,13 @@ _TRAINING = ("torch.optim.", "torch.utils.data.", "torch.save", "torch.load")
 """Functions that use one of these, or call ``.backward()``, run a model; no model calls them."""
 
 
+def _is_made_below_forward(cls: Class) -> bool:
+    """Whether runs saw a forward make objects of a class that derives from nothing: TorchScript compiles all of it."""
+    init = cls.methods.get("__init__")
+    made = init is not None and init.observed is not None and init.observed.scripted
+    return made and not cls.node.bases and not cls.node.decorator_list
+
+
 def could_be_compiled(function: Function) -> bool:
     """Whether nothing in the function itself keeps it from being compiled: it is a method of a module (or of a class
     that modules derive from) and no set-up code, or it uses torch.
@@ -32,6 +39,8 @@ def could_be_compiled(function: Function) -> bool:
         return "torch.jit.script_if_tracing" in function.decorators
     if function.cls is not None:
         of_module = function.cls.is_module or any(c.is_module for c in function.cls.subclasses)
+        if not of_module and _is_made_below_forward(function.cls):
+            return True
         return of_module and (not function.name.startswith("__") or function.name in _ENTRIES)
     if not _JIT_DECORATORS.isdisjoint(function.decorators):
         return True

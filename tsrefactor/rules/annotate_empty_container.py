@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.signatures import Signatures, found_type, function_at, obstacle
-from tsrefactor.facts.types import STR, TENSOR, UNKNOWN, Type, dict_of, join_all, list_of
+from tsrefactor.facts.types import NONE, STR, TENSOR, UNKNOWN, Type, dict_of, join_all, list_of
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import ContainerStyle, Target
 
@@ -260,6 +260,8 @@ class Model(nn.Module):
         parent = file.parents[node]
         target = parent.targets[0] if isinstance(parent, ast.Assign) and len(parent.targets) == 1 else None
         type_ = expected(function, node)
+        if NONE in type_.args:  # of other cases it may hold tensors
+            type_ = UNKNOWN
         if isinstance(target, ast.Name) and not type_.known:
             type_ = complained.get((function, target.id), type_)
         if type_.optional:
@@ -285,7 +287,11 @@ class Model(nn.Module):
         found: dict[tuple[Function, str], Type] = {}
         for diagnosis in self.diagnoses(file):
             call = file.node_at(diagnosis, ast.Call)
-            if diagnosis.kind != "argument-match" or not isinstance(call, ast.Call) or diagnosis.place is None:
+            if (
+                diagnosis.kind not in ("argument-match", "argument-type")
+                or not isinstance(call, ast.Call)
+                or diagnosis.place is None
+            ):
                 continue
             function = function_at(file, diagnosis.place.line)
             if function is not None and isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
