@@ -210,3 +210,14 @@ def test_a_trace_wants_it_only_in_blocks_whose_course_it_keeps(tmp_path):
     after = rewrite(document(frozen), [LayerInForward(), SoftRefactor()], settings).document.text
     inputs = "[(torch.rand(3, 4),), (torch.rand(5, 4),)]"
     assert trace_follows(after, inputs, tmp_path) and not trace_follows(frozen, inputs, tmp_path)
+
+
+@pytest.mark.parametrize(("scale", "told"), [("scale", True), ("scale: int", False)])
+def test_a_number_that_another_instance_may_not_have_is_told(tmp_path, scale, told):
+    text = (
+        f"from torch import nn\n\n\nclass Model(nn.Module):\n    def __init__(self, {scale} = 2):\n"
+        "        super().__init__()\n        self.scale = scale\n\n    def forward(self, x):\n"
+        "        return nn.Upsample(scale_factor=self.scale)(x)\n"
+    )
+    [finding] = findings(LayerInForward(), source(tmp_path / "m.py", text))
+    assert finding.presumed == told == (finding.caveat is not None)

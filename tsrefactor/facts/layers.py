@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from .types import FLOAT, INT
+from .whole import is_whole
 
 if TYPE_CHECKING:
     from .definitions import Function
@@ -112,11 +113,15 @@ class _Form:
 
 @dataclass(frozen=True)
 class FunctionCall:
-    """What a call of a layer that is made for it is without the layer: ``function`` with ``parts`` (of a template)."""
+    """What a call of a layer that is made for it is without the layer: ``function`` with ``parts`` (of a template).
+
+    ``unsure``: arguments that are taken for one number because runs had one there.
+    """
 
     function: str
     parts: list[str]
     pieces: dict[str, ast.expr]
+    unsure: list[str]
 
 
 @cache
@@ -153,7 +158,7 @@ def function_call(function: Function, made: ast.Call, call: ast.Call) -> Functio
         assert keyword.arg is not None
         pieces[keyword.arg] = keyword.value
         parts.append(f"{keyword.arg}={{{keyword.arg}}}")
-    positional = not call.keywords
+    positional, unsure = not call.keywords, list[str]()
     for at, parameter in enumerate(form.parameters):
         value = given.get(parameter.name)
         if value is None:
@@ -161,12 +166,14 @@ def function_call(function: Function, made: ast.Call, call: ast.Call) -> Functio
         else:
             text = _converted(function, parameter, value)
             pieces["of_" + parameter.name] = value
+            if text is not None and text != "{of_" + parameter.name + "}" and not _surely_number(function, value):
+                unsure.append(ast.unparse(value))
         if text is None and value is not None:
             return f"whether `{ast.unparse(value)}` is one number or several cannot be told"
         positional &= text is not None and not parameter.by_name and (at < len(made.args) or value is None)
         if text is not None:
             parts.append(text if positional else f"{_keyword(form, parameter)}={text}")
-    return FunctionCall(form.function, [*parts, *form.besides], pieces)
+    return FunctionCall(form.function, [*parts, *form.besides], pieces, unsure)
 
 
 def _keyword(form: _Form, parameter: _Parameter) -> str:
@@ -192,6 +199,10 @@ def _converted(function: Function, parameter: _Parameter, value: ast.expr) -> st
     if constant is not None:
         return f"({', '.join([str(constant)] * int(parameter.kind))})"
     return f"[{piece}] * {parameter.kind}" if type_ == INT else None
+
+
+def _surely_number(function: Function, node: ast.expr) -> bool:
+    return _is_number(node) or is_whole(function, node)
 
 
 def _is_number(node: ast.expr) -> bool:

@@ -176,7 +176,10 @@ class Model(torch.nn.Module):
         statement = function.file.statement_of(made)
         if calls[0].func is not made and isinstance(statement, ast.Assign):  # held by a local variable
             edits.append(Replace([statement], ""))
-        yield self.finding(made, f"{what}; call `{name}`", *edits, imports=imports)
+        unsure = dict.fromkeys(text for form in found if isinstance(form, FunctionCall) for text in form.unsure)
+        caveat = f"{', '.join(f'`{text}`' for text in unsure)} was one number in all runs" if unsure else None
+        message = f"{what}; call `{name}`"
+        yield self.finding(made, message, *edits, imports=imports, presumed=bool(unsure), caveat=caveat)
 
     def _tensor(
         self, function: Function, made: ast.Call, parameters: tuple[str, ...], gradient: bool

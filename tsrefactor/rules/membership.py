@@ -10,6 +10,7 @@ from tsrefactor.facts.diagnosis import Diagnosis
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.signatures import function_at
 from tsrefactor.facts.types import INT
+from tsrefactor.facts.whole import is_whole
 from tsrefactor.source.edits import Edit, Pieces, Replace
 from tsrefactor.vocabulary import Target
 
@@ -112,8 +113,12 @@ class Membership(Rule):
         elif isinstance(among, (ast.List, ast.Tuple)) and _is_asked_for(node, among, diagnosis):
             message = "TorchScript's `in` takes no None; ask for it first"
             edit = _none_first(function, node, among)
+        unsure = isinstance(among, ast.Call) and not is_whole(function, node.left)
+        caveat = f"`{ast.unparse(node.left)}` was an int in all runs; a float between the ends counts, too"
         if edit is not None:
-            yield self.finding(node, message, edit, answers=diagnosis)
+            yield self.finding(
+                node, message, edit, answers=diagnosis, presumed=unsure, caveat=caveat if unsure else None
+            )
 
 
 def _is_asked_for(node: ast.Compare, among: ast.List | ast.Tuple, diagnosis: Diagnosis) -> bool:

@@ -13,6 +13,7 @@ from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.signatures import function_at
 from tsrefactor.facts.signs import not_negative
 from tsrefactor.facts.types import FLOAT, INT
+from tsrefactor.facts.whole import is_whole
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
 
@@ -115,13 +116,16 @@ class Model(nn.Module):
             if re.search(r"\bint\b", names.get("expected", "int")) and "float" in given:
                 for function, node, sure in _leading_to(file, diagnosis):
                     if _becomes_float(function, node, sure):
-                        found.setdefault(node, self._convert(node, diagnosis))
+                        found.setdefault(node, self._convert(function, node, sure, diagnosis))
         yield from found.values()
 
-    def _convert(self, node: ast.expr, diagnosis: Diagnosis) -> Finding:
-        message = f"`{ast.unparse(node)}` is an int in Python and a float in TorchScript"
+    def _convert(self, function: Function, node: ast.expr, sure: bool, diagnosis: Diagnosis) -> Finding:
+        text = ast.unparse(node)
+        message = f"`{text}` is an int in Python and a float in TorchScript"
         edit = Replace(node, "int({value})", {"value": node})
-        return self.finding(node, message, edit, answers=diagnosis)
+        told = sure or isinstance(node, ast.Call) or is_whole(function, node)
+        caveat = None if told else f"`{text}` was an int in all runs; a float loses its fraction"
+        return self.finding(node, message, edit, answers=diagnosis, presumed=not told, caveat=caveat)
 
 
 def _leading_to(file: FileFacts, diagnosis: Diagnosis) -> Iterator[tuple[Function, ast.expr, bool]]:
