@@ -94,8 +94,13 @@ def call(module: Callable[..., Any], inputs: Inputs) -> Any:
 
 
 def tensors_of(inputs: Inputs) -> list[Leaf]:
-    """The tensors among the inputs of a call."""
-    return [leaf for leaf in leaves([inputs.args, inputs.kwargs]) if isinstance(leaf.value, torch.Tensor)]
+    """The very tensors that a call is given: what it puts into a list in their place is not among them."""
+    return [leaf for leaf in walk([inputs.args, inputs.kwargs]) if isinstance(leaf.value, torch.Tensor)]
+
+
+def as_left(tensors: list[Leaf]) -> list[Leaf]:
+    """Tensors as they are now."""
+    return [Leaf(leaf.path, leaf.value.detach().clone()) for leaf in tensors]
 
 
 def silence(module: nn.Module) -> None:
@@ -149,6 +154,7 @@ class EagerModel:
         before = self._state if training == self.training and not quiet else ModuleState(self.module)
         for given in wanted.rounds:
             inputs = copied(given)
+            tensors = tensors_of(inputs)
             seed()
             generator = generators()
             began = time.process_time()
@@ -165,7 +171,7 @@ class EagerModel:
                     outputs *= wanted.times  # a stateless model gives the same again
                     break
         told = "" if wanted.generated else digest(list(walk([inputs.args, inputs.kwargs])))
-        updated, buffers = tensors_of(inputs), self._state.buffers()
+        updated, buffers = as_left(tensors), self._state.buffers()
         return Observation(wanted, training, outputs, buffers, modes, drawn, mapping, told, updated, stateful)
 
     def _enter(self, example: Inputs, training: bool) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 
 from .. import diagnose as diagnosing
-from ..cases import Inputs
 from ..facts.diagnosis import Diagnosis
 from ..facts.placement import declines
 from ..vocabulary import Outcome, Target, Verdict
@@ -244,6 +243,7 @@ class Prover:
         pairs = list(zip(seen.outputs, seen.call.rounds, strict=False))[:rounds]
         for expected, inputs in pairs:
             given = copied(inputs)
+            tensors = tensors_of(given)
             seed()
             try:
                 got = leaves(runner(*given.args, **given.kwargs))
@@ -262,7 +262,7 @@ class Prover:
             apart = apart or failure
         if not left or apart is not None or seen.varying or (seen.stateful and len(pairs) < len(seen.outputs)):
             return apart
-        found = _left_otherwise(runner, given, seen)
+        found = _left_otherwise(runner, tensors, seen)
         if found is not None:
             self._repeat(seen)
         if found is None or not seen.leaves_same:
@@ -342,12 +342,10 @@ class Prover:
             self.notes.append(note)
 
 
-def _left_otherwise(runner: Any, inputs: Inputs, seen: Observation) -> str | None:
-    """What a program left in a buffer or in its inputs, where that is not what eager left there."""
-    pairs = (
-        ("buffer", seen.buffers, leaves(dict(runner.named_buffers()))),
-        ("input", seen.updated, tensors_of(inputs)),
-    )
+def _left_otherwise(runner: Any, tensors: list[Leaf], seen: Observation) -> str | None:
+    """What a program left in a buffer or in the ``tensors`` of its inputs, where that is not what eager left there."""
+    buffers = leaves(dict(runner.named_buffers()))
+    pairs = (("buffer", seen.buffers, buffers), ("input", seen.updated, tensors))
     for what, expected, got in pairs:
         both = {leaf.path for leaf in expected} & {leaf.path for leaf in got}
         found = difference(_of(expected, both), _of(got, both), what=what)
