@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tsrefactor.facts.definitions import Function
+from tsrefactor.facts.empty_blocks import guarded_from_nothing
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.freezing import Freezing
 from tsrefactor.facts.layer_calls import layer_to_call_before
@@ -264,6 +265,8 @@ class Model(torch.nn.Module):
             node = None if statement in moves.nodes else _frozen(function, statement)
             if node is None or _only_checks(function, statement):
                 continue
+            if isinstance(node, ast.If) and guarded_from_nothing(function, node) is not None:
+                continue  # empty-guard leaves it where it is
             message = _KEPT[type(node)]
             if _is_selection(function, node):
                 moves.found[node] = self.finding(node, f"{message}; hard-refactor selects with `torch.where`")
