@@ -12,7 +12,7 @@ from .nodes import walk
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _PLAIN = (ast.Name, ast.Attribute, ast.Constant, ast.keyword)
-_ATOMS = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Call, ast.Tuple, ast.List)
+ATOMS = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Call, ast.Tuple, ast.List)
 
 
 class NotInlinable(Exception):
@@ -46,7 +46,7 @@ def substituted(function: Function, body: ast.expr, values: Mapping[str, ast.exp
         read = {n.id for n in walk(value) if isinstance(n, ast.Name)}
         if (read | {name}) & bound:
             raise NotInlinable("a name in it is bound again inside it")
-        once = len(uses) == 1 and _runs_first(function, body, uses[0]) and len(complex_) == 1
+        once = len(uses) == 1 and runs_first(function, body, uses[0]) and len(complex_) == 1
         if not is_plain(value) and not once:
             raise NotInlinable(f"`{ast.unparse(value)}` would be computed more than once, or later")
         if any(isinstance(n, ast.JoinedStr) for n in walk(body)) and set("'\"\\") & set(ast.unparse(value)):
@@ -62,7 +62,7 @@ def _fitting(function: Function, use: ast.expr, value: ast.expr) -> str:
     text = ast.unparse(value) if "\n" in text else text
     given = (isinstance(parent, ast.Call) and parent.func is not use) or isinstance(parent, ast.keyword)
     dotted = isinstance(parent, ast.Attribute) and isinstance(value, ast.Constant)  # ``1.real`` is no expression
-    return text if given or (isinstance(value, _ATOMS) and not dotted) else f"({text})"
+    return text if given or (isinstance(value, ATOMS) and not dotted) else f"({text})"
 
 
 def written(source: SourceFile, body: ast.expr, changes: Mapping[ast.expr, str]) -> str:
@@ -81,8 +81,8 @@ def is_plain(node: ast.expr) -> bool:
     return isinstance(node, (ast.Name, ast.Constant))
 
 
-def _runs_first(function: Function, body: ast.expr, use: ast.expr) -> bool:
-    """Whether the body always evaluates a name, and before it nothing but names, attributes and literals."""
+def runs_first(function: Function, body: ast.expr, use: ast.expr) -> bool:
+    """Whether the body always evaluates a part of it, and before that nothing but names, attributes and literals."""
     above: set[ast.AST] = {use}
     node: ast.AST = use
     while node is not body:

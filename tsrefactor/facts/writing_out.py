@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from .callers import arguments
 from .definitions import Function
 from .flow import root_name
-from .inlining import is_plain, written
+from .inlining import ATOMS, is_plain, runs_first, written
 from .layer_helpers import called_parameters
 from .names import fresh
 from .nodes import walk
 
-_ATOMS = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Call, ast.Tuple, ast.List)
 _SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr, ast.Yield, ast.Await)
-_LAZY = (ast.IfExp, ast.BoolOp, *_SCOPES)
 
 
 class NotWrittenOut(Exception):
@@ -49,9 +47,9 @@ class WrittenOut:
         assert isinstance(last, ast.Return) and last.value is not None
         value = self._text(last.value)
         parent = function.file.parents[call]
-        bare = isinstance(last.value, _ATOMS) or isinstance(parent, (ast.Assign, ast.Return, ast.Call, ast.keyword))
+        bare = isinstance(last.value, ATOMS) or isinstance(parent, (ast.Assign, ast.Return, ast.Call, ast.keyword))
         self.value = value if bare else f"({value})"
-        if self.lines and not _runs_first(function, call):
+        if self.lines and not _begins(function, call):
             raise NotWrittenOut("other code of the statement runs before it")
 
     def _give(self) -> None:
@@ -113,14 +111,16 @@ class WrittenOut:
         for name, argument in zip(names, call.args, strict=True):
             uses = [n for n in walk(body) if isinstance(n, ast.Name) and n.id == name]
             text = self._text(argument)
-            if not is_plain(argument) and not (len(uses) == len(names) == 1 and _only_names_before(body, uses[0])):
-                if not _only_names_before(whole, argument):
+            if not is_plain(argument) and not (
+                len(uses) == len(names) == 1 and runs_first(self.function, body, uses[0])
+            ):
+                if not runs_first(self.forward, whole, argument):
                     raise NotWrittenOut("other code of the forward runs before what the lambda is given")
                 text = self._bound(_called(argument, name), text)
             changes |= dict.fromkeys(uses, text)
         text = written(self.function.file.source, body, changes)
         inside = isinstance(self.forward.file.parents[call], (ast.Call, ast.keyword, ast.Assign, ast.Return))
-        return text if inside or isinstance(body, _ATOMS) else f"({text})"
+        return text if inside or isinstance(body, ATOMS) else f"({text})"
 
 
 def _checked(function: Function, forward: Function) -> Sequence[ast.stmt]:
@@ -155,23 +155,8 @@ def _called(argument: ast.expr, parameter: str) -> str:
     return f"{made.attr}_{of}" if isinstance(made, ast.Attribute) and of else parameter.strip("_") or "x"
 
 
-def _only_names_before(whole: ast.expr, node: ast.expr) -> bool:
-    """Whether ``whole`` always evaluates a part, and before it nothing but names, attributes and literals."""
-    inside, at = set(walk(node)), (node.lineno, node.col_offset)
-    above = {n for n in walk(whole) if node in walk(n)}
-    if any(isinstance(n, _LAZY) for n in above):
-        return False
-    return all(
-        isinstance(n, (ast.Name, ast.Attribute, ast.Constant, ast.keyword))
-        for n in walk(whole)
-        if isinstance(n, ast.expr) and n not in inside | above and (n.lineno, n.col_offset) < at
-    )
-
-
-def _runs_first(function: Function, call: ast.Call) -> bool:
+def _begins(function: Function, call: ast.Call) -> bool:
     """Whether the statement evaluates nothing before the call, and evaluates it once."""
     statement = function.file.statement_of(call)
     value = statement.value if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.Return, ast.Expr)) else None
-    if value is None or function.file.block_of(statement) is None:
-        return False
-    return value is call or _only_names_before(value, call)
+    return value is not None and runs_first(function, value, call)

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tsrefactor.facts.cached_values import ASKED, is_persistent, makes_trained, reads_settled, updates
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
-from tsrefactor.facts.kept_values import ASKED, is_persistent, reads_settled, updates
 from tsrefactor.facts.nodes import walk
 from tsrefactor.facts.placement import untraced
 from tsrefactor.facts.types import TENSOR
@@ -228,7 +228,11 @@ class _Kept:
         names = {name for n in _all(code) if (name := _stored(function, n)) is not None}
         bound, inside = function.flow.writes(code), set(_all(code))
         for node in _all(code):
-            if isinstance(node, (ast.AugAssign, ast.Yield, ast.Global)) or _draws(node) or _learns(function, node):
+            if (
+                isinstance(node, (ast.AugAssign, ast.Yield, ast.Global))
+                or _draws(node)
+                or makes_trained(function, node)
+            ):
                 return None
             if isinstance(node, ast.Name) and node.id not in bound and _takes_values(function, node):
                 return None
@@ -270,18 +274,6 @@ def _called(function: Function, node: ast.AST) -> Function | None:
 def _draws(node: ast.AST) -> bool:
     name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
     return any(part in name for part in _DRAWN)
-
-
-def _learns(function: Function, node: ast.AST) -> bool:
-    """Whether a call makes a parameter or a module: that may have been trained since."""
-    if not isinstance(node, ast.Call):
-        return False
-    origin = function.file.origin(node.func)
-    made = function.file.class_named(origin)
-    if made is not None:
-        return made.is_module
-    package, _, name = origin.rpartition(".")
-    return package.startswith("torch.nn") and package != "torch.nn.functional" and name[:1].isupper()
 
 
 def _takes_values(function: Function, node: ast.Name) -> bool:

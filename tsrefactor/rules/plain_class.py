@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tsrefactor.facts.definitions import Class, Function
-from tsrefactor.facts.family import members, parent_calls
+from tsrefactor.facts.family import OF_MODULES, members, parent_calls
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.registering import file_sees_children, registers_nothing
 from tsrefactor.source.edits import AddBase, Edit, InsertBefore, Replace
@@ -15,23 +15,6 @@ from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings
 
-# What nn.Module has; methods with two underscores before and behind are asked for by themselves.
-_OF_MODULES = frozenset(
-    "T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval"
-    " extra_repr float get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict modules mtia"
-    " named_buffers named_children named_modules named_parameters parameters register_backward_hook register_buffer"
-    " register_forward_hook register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook"
-    " register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter"
-    " register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule"
-    " share_memory state_dict to to_empty train training type xpu zero_grad _apply _backward_hooks"
-    " _backward_pre_hooks _buffers _call_impl _compiled_call_impl _forward_hooks _forward_hooks_always_called"
-    " _forward_hooks_with_kwargs _forward_pre_hooks _forward_pre_hooks_with_kwargs _get_backward_hooks"
-    " _get_backward_pre_hooks _get_name _is_full_backward_hook _load_from_state_dict _load_state_dict_post_hooks"
-    " _load_state_dict_pre_hooks _maybe_warn_non_full_backward_hook _modules _named_members"
-    " _non_persistent_buffers_set _parameters _register_load_state_dict_pre_hook _register_state_dict_hook"
-    " _replicate_for_data_parallel _save_to_state_dict _slow_forward _state_dict_hooks _state_dict_pre_hooks _version"
-    " _wrapped_call_impl".split()
-)
 _MAY_DEFINE = frozenset({"__init__", "__call__", "__repr__", "__str__", "__len__", "__contains__", "__getitem__"})
 _LIKE_LAYERS = re.compile(r"Conv|Linear|Norm|Embed|Layer|Block|Dense|RNN|LSTM|GRU", re.IGNORECASE)
 _HEAD = "import torch\nfrom torch import nn\n\n\n"
@@ -246,7 +229,7 @@ def _refusal_of_class(family: Sequence[Class]) -> str | None:
         special = [n for n in cls.methods if n.startswith("__") and n.endswith("__") and n not in _MAY_DEFINE]
         if special:
             return f"`{cls.name}` defines `{special[0]}`"
-    taken = sorted(members(root) & _OF_MODULES)
+    taken = sorted(members(root) & (OF_MODULES - {"forward"}))
     if taken:
         return f"`nn.Module` has a `{taken[0]}`, too"
     for cls in family:

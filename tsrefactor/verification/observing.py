@@ -227,8 +227,9 @@ def _mark_varying(again: EagerModel, observations: list[Observation]) -> set[tup
         else:
             second = again.observe_given(seen.call, seen.training)
         seen.varying = varying_paths(seen, second)
-        same = digest(second.buffers) == digest(seen.buffers), digest(second.updated) == digest(seen.updated)
+        alike = second.inputs == seen.inputs and digest(second.updated) == digest(seen.updated)
+        same = digest(second.buffers) == digest(seen.buffers), alike
         seen.leaves_same = all(same)
         if not seen.call.generated:
-            varying |= {(seen.mode, what) for what, alike in zip((BUFFERS, INPUTS), same, strict=True) if not alike}
+            varying |= {(seen.mode, what) for what, agree in zip((BUFFERS, INPUTS), same, strict=True) if not agree}
     return varying

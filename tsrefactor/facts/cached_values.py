@@ -36,7 +36,7 @@ def reads_settled(function: Function, node: ast.AST) -> bool:
     outside = (n for n in function.file.of(ast.Attribute) if n.attr == name and not isinstance(n.ctx, ast.Load))
     if not all(_in_constructor(function, n) for n in outside):
         return False
-    return not any(value is not None and _is_trained(method, value) for method, value in given)
+    return not any(value is not None and any(makes_trained(method, n) for n in walk(value)) for method, value in given)
 
 
 def updates(method: Function, names: Set[str], apart: Set[ast.AST]) -> bool:
@@ -67,17 +67,16 @@ def _in_constructor(function: Function, node: ast.AST) -> bool:
     return isinstance(node, ast.FunctionDef) and node.name == "__init__"
 
 
-def _is_trained(method: Function, value: ast.expr) -> bool:
-    """Whether a value is a parameter or a module, or made of one."""
-    for node in walk(value):
-        if not isinstance(node, ast.Call):
-            continue
-        origin = method.file.origin(node.func)
-        made = method.file.class_named(origin)
-        package, _, name = origin.rpartition(".")
-        if (made is not None and made.is_module) or (package.startswith("torch.nn") and name[:1].isupper()):
-            return True
-    return False
+def makes_trained(function: Function, node: ast.AST) -> bool:
+    """Whether a call makes a parameter or a module, which training may change."""
+    if not isinstance(node, ast.Call):
+        return False
+    origin = function.file.origin(node.func)
+    made = function.file.class_named(origin)
+    if made is not None:
+        return made.is_module
+    package, _, name = origin.rpartition(".")
+    return package.startswith("torch.nn") and package != "torch.nn.functional" and name[:1].isupper()
 
 
 def _registered(cls: Class, name: str, how: str) -> Iterator[ast.Call]:
