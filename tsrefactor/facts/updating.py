@@ -18,6 +18,7 @@ _NEW = frozenset("sum mean prod max min norm std var abs exp log sqrt pow argmax
 """What gives tensors with values of their own: what happens to these is nothing to the one that they are made of."""
 _BUILTINS = frozenset("len print isinstance type int float bool str repr range id max min sum abs".split())
 _WRAPPERS = ("torch.autograd.Variable", "torch.autograd.variable.Variable")
+_COPYING = ("math.", "torch.nn.utils.rnn.")
 _COLLECTING = frozenset({"append", "extend", "insert"})
 _SAME = (ast.Tuple, ast.List, ast.Starred, ast.IfExp, ast.BoolOp, ast.NamedExpr)
 _Seen = frozenset[tuple[Function, str]]
@@ -73,7 +74,7 @@ def _given(function: Function, call: ast.Call, tensor: ast.expr, seen: _Seen) ->
         of_torch or function.self_attribute(call.func) is not None or not name.endswith("_")
     ):
         return True
-    if origin in _BUILTINS or (of_torch and name in _NEW) or name in _COLLECTING or origin.startswith("math."):
+    if origin in _BUILTINS or (of_torch and name in _NEW) or name in _COLLECTING or origin.startswith(_COPYING):
         return False
     if is_operation(origin) or origin in _WRAPPERS:
         return None

@@ -5,19 +5,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tsrefactor.facts.callers import arguments, callee
 from tsrefactor.facts.definitions import Function
 from tsrefactor.facts.file import FileFacts
 from tsrefactor.facts.flow import root_name
-from tsrefactor.facts.operations import is_operation
 from tsrefactor.facts.types import TENSOR
+from tsrefactor.facts.updating import may_be_updated
 from tsrefactor.source.edits import Replace
 from tsrefactor.vocabulary import Target
 
 from .base import Example, Finding, Rule, Settings, preview
 
 _PACK = ("torch.nn.utils.rnn.pack_padded_sequence",)
-_KEEPING = frozenset("len int float max min sum print zip range enumerate isinstance tuple list sorted".split())
 # What a tensor has, and an array and a list have not.
 _OF_TENSORS = frozenset(
     "cpu cuda to long int float double detach numel dim size unsqueeze expand numpy is_cuda device type_as".split()
@@ -123,7 +121,7 @@ class PackedLengths(Rule):
             lengths = [_lengths(c) for c in function.calls(*_PACK)]
             for value in dict.fromkeys(_made(function, given, lengths) for given in lengths):
                 tensor = _tensor(function, value) if value is not None else None
-                if value is None or tensor is None or (value not in lengths and _may_change(function, value, tensor)):
+                if value is None or tensor is None or (value not in lengths and _may_change(function, tensor)):
                     continue
                 template = "{lengths}.long()" if _is_on_cpu(value) else "{lengths}.cpu().long()"
                 pieces = {"lengths": tensor}
@@ -189,40 +187,12 @@ def _is_always_tensor(function: Function, tensor: ast.expr) -> bool:
     return not asked and any(isinstance(a, ast.Attribute) and a.attr in _OF_TENSORS for a in around)
 
 
-def _may_change(function: Function, value: ast.expr, tensor: ast.expr) -> bool:
-    """Whether the tensor may be updated in place after the variable got it: the variable would hold it itself, no copy.
-
-    By the function, under another name too, or by one that it calls with the tensor.
-    """
-    names = {root_name(tensor)}
-    before = 0
-    while len(names) > before:
-        before = len(names)
-        names |= {
-            name
-            for name, given in function.types.bindings.values.items()
-            for v in given
-            if isinstance(v, ast.expr) and v is not value and root_name(v) in names
-        }
-    if names & function.flow.mutates(function.node.body):
-        return True
-    later = (c for c in function.of(ast.Call) if c.lineno >= value.lineno)
-    return any(_may_update(function, call, names) for call in later)
-
-
-def _may_update(function: Function, call: ast.Call, names: set[str], depth: int = 0) -> bool:
-    """Whether a call may update in place what one of the names holds."""
-    given = [a for a in (*call.args, *(k.value for k in call.keywords)) if root_name(a) in names]
-    origin = function.file.origin(call.func)
-    if not given or is_operation(origin) or origin in _KEEPING or origin in _PACK:
-        return False
-    called = callee(function, call)
-    if called is None:  # a layer, or a method of what is no module
-        return function.self_attribute(call.func) is None and isinstance(call.func, ast.Name)
-    inside = {name for name, argument in arguments(called, call).items() if argument in given}
-    if inside & called.flow.mutates(called.node.body) or depth > 2:
-        return True
-    return any(_may_update(called, c, inside, depth + 1) for c in called.of(ast.Call))
+def _may_change(function: Function, tensor: ast.expr) -> bool:
+    """Whether the tensor may be updated in place: the variable would hold it itself, no copy."""
+    root = root_name(tensor)
+    return any(
+        may_be_updated(function, n) for n in function.of(ast.Name) if n.id == root and isinstance(n.ctx, ast.Load)
+    )
 
 
 def _is_on_cpu(value: ast.expr) -> bool:
