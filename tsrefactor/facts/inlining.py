@@ -83,7 +83,7 @@ def is_plain(node: ast.expr) -> bool:
 
 def runs_first(function: Function, body: ast.expr, use: ast.expr) -> bool:
     """Whether the body always evaluates a part of it, and before that nothing but names, attributes and literals."""
-    above: set[ast.AST] = {use}
+    above: set[ast.AST] = set(walk(use))  # and what is inside of it
     node: ast.AST = use
     while node is not body:
         inner, node = node, function.file.parents[node]
